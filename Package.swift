@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers are strict: a target names only lower ones here, and Scripts/check.sh proves that no file
+// imports more than its target declares. See docs/architecture.md for what lives where.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: dependencies + ["FalconTestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "Falcon",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // Layer 0: C. System libraries through pkg-config, and our own SIMD loops.
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas",
+            providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+        .systemLibrary(
+            name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+        .systemLibrary(
+            name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .target(
+            name: "CFalconKernels",
+            // Optimised in debug builds too: the tests run real models.
+            cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wall", "-Werror"])]),
+
+        // Layer 1
+        library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
+        library("FalconTokenizer", []),
+
+        // Layer 2
+        library("FalconAutograd", ["FalconTensor"]),
+        library("FalconWeights", ["FalconTensor"]),
+        library("FalconShards", ["FalconTensor", "CHDF5", "CZstd"]),
+
+        // Layer 3
+        library("FalconNN", ["FalconAutograd", "FalconTensor"]),
+        library("FalconModels", ["FalconWeights", "FalconTensor"]),
+
+        // Layer 4
+        library("FalconDraft", ["FalconModels", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
+
+        // Layer 5
+        library(
+            "FalconDataGeneration",
+            ["FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),
+        library(
+            "FalconTraining",
+            [
+                "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
+                "FalconAutograd", "FalconTensor", "TOMLKit",
+            ]),
+        library(
+            "FalconDecoding",
+            [
+                "FalconDraft", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor", "TOMLKit",
+            ]),
+
+        // Layer 6: commands.
+        command("falcon-gen-data", ["FalconDataGeneration", "FalconModels", "FalconTensor"]),
+        command("falcon-train", ["FalconTraining", "FalconTensor"]),
+        command("falcon-export", ["FalconTraining", "FalconDraft", "FalconWeights", "FalconTensor"]),
+        command(
+            "falcon-infer",
+            ["FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
+
+        // Tests
+        library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
+        tests("FalconTensor", ["FalconTensor"]),
+        tests("FalconTokenizer", ["FalconTokenizer"]),
+        tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
+        tests("FalconWeights", ["FalconWeights", "FalconTensor"]),
+        tests("FalconShards", ["FalconShards", "FalconTensor"]),
+        tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
+        tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
+        tests("FalconDraft", ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
+        tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconTensor"]),
+        tests("FalconTraining", ["FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
+        tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
+        tests("Command", []),
+    ]
+)

@@ -1,0 +1,84 @@
+#include "include/conversion.h"
+#include <stdint.h>
+#include <string.h>
+
+// Plain loops that the compiler vectorises. float16 is converted by integer arithmetic, so that a processor without
+// half-precision instructions gives the same bits.
+
+static inline uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static inline float value_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static inline float widen_half(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t magnitude = half & 0x7fff;
+    // Shift exponent and fraction into place, then rescale by 2^112: exact for normal and subnormal numbers.
+    float scaled = value_of(magnitude << 13) * value_of(0x77800000);
+    uint32_t bits = magnitude >= 0x7c00 ? (magnitude << 13) | 0x7f800000 : bits_of(scaled);
+    return value_of(bits | sign);
+}
+
+static inline uint16_t narrow_half(float value) {
+    uint32_t bits = bits_of(value);
+    uint32_t sign = (bits >> 16) & 0x8000;
+    uint32_t magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00);   // NaN
+    if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00);  // rounds beyond 65504
+    if (magnitude < 0x38800000) {
+        // Subnormal: adding 0.5 lines the fraction up with the last bit and rounds to nearest even.
+        float shifted = value_of(magnitude) + 0.5f;
+        return (uint16_t)(sign | (bits_of(shifted) - 0x3f000000));
+    }
+    uint32_t odd = (magnitude >> 13) & 1;
+    return (uint16_t)(sign | ((magnitude + 0xfff + odd - 0x38000000) >> 13));
+}
+
+void falcon_widen_float16(const void *source, float *target, size_t count) {
+    const unsigned char *bytes = source;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, bytes + 2 * i, 2);
+        target[i] = widen_half(half);
+    }
+}
+
+void falcon_widen_bfloat16(const void *source, float *target, size_t count) {
+    const unsigned char *bytes = source;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, bytes + 2 * i, 2);
+        target[i] = value_of((uint32_t)half << 16);
+    }
+}
+
+void falcon_narrow_float16(const float *source, void *target, size_t count) {
+    unsigned char *bytes = target;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half = narrow_half(source[i]);
+        memcpy(bytes + 2 * i, &half, 2);
+    }
+}
+
+void falcon_narrow_bfloat16(const float *source, void *target, size_t count) {
+    unsigned char *bytes = target;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of(source[i]);
+        uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+        uint16_t half = (bits & 0x7fffffff) > 0x7f800000 ? (uint16_t)((bits >> 16) | 0x40) : (uint16_t)rounded;
+        memcpy(bytes + 2 * i, &half, 2);
+    }
+}
+
+int falcon_all_finite(const float *values, size_t count) {
+    uint32_t bad = 0;
+    for (size_t i = 0; i < count; i++) bad |= (bits_of(values[i]) & 0x7f800000) == 0x7f800000;
+    return !bad;
+}

@@ -1,0 +1,4 @@
+// SIMD loops of Falcon. No allocation, no globals but the dispatch table, no threads: a caller cuts the work.
+#pragma once
+
+#include "conversion.h"

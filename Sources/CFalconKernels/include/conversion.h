@@ -1,0 +1,12 @@
+// Widening and narrowing of stored numbers, rounded to nearest even.
+#pragma once
+#include <stddef.h>
+
+// `source` may be unaligned.
+void falcon_widen_float16(const void *source, float *target, size_t count);
+void falcon_widen_bfloat16(const void *source, float *target, size_t count);
+void falcon_narrow_float16(const float *source, void *target, size_t count);
+void falcon_narrow_bfloat16(const float *source, void *target, size_t count);
+
+// 1 where no value is infinite or NaN.
+int falcon_all_finite(const float *values, size_t count);
