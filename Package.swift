@@ -17,7 +17,9 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name,
-        dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        dependencies: dependencies + [
+            "FalconCommandSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
         swiftSettings: strict)
 }
 
@@ -79,7 +81,11 @@ let package = Package(
                 "FalconDraft", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor", "TOMLKit",
             ]),
 
-        // Layer 6: commands.
+        // Layer 6: commands, and what they share: progress, errors, signals.
+        .target(
+            name: "FalconCommandSupport",
+            dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         command("falcon-gen-data", ["FalconDataGeneration", "FalconModels", "FalconTensor"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
         command("falcon-export", ["FalconTraining", "FalconDraft", "FalconWeights", "FalconTensor"]),
