@@ -49,18 +49,21 @@ let package = Package(
             // Optimised in debug builds too: the tests run real models.
             cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wall", "-Werror"])]),
 
+        // Optimised in debug builds too: it reads whole model files.
+        .target(name: "FalconDigest", swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+
         // Layer 1
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
-        library("FalconTokenizer", []),
+        library("FalconTokenizer", ["FalconDigest"]),
 
         // Layer 2
         library("FalconAutograd", ["FalconTensor"]),
-        library("FalconWeights", ["FalconTensor"]),
-        library("FalconShards", ["FalconTensor", "CHDF5", "CZstd"]),
+        library("FalconWeights", ["FalconTensor", "FalconDigest"]),
+        library("FalconShards", ["FalconTensor", "FalconDigest", "CHDF5", "CZstd"]),
 
         // Layer 3
         library("FalconNN", ["FalconAutograd", "FalconTensor"]),
-        library("FalconModels", ["FalconWeights", "FalconTensor"]),
+        library("FalconModels", ["FalconWeights", "FalconTensor", "FalconDigest"]),
 
         // Layer 4
         library("FalconDraft", ["FalconModels", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
@@ -68,12 +71,12 @@ let package = Package(
         // Layer 5
         library(
             "FalconDataGeneration",
-            ["FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),
+            ["FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor", "FalconDigest"]),
         library(
             "FalconTraining",
             [
                 "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
-                "FalconAutograd", "FalconTensor", "TOMLKit",
+                "FalconAutograd", "FalconTensor", "FalconDigest", "TOMLKit",
             ]),
         library(
             "FalconDecoding",
@@ -95,6 +98,7 @@ let package = Package(
 
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
+        tests("FalconDigest", ["FalconDigest"]),
         tests("FalconTensor", ["FalconTensor"]),
         tests("FalconTokenizer", ["FalconTokenizer"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
