@@ -2,3 +2,4 @@
 #pragma once
 
 #include "conversion.h"
+#include "training_elementwise.h"

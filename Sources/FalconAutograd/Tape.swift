@@ -1,0 +1,104 @@
+import FalconTensor
+
+/// The record of one forward pass, for reverse-mode differentiation.
+///
+/// It is made for one pass, handed down explicitly (`inout`) and consumed by `gradients(of:)`; there is no ambient
+/// "training mode" and nothing to reset. Each operation adds itself in a file of its own:
+///
+/// ```swift
+/// var tape = Tape(on: pool)
+/// let weight = tape.leaf(parameter.value)
+/// let output = tape.linear(Tape.constant(input), weight: weight)
+/// let gradients = tape.gradients(of: tape.sum(output))
+/// let weightGradient = gradients[weight]
+/// ```
+package struct Tape: ~Copyable {
+    /// The threads on which forward and backward passes run.
+    package let pool: ThreadPool
+    private var nodes: [Node] = []
+
+    /// A recorded operation and the nodes that it read. A leaf has no operation.
+    private struct Node {
+        var operation: (any Operation)?
+        var inputs: [Int?]
+        var shape: [Int]
+    }
+
+    package init(on pool: ThreadPool) { self.pool = pool }
+
+    /// The number of leaves and operations recorded so far: 0 for a pass over constants.
+    package var count: Int { nodes.count }
+
+    /// A trainable input: a gradient for it comes out of `gradients(of:)`.
+    package mutating func leaf(_ value: Tensor) -> Variable {
+        append(value, Node(operation: nil, inputs: [], shape: value.shape))
+    }
+
+    /// An input without a gradient.
+    package static func constant(_ value: Tensor) -> Variable { Variable(value: value, node: nil) }
+
+    /// Adds the result of an operation.
+    ///
+    /// - Parameters:
+    ///   - value: the result of its forward pass.
+    ///   - operation: made only when an input needs a gradient, so a constant pass keeps no activations.
+    ///   - inputs: what it read, in the order in which its `backward` returns their gradients.
+    package mutating func record<O: Operation>(
+        _ value: Tensor, _ operation: @autoclosure () -> O, inputs: [Variable]
+    ) -> Variable {
+        guard inputs.contains(where: \.needsGradient) else { return Tape.constant(value) }
+        return append(value, Node(operation: operation(), inputs: inputs.map(\.node), shape: value.shape))
+    }
+
+    /// The derivative of a scalar loss with respect to every leaf it depends on.
+    ///
+    /// - Parameters:
+    ///   - loss: a variable of one value, made by this tape.
+    ///   - seed: the derivative to start from; e.g. `1 / n` for one of n accumulated batches.
+    package consuming func gradients(of loss: Variable, seed: Float = 1) -> Gradients {
+        precondition(loss.value.count == 1, "the loss must be one value, not of shape \(loss.shape)")
+        return gradients(of: loss, seed: Tensor(repeating: seed, loss.shape))
+    }
+
+    /// The derivative of `sum(seed * output)` with respect to every leaf: the vector-Jacobian product of the pass.
+    package consuming func gradients(of output: Variable, seed: Tensor) -> Gradients {
+        precondition(
+            seed.shape == output.shape, "a seed of shape \(seed.shape) for an output of shape \(output.shape)")
+        guard let last = output.node else { return Gradients(byNode: [:]) }
+        var pending = [Tensor?](repeating: nil, count: last + 1)
+        var leaves: [Int: Tensor] = [:]
+        pending[last] = seed
+        nodes.removeSubrange((last + 1)...)
+        while let node = nodes.popLast() {
+            // Moved out of the tape, so that its activations die with this turn of the loop.
+            let index = nodes.count
+            guard let gradient = pending[index].take() else { continue }
+            guard let operation = node.operation else {
+                leaves[index] = gradient
+                continue
+            }
+            let inputGradients = operation.backward(gradient, on: pool)
+            precondition(
+                inputGradients.count == node.inputs.count,
+                "\(type(of: operation)) returned \(inputGradients.count) gradients for \(node.inputs.count) inputs")
+            for case (let input?, let inputGradient?) in zip(node.inputs, inputGradients) {
+                precondition(
+                    inputGradient.shape == nodes[input].shape,
+                    "\(type(of: operation)) returned a gradient of shape \(inputGradient.shape) for an input of shape "
+                        + "\(nodes[input].shape)")
+                if var sum = pending[input].take() {
+                    sum.add(inputGradient)
+                    pending[input] = sum
+                } else {
+                    pending[input] = inputGradient
+                }
+            }
+        }
+        return Gradients(byNode: leaves)
+    }
+
+    private mutating func append(_ value: Tensor, _ node: Node) -> Variable {
+        nodes.append(node)
+        return Variable(value: value, node: nodes.count - 1)
+    }
+}
