@@ -1,0 +1,131 @@
+import FalconTensor
+
+/// How the numbers of a tensor are written in a model file.
+package enum StoredType: String, Sendable, CaseIterable {
+    case float64, float32, float16, bfloat16
+    case int64, int32, int16, int8, uint64, uint32, uint16, uint8, boolean
+
+    /// Bytes of one value.
+    package var size: Int {
+        switch self {
+        case .float64, .int64, .uint64: 8
+        case .float32, .int32, .uint32: 4
+        case .float16, .bfloat16, .int16, .uint16: 2
+        case .int8, .uint8, .boolean: 1
+        }
+    }
+
+    /// The same type where it is one that weights may have, `nil` for float64 and whole numbers.
+    package var elementType: ElementType? { ElementType(rawValue: rawValue) }
+
+    package var isFloatingPoint: Bool { self == .float64 || elementType != nil }
+}
+
+/// A tensor that lies in a mapped file: where, how wide, and in which order. Nothing is read before it is asked for.
+///
+/// ```
+/// file   ... | storage: range of the file                      | ...
+///              ^ firstByte + (sum of index * stride) * type.size
+/// ```
+package struct StoredTensor: Sendable {
+    /// The name under which the file holds it.
+    package let name: String
+    package let type: StoredType
+    package let shape: [Int]
+    package let file: MappedFile
+    /// The bytes of the file that hold the values, or, where `strides` is set, that the values are picked from.
+    package let range: Range<Int>
+    /// Steps in values along each axis, where the values do not lie contiguously in row-major order.
+    let strides: [Int]?
+
+    init(
+        name: String, type: StoredType, shape: [Int], file: MappedFile, range: Range<Int>, strides: [Int]? = nil
+    ) {
+        self.name = name
+        self.type = type
+        self.shape = shape
+        self.file = file
+        self.range = range
+        self.strides = strides
+    }
+
+    /// Whether the bytes of `range` are the values in row-major order, so that weights can be packed from the map.
+    package var isContiguous: Bool { strides == nil }
+
+    /// The number of values.
+    package var count: Int { shape.reduce(1, *) }
+
+    /// The values widened to float32: exact for float16 and bfloat16, rounded for float64.
+    ///
+    /// - Throws: `FileError` where the file holds whole numbers.
+    package func tensor() throws -> Tensor {
+        if let elementType = type.elementType {
+            guard isContiguous else { return Tensor(bytes: gatheredBytes(), as: elementType, shape) }
+            return Tensor(file: file, range: range, as: elementType, shape)
+        }
+        guard type == .float64 else {
+            throw FileError(file.path, "tensor '\(name)' holds \(type.rawValue) values where real numbers are needed")
+        }
+        let values = offsets().map { Float(Double(bitPattern: file.integer(UInt64.self, at: $0))) }
+        return Tensor(values, shape)
+    }
+
+    /// The values of a tensor of whole numbers (`boolean`: 0 and 1) in row-major order.
+    ///
+    /// - Throws: `FileError` where the file holds real numbers, or one that does not fit 64 bits with a sign.
+    package func integers() throws -> [Int64] {
+        let offsets = offsets()
+        switch type {
+        case .int64: return offsets.map { file.integer(Int64.self, at: $0) }
+        case .int32: return offsets.map { Int64(file.integer(Int32.self, at: $0)) }
+        case .int16: return offsets.map { Int64(file.integer(Int16.self, at: $0)) }
+        case .int8: return offsets.map { Int64(file.integer(Int8.self, at: $0)) }
+        case .uint8: return offsets.map { Int64(file[$0]) }
+        case .uint16: return offsets.map { Int64(file.integer(UInt16.self, at: $0)) }
+        case .uint32: return offsets.map { Int64(file.integer(UInt32.self, at: $0)) }
+        case .boolean: return offsets.map { file[$0] == 0 ? 0 : 1 }
+        case .uint64:
+            return try offsets.map {
+                guard let value = Int64(exactly: file.integer(UInt64.self, at: $0)) else {
+                    throw FileError(file.path, "tensor '\(name)' holds a number of more than 63 bits")
+                }
+                return value
+            }
+        case .float64, .float32, .float16, .bfloat16:
+            throw FileError(file.path, "tensor '\(name)' holds \(type.rawValue) values where whole numbers are needed")
+        }
+    }
+
+    /// The place in the file of each value, in row-major order.
+    private func offsets() -> [Int] {
+        guard let strides else { return (0..<count).map { range.lowerBound + $0 * type.size } }
+        var offsets: [Int] = []
+        offsets.reserveCapacity(count)
+        guard count > 0 else { return offsets }
+        var index = [Int](repeating: 0, count: shape.count)
+        var position = range.lowerBound
+        while true {
+            offsets.append(position)
+            var axis = shape.count - 1
+            while axis >= 0 {
+                index[axis] += 1
+                position += strides[axis] * type.size
+                if index[axis] < shape[axis] { break }
+                position -= index[axis] * strides[axis] * type.size
+                index[axis] = 0
+                axis -= 1
+            }
+            if axis < 0 { return offsets }
+        }
+    }
+
+    /// The bytes of the values, put into row-major order.
+    private func gatheredBytes() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count * type.size)
+        for offset in offsets() {
+            for byte in offset..<offset + type.size { bytes.append(file[byte]) }
+        }
+        return bytes
+    }
+}
