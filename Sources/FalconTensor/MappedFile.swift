@@ -55,6 +55,9 @@ import Foundation
         return unsafe Value(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
+    /// The first byte. Valid while this object lives.
+    var start: UnsafeRawPointer { unsafe base }
+
     func buffer(_ range: Range<Int>) -> Slice<UnsafeRawBufferPointer> {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= count, "bytes \(range) of \(path), which has \(count)")

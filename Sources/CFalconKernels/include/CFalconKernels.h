@@ -3,3 +3,4 @@
 
 #include "conversion.h"
 #include "training_elementwise.h"
+#include "inference.h"

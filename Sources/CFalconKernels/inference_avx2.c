@@ -1,0 +1,11 @@
+// AVX2 with fused multiply-add.
+#pragma STDC FP_CONTRACT OFF
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define VARIANT(name) falcon_avx2_##name
+#define VARIANT_NAME "avx2"
+#define MAXIMUM_BLOCK 2
+#define TILES TILE(1, 2) TILE(2, 1)
+#include "inference_body.h"
+#pragma clang attribute pop
+#endif

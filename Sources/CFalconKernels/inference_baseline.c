@@ -1,0 +1,7 @@
+// What every processor of the architecture runs (SSE2 on x86-64, NEON on Arm).
+#pragma STDC FP_CONTRACT OFF
+#define VARIANT(name) falcon_baseline_##name
+#define VARIANT_NAME "baseline"
+#define MAXIMUM_BLOCK 2
+#define TILES TILE(1, 1) TILE(2, 1)
+#include "inference_body.h"

@@ -1,0 +1,126 @@
+internal import CFalconKernels
+
+/// Row-wise maths of inference. Each row's result depends on that row alone, to the last bit.
+extension Tensor {
+    /// `x / sqrt(mean(x²) + epsilon) * weight` for each row (Zhang, Sennrich 2019).
+    ///
+    /// - Parameter weight: `[width]`.
+    package func normalized(weight: Tensor, epsilon: Float) -> Tensor {
+        precondition(weight.count == width, "norm weight of shape \(weight.shape) for rows of shape \(shape)")
+        let result = Tensor(uninitialized: shape)
+        unsafe falcon_inference()!.pointee.rms_norm(
+            pointer, weight.pointer, epsilon, rowCount, width, result.storage.base)
+        return result
+    }
+
+    /// Normalises each head of some columns of every row on its own (Qwen3's query and key norm), in place.
+    package mutating func normalizeHeads(columns: Range<Int>, weight: Tensor, epsilon: Float) {
+        let size = weight.count
+        precondition(
+            columns.upperBound <= width && columns.count % size == 0,
+            "heads of \(size) in columns \(columns) of shape \(shape)")
+        let (rows, stride) = (rowCount, width)
+        let base = unsafe mutablePointer()
+        let normalize = unsafe falcon_inference()!.pointee.rms_norm!
+        for row in 0..<rows {
+            let start = unsafe base + row * stride + columns.lowerBound
+            unsafe normalize(start, weight.pointer, epsilon, columns.count / size, size, start)
+        }
+    }
+
+    /// `silu(gate) * up` for rows that hold gate and up side by side: `[rows, 2 * width]` to `[rows, width]`.
+    package func gatedUnit(on pool: ThreadPool) -> Tensor {
+        precondition(width % 2 == 0, "a gated unit halves its rows, which have shape \(shape)")
+        let (rows, half) = (rowCount, width / 2)
+        let result = Tensor(uninitialized: [rows, half])
+        let apply = unsafe falcon_inference()!.pointee.gated_unit!
+        let group = max(1, 32768 / max(1, half))
+        pool.run((rows + group - 1) / group) { piece in
+            let first = piece * group
+            unsafe apply(
+                pointer + first * 2 * half, min(group, rows - first), half, result.storage.base + first * half)
+        }
+        return result
+    }
+
+    /// Adds another tensor of the same shape.
+    package mutating func add(_ other: Tensor) {
+        precondition(other.shape == shape, "cannot add \(other.shape) to \(shape)")
+        let count = count
+        let target = unsafe mutablePointer()
+        let source = unsafe other.pointer
+        for index in 0..<count { unsafe target[index] += source[index] }
+    }
+
+    /// For each row the column of its largest value, the lowest one where several are equal.
+    package func argmaxRows() -> [Int32] {
+        (0..<rowCount).map { row in
+            let values = unsafe pointer + row * width
+            var best = 0
+            for column in 1..<max(1, width) where unsafe values[column] > values[best] { best = column }
+            return Int32(best)
+        }
+    }
+
+    /// For each row its `count` largest values, largest first, the lower column first where values are equal.
+    package func largest(_ count: Int) -> [[(column: Int32, value: Float)]] {
+        (0..<rowCount).map { row in
+            let values = unsafe pointer + row * width
+            var best: [(column: Int32, value: Float)] = []
+            best.reserveCapacity(count + 1)
+            for column in 0..<width {
+                let value = unsafe values[column]
+                if best.count == count, let last = best.last, !(value > last.value) { continue }
+                let place = best.firstIndex { value > $0.value } ?? best.count
+                best.insert((Int32(column), value), at: place)
+                if best.count > count { best.removeLast() }
+            }
+            return best
+        }
+    }
+
+    /// Rows `range`, a copy: `[range, width]`.
+    package func rows(_ range: Range<Int>) -> Tensor {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rowCount, "rows \(range) of shape \(shape)")
+        let result = Tensor(uninitialized: [range.count, width])
+        unsafe result.storage.base.update(from: pointer + range.lowerBound * width, count: range.count * width)
+        return result
+    }
+
+    /// The rows with the given numbers, in this order, a copy: `[indices, width]`.
+    package func rows(_ indices: [Int]) -> Tensor {
+        let result = Tensor(uninitialized: [indices.count, width])
+        for (position, index) in indices.enumerated() {
+            precondition((0..<rowCount).contains(index), "row \(index) of shape \(shape)")
+            unsafe (result.storage.base + position * width).update(from: pointer + index * width, count: width)
+        }
+        return result
+    }
+
+    /// Tensors of one width, one below the other.
+    package static func stacked(_ parts: [Tensor]) -> Tensor {
+        precondition(!parts.isEmpty, "nothing to stack")
+        let width = parts[0].width
+        let result = Tensor(uninitialized: [parts.reduce(0) { $0 + $1.rowCount }, width])
+        var row = 0
+        for part in parts {
+            precondition(part.width == width, "cannot stack \(part.shape) on \(parts[0].shape)")
+            unsafe (result.storage.base + row * width).update(from: part.pointer, count: part.count)
+            row += part.rowCount
+        }
+        return result
+    }
+
+    /// Two tensors side by side, row by row: `[rows, left + right]`.
+    package static func sideBySide(_ left: Tensor, _ right: Tensor) -> Tensor {
+        precondition(left.rowCount == right.rowCount, "cannot put \(left.shape) beside \(right.shape)")
+        let (a, b) = (left.width, right.width)
+        let result = Tensor(uninitialized: [left.rowCount, a + b])
+        for row in 0..<left.rowCount {
+            let target = unsafe result.storage.base + row * (a + b)
+            unsafe target.update(from: left.pointer + row * a, count: a)
+            unsafe (target + a).update(from: right.pointer + row * b, count: b)
+        }
+        return result
+    }
+}
