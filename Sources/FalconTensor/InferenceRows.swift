@@ -43,15 +43,6 @@ extension Tensor {
         return result
     }
 
-    /// Adds another tensor of the same shape.
-    package mutating func add(_ other: Tensor) {
-        precondition(other.shape == shape, "cannot add \(other.shape) to \(shape)")
-        let count = count
-        let target = unsafe mutablePointer()
-        let source = unsafe other.pointer
-        for index in 0..<count { unsafe target[index] += source[index] }
-    }
-
     /// For each row the column of its largest value, the lowest one where several are equal.
     package func argmaxRows() -> [Int32] {
         (0..<rowCount).map { row in
