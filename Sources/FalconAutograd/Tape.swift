@@ -15,7 +15,9 @@ import FalconTensor
 package struct Tape: ~Copyable {
     /// The threads on which forward and backward passes run.
     package let pool: ThreadPool
+    private let recordsGradients: Bool
     private var nodes: [Node] = []
+    private var leavesByOwner: [ObjectIdentifier: Variable] = [:]
 
     /// A recorded operation and the nodes that it read. A leaf has no operation.
     private struct Node {
@@ -24,14 +26,31 @@ package struct Tape: ~Copyable {
         var shape: [Int]
     }
 
-    package init(on pool: ThreadPool) { self.pool = pool }
+    /// - Parameters:
+    ///   - pool: the threads to work on.
+    ///   - recordsGradients: `false` turns every leaf into a constant: a pass whose result alone is wanted.
+    package init(on pool: ThreadPool, recordsGradients: Bool = true) {
+        self.pool = pool
+        self.recordsGradients = recordsGradients
+    }
 
     /// The number of leaves and operations recorded so far: 0 for a pass over constants.
     package var count: Int { nodes.count }
 
     /// A trainable input: a gradient for it comes out of `gradients(of:)`.
     package mutating func leaf(_ value: Tensor) -> Variable {
-        append(value, Node(operation: nil, inputs: [], shape: value.shape))
+        guard recordsGradients else { return Tape.constant(value) }
+        return append(value, Node(operation: nil, inputs: [], shape: value.shape))
+    }
+
+    /// The leaf of a trainable object, the same one each time it is asked for in this pass, so that a weight that is
+    /// used twice gets one gradient.
+    package mutating func leaf(_ value: @autoclosure () -> Tensor, owner: AnyObject) -> Variable {
+        let key = ObjectIdentifier(owner)
+        if let known = leavesByOwner[key] { return known }
+        let made = leaf(value())
+        leavesByOwner[key] = made
+        return made
     }
 
     /// An input without a gradient.
@@ -64,7 +83,7 @@ package struct Tape: ~Copyable {
     package consuming func gradients(of output: Variable, seed: Tensor) -> Gradients {
         precondition(
             seed.shape == output.shape, "a seed of shape \(seed.shape) for an output of shape \(output.shape)")
-        guard let last = output.node else { return Gradients(byNode: [:]) }
+        guard let last = output.node else { return Gradients(byNode: [:], leavesByOwner: [:]) }
         var pending = [Tensor?](repeating: nil, count: last + 1)
         var leaves: [Int: Tensor] = [:]
         pending[last] = seed
@@ -94,7 +113,7 @@ package struct Tape: ~Copyable {
                 }
             }
         }
-        return Gradients(byNode: leaves)
+        return Gradients(byNode: leaves, leavesByOwner: leavesByOwner)
     }
 
     private mutating func append(_ value: Tensor, _ node: Node) -> Variable {

@@ -43,14 +43,13 @@ import Testing
         #expect(gradients[later] == nil)
     }
 
-    /// Squares its input, and tells when it is freed.
+    /// Passes its gradient on, and tells whether an operation that ran before it is still in memory.
     struct Witness: FalconAutograd.Operation {
-        final class Alive {}
-        let alive: Alive
-        let seen: ([Bool]) -> Void
-        let others: [() -> Bool]
+        final class Activation {}
+        let kept: Activation
+        let report: () -> Void
         func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
-            seen(others.map { $0() })
+            report()
             return [gradient]
         }
     }
@@ -58,26 +57,35 @@ import Testing
     @Test func `Activations are freed as the backward pass goes through them`() {
         var tape = Tape(on: pool)
         let leaf = tape.leaf(Tensor([1], [1]))
-        var seen: [[Bool]] = []
-        let note: ([Bool]) -> Void = { seen.append($0) }
-        func isAlive(_ object: Witness.Alive) -> () -> Bool {
-            { [weak object] in object != nil }
+        weak var laterActivation: Witness.Activation?
+        var laterIsAlive: [Bool] = []
+        let report = { laterIsAlive.append(laterActivation != nil) }
+        let earlier = tape.record(leaf.value, Witness(kept: Witness.Activation(), report: report), inputs: [leaf])
+        func recordLater(_ tape: inout Tape) -> Variable {
+            let activation = Witness.Activation()
+            laterActivation = activation
+            return tape.record(earlier.value, Witness(kept: activation, report: report), inputs: [earlier])
         }
-        func first(_ tape: inout Tape, _ input: Variable, watch: (() -> Bool)?) -> Variable {
-            let alive = Witness.Alive()
-            let output = tape.record(
-                input.value, Witness(alive: alive, seen: note, others: watch.map { [$0] } ?? []), inputs: [input])
-            return output
-        }
-        // The later operation's object is watched by the earlier one, whose backward runs after it was freed.
-        var laterObject: Witness.Alive? = Witness.Alive()
-        let watch = isAlive(laterObject!)
-        let middle = first(&tape, leaf, watch: watch)
-        let last = tape.record(
-            middle.value, Witness(alive: laterObject!, seen: note, others: [watch]), inputs: [middle])
-        laterObject = nil
+        let last = recordLater(&tape)
         _ = tape.gradients(of: last, seed: Tensor([1], [1]))
-        #expect(seen == [[true], [false]])
+        // The later operation runs first, with its activation; when the earlier one runs, that is gone.
+        #expect(laterIsAlive == [true, false])
+    }
+
+    @Test func `A trainable object has one leaf however often it is used`() {
+        final class Weight {}
+        let weight = Weight()
+        var tape = Tape(on: pool)
+        let value = Tensor([3], [1])
+        let sum = tape.add(tape.leaf(value, owner: weight), tape.leaf(value, owner: weight))
+        #expect(tape.gradients(of: sum)[owner: weight] == Tensor([2], [1]))
+    }
+
+    @Test func `A tape that records no gradients has no leaves`() {
+        var tape = Tape(on: pool, recordsGradients: false)
+        let leaf = tape.leaf(Tensor([3], [1]))
+        #expect(!tape.sum(leaf).needsGradient)
+        #expect(tape.count == 0)
     }
 
     @Test func `Arithmetic agrees with finite differences`() {

@@ -1,0 +1,28 @@
+import FalconTensor
+
+extension Tape {
+    /// Sets each value to 0 with probability `rate` and divides the others by `1 - rate`.
+    ///
+    /// - Parameters:
+    ///   - rate: 0 leaves the input as it is and draws nothing.
+    ///   - random: advanced by one draw a value.
+    package mutating func dropout(_ input: Variable, rate: Float, random: inout RandomSource) -> Variable {
+        guard rate > 0 else { return input }
+        let start = random
+        var value = input.value
+        value.drop(rate, from: &random)
+        return record(value, DropoutOperation(rate: rate, random: start), inputs: [input])
+    }
+}
+
+/// Draws the same numbers again instead of keeping which values fell.
+struct DropoutOperation: Operation {
+    let rate: Float
+    let random: RandomSource
+
+    func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
+        var (result, random) = (gradient, random)
+        result.drop(rate, from: &random)
+        return [result]
+    }
+}

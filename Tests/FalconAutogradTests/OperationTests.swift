@@ -1,0 +1,103 @@
+import FalconAutograd
+import FalconTensor
+import Testing
+
+/// Every backward rule against finite differences of its forward pass.
+@Suite struct OperationTests {
+    let pool = ThreadPool(threadCount: 2)
+
+    /// Reproducible values of about size 1.
+    func values(_ shape: [Int], seed: UInt64 = 1) -> Tensor {
+        var random = RandomSource(seed: seed)
+        return Tensor(normal: 1, shape, from: &random)
+    }
+
+    @Test func `Linear`() {
+        let inputs = [values([2, 3, 5]), values([4, 5], seed: 2), values([4], seed: 3)]
+        let result = GradientCheck.check(inputs, on: pool) { tape, inputs in
+            tape.linear(inputs[0], weight: inputs[1], bias: inputs[2])
+        }
+        #expect(result.passes, "\(result)")
+    }
+
+    @Test func `Linear with a constant weight or input still gives the other its gradient`() {
+        let (input, weight) = (values([3, 5]), values([4, 5], seed: 2))
+        for result in [
+            GradientCheck.check([input]) { $0.linear($1[0], weight: Tape.constant(weight)) },
+            GradientCheck.check([weight]) { $0.linear(Tape.constant(input), weight: $1[0]) },
+        ] { #expect(result.passes, "\(result)") }
+    }
+
+    @Test func `Embedding, with a token that occurs twice`() {
+        let result = GradientCheck.check([values([6, 3])]) { $0.embedding([4, 0, 4, 5], weight: $1[0]) }
+        #expect(result.passes, "\(result)")
+    }
+
+    @Test func `RMSNorm`() {
+        let result = GradientCheck.check([values([2, 3, 19]), values([19], seed: 2)], on: pool) { tape, inputs in
+            tape.normalize(inputs[0], weight: inputs[1], epsilon: 1e-5)
+        }
+        #expect(result.passes, "\(result)")
+    }
+
+    @Test func `RMSNorm over enough rows for several pieces adds up the weight's gradient`() {
+        let (input, weight) = (values([40, 2048]), values([2048], seed: 2))
+        var tape = Tape(on: pool)
+        let leaf = tape.leaf(weight)
+        let gradient = tape.gradients(of: tape.sum(tape.normalize(Tape.constant(input), weight: leaf, epsilon: 0)))
+        let computed = gradient[leaf]!.scalars
+        for column in stride(from: 0, to: 2048, by: 97) {
+            let expected = (0..<40).reduce(0.0) { sum, row in
+                let values = input.row(row)
+                let meanSquare = values.reduce(0.0) { $0 + Double($1) * Double($1) } / 2048
+                return sum + Double(values[column]) / meanSquare.squareRoot()
+            }
+            #expect(abs(Double(computed[column]) - expected) < 1e-4)
+        }
+    }
+
+    @Test func `Gated unit`() {
+        let result = GradientCheck.check([values([3, 7]), values([3, 7], seed: 2)], on: pool) {
+            $0.gatedUnit($1[0], $1[1])
+        }
+        #expect(result.passes, "\(result)")
+    }
+
+    @Test func `The gated unit stays finite for large gates of either sign`() {
+        let gate = Tensor([-200, -90, 0, 90, 200], [5])
+        var tape = Tape(on: pool)
+        let (leaf, up) = (tape.leaf(gate), Tape.constant(Tensor(repeating: 2, [5])))
+        let output = tape.gatedUnit(leaf, up)
+        #expect(output.value.isFinite)
+        #expect(output.value.scalars.suffix(3) == [0, 180, 400])
+        #expect(tape.gradients(of: tape.sum(output))[leaf]!.isFinite)
+    }
+
+    @Test func `Concatenation`() {
+        let result = GradientCheck.check([values([2, 2, 3]), values([2, 2, 4], seed: 2)]) {
+            $0.concatenate($1[0], $1[1])
+        }
+        #expect(result.passes, "\(result)")
+    }
+
+    @Test func `Dropout drops its share, keeps the mean and falls the same way backwards`() {
+        let input = Tensor(repeating: 1, [100, 100])
+        var random = RandomSource(seed: 5)
+        var tape = Tape(on: pool)
+        let leaf = tape.leaf(input)
+        let output = tape.dropout(leaf, rate: 0.1, random: &random)
+        let dropped = output.value.scalars.filter { $0 == 0 }.count
+        #expect((900...1100).contains(dropped))
+        #expect(abs(output.value.sum() / 10_000 - 1) < 0.02)
+        let result = output.value
+        #expect(tape.gradients(of: tape.sum(output))[leaf] == result)
+    }
+
+    @Test func `Dropout with rate 0 draws nothing`() {
+        var random = RandomSource(seed: 5)
+        var tape = Tape(on: pool)
+        let leaf = tape.leaf(values([2, 2]))
+        #expect(tape.dropout(leaf, rate: 0, random: &random).value == leaf.value)
+        #expect(random.drawn == 0)
+    }
+}
