@@ -100,4 +100,12 @@ import Testing
         #expect(tape.dropout(leaf, rate: 0, random: &random).value == leaf.value)
         #expect(random.drawn == 0)
     }
+
+    @Test func `Rotary embedding`() {
+        let angles = RotaryTable(inverseFrequencies: [1, 0.3, 0.05]).angles(at: [0, 1, 0, 7])
+        let result = GradientCheck.check([values([2, 2, 12])], on: pool) {
+            $0.rotate($1[0], by: angles, heads: 2)
+        }
+        #expect(result.passes, "\(result)")
+    }
 }
