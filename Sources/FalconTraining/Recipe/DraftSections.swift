@@ -1,0 +1,109 @@
+// The sections of a recipe that trains a draft head. Defaults are the paper's.
+
+/// `[target]`: the language model whose draft head is trained.
+package struct TargetSection: RecipeSection, Equatable, Sendable {
+    static let name = "target"
+    /// A folder with `config.json` and weights.
+    package var path = "Checkpoints/target"
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.text("path", &path)
+    }
+}
+
+/// `[data]`: the features to train on.
+package struct DataSection: RecipeSection, Equatable, Sendable {
+    package enum Source: String, RecipeChoice, Sendable { case shards, online }
+
+    static let name = "data"
+    /// The folder that `falcon-gen-data` wrote.
+    package var shards = "Checkpoints/features"
+    /// Longer sequences are cut to this many tokens.
+    package var maxLength = 2048
+    /// The share of the sequences that is kept back, chosen by a hash of each sequence's id.
+    package var validationFraction = 0.05
+    package var source = Source.shards
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.text("shards", &shards)
+        try walker.integer("max_length", &maxLength, 2...1_048_576)
+        try walker.number("validation_fraction", &validationFraction, 0...0.9)
+        try walker.choice("source", &source)
+    }
+}
+
+/// `[draft]`: the head itself.
+package struct DraftSection: RecipeSection, Equatable, Sendable {
+    package enum Fusion: String, RecipeChoice, Sendable { case lstm, gated, linear }
+
+    static let name = "draft"
+    /// k: tokens that one pass of the head predicts.
+    package var blockSize = 2
+    package var layers = 1
+    package var fusion = Fusion.lstm
+    /// Dropout between the two layers of the fusion, in training.
+    package var dropout = 0.1
+    package var initSeed = 0
+    /// A checkpoint or an exported head to start from; empty: fresh weights.
+    package var initFrom = ""
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.integer("block_size", &blockSize, 1...64)
+        try walker.integer("layers", &layers, 1...64)
+        try walker.choice("fusion", &fusion)
+        try walker.number("dropout", &dropout, 0...0.9)
+        try walker.integer("init_seed", &initSeed, 0...Int.max)
+        try walker.text("init_from", &initFrom)
+    }
+}
+
+/// `[glance]`: coupled sequential glancing (section 3.2 of the paper).
+package struct GlanceSection: RecipeSection, Equatable, Sendable {
+    static let name = "glance"
+    package var enabled = true
+    package var schedule = GlanceSchedule.paper
+    /// Whether a position that was handed its own label counts in the loss all the same, as in the authors' code.
+    package var lossOnGlanced = false
+    package var maskShift = MaskShift.target
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.flag("enabled", &enabled)
+        try walker.choice("schedule", &schedule)
+        try walker.flag("loss_on_glanced", &lossOnGlanced)
+        try walker.choice("mask_shift", &maskShift)
+    }
+}
+
+/// `[noise]`: what is added to the input features.
+package struct NoiseSection: RecipeSection, Equatable, Sendable {
+    static let name = "noise"
+    package var kind = FeatureNoise.Kind.uniform
+    package var halfWidth = 0.1
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.choice("kind", &kind)
+        try walker.number("half_width", &halfWidth, 0...100)
+    }
+}
+
+/// `[loss]`: `feature_weight * feature + distill_weight * (soft_weight * soft + (1 - soft_weight) * hard)`.
+package struct LossSection: RecipeSection, Equatable, Sendable {
+    /// Where the hard label comes from: the target's most likely token, a draw from its distribution, or the text.
+    package enum HardLabel: String, RecipeChoice, Sendable { case argmax, sample, data }
+
+    static let name = "loss"
+    package var featureWeight = 1.0
+    package var distillWeight = 0.1
+    package var softWeight = 0.9
+    /// 1: the Kullback-Leibler divergence. Else the authors' form: p at temperature 1 weighs log ratios at this one.
+    package var temperature = 1.0
+    package var hardLabel = HardLabel.argmax
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.number("feature_weight", &featureWeight, 0...1e6)
+        try walker.number("distill_weight", &distillWeight, 0...1e6)
+        try walker.number("soft_weight", &softWeight, 0...1)
+        try walker.number("temperature", &temperature, 0.01...100)
+        try walker.choice("hard_label", &hardLabel)
+    }
+}

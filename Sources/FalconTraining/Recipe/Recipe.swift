@@ -1,0 +1,154 @@
+import Foundation
+
+/// Everything that decides a training run: read from TOML, strictly, and printed back with every default filled in.
+///
+/// ```toml
+/// [target]
+/// path = "models/llama"
+/// [draft]
+/// block_size = 2
+/// ```
+package struct Recipe: Equatable, Sendable {
+    package var target = TargetSection()
+    package var data = DataSection()
+    package var draft = DraftSection()
+    package var glance = GlanceSection()
+    package var noise = NoiseSection()
+    package var loss = LossSection()
+    /// Set where the recipe has a `[pretrain]` section: then it trains a target and the sections above are unused.
+    package var pretrain: PretrainSection?
+    package var model = ModelSection()
+    package var optimizer = OptimizerSection()
+    package var schedule = ScheduleSection()
+    package var training = TrainingSection()
+    package var evaluation = EvaluationSection()
+    package var logging = LoggingSection()
+
+    /// The defaults: the paper's training of a draft head.
+    package init() {}
+
+    /// Reads a recipe file.
+    ///
+    /// - Parameters:
+    ///   - path: a TOML file.
+    ///   - settings: `section.key=value` each, as given with `--set`; they replace what the file says.
+    /// - Throws: `RecipeError` with one line that names the key.
+    package init(path: String, settings: [String] = []) throws {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw RecipeError(source: path, key: "", problem: "no such file, or not readable")
+        }
+        guard let toml = String(data: bytes, encoding: .utf8) else {
+            throw RecipeError(source: path, key: "", problem: "is not UTF-8 text")
+        }
+        try self.init(toml: toml, source: path, settings: settings)
+    }
+
+    /// Reads a recipe from TOML text; see `init(path:settings:)`. `source` is named in errors.
+    package init(toml: String, source: String, settings: [String] = []) throws {
+        var sections: [String: [String: RecipeValue]] = [:]
+        for (name, value) in try RecipeValue.table(toml: toml, source: source) {
+            guard case .table(let entries) = value else {
+                throw RecipeError(
+                    source: source, key: name, problem: "stands outside every section; write [section] above it")
+            }
+            sections[name] = entries
+        }
+        var given: Set<String> = []
+        for setting in settings {
+            let (section, key, value) = try Recipe.parse(setting: setting)
+            sections[section, default: [:]][key] = value
+            given.insert("\(section).\(key)")
+        }
+        if sections[PretrainSection.name] != nil { pretrain = PretrainSection() }
+
+        var names: [String] = []
+        try forEachSection { section in
+            let name = type(of: section).name
+            names.append(name)
+            var reader = RecipeReader(section: name, entries: sections.removeValue(forKey: name) ?? [:]) { key in
+                given.contains("\(name).\(key)") ? "--set" : source
+            }
+            try section.fields(&reader)
+            try reader.finish()
+        }
+        if let unknown = sections.keys.min() {
+            throw RecipeError(
+                source: source, key: "[\(unknown)]",
+                problem: "is not a section of this recipe" + NearestName.suggestion(for: unknown, among: names))
+        }
+        try check(source: source)
+    }
+
+    /// The whole recipe as TOML, every field with its value. Reading it back gives an equal recipe.
+    package var toml: String {
+        get throws {
+            var writer = RecipeWriter()
+            var copy = self
+            try copy.forEachSection { try writer.section($0) }
+            return writer.toml
+        }
+    }
+
+    /// Visits the sections that this kind of recipe has, in the order in which they are printed.
+    private mutating func forEachSection(_ body: (inout any RecipeSection) throws -> Void) throws {
+        func visit<Section: RecipeSection>(_ section: inout Section) throws {
+            var existential: any RecipeSection = section
+            try body(&existential)
+            if let changed = existential as? Section { section = changed }
+        }
+        if var pretrain {
+            try visit(&pretrain)
+            self.pretrain = pretrain
+            try visit(&model)
+        } else {
+            try visit(&target)
+            try visit(&data)
+            try visit(&draft)
+            try visit(&glance)
+            try visit(&noise)
+            try visit(&loss)
+        }
+        try visit(&optimizer)
+        try visit(&schedule)
+        try visit(&training)
+        try visit(&evaluation)
+        try visit(&logging)
+    }
+
+    /// What no single field can know.
+    private func check(source: String) throws {
+        func refuse(_ key: String, _ problem: String) -> RecipeError {
+            RecipeError(source: source, key: key, problem: problem)
+        }
+        if pretrain != nil {
+            if model.hidden % (2 * model.heads) != 0 {
+                throw refuse("model.hidden", "must be a multiple of twice model.heads, but is \(model.hidden)")
+            }
+            if model.heads % model.keyValueHeads != 0 {
+                throw refuse("model.key_value_heads", "must divide model.heads, but is \(model.keyValueHeads)")
+            }
+            return
+        }
+        if glance.enabled && draft.blockSize < 2 {
+            throw refuse("glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1")
+        }
+        if data.source == .online {
+            throw refuse("data.source", "can only be \"shards\" so far; make them with falcon-gen-data")
+        }
+    }
+
+    /// `section.key=value`, where the value is TOML, or else a text without quotes.
+    private static func parse(setting: String) throws -> (section: String, key: String, value: RecipeValue) {
+        func refuse() -> RecipeError {
+            RecipeError(source: "--set", key: setting, problem: "is not of the form section.key=value")
+        }
+        guard let equals = setting.firstIndex(of: "=") else { throw refuse() }
+        let name = setting[..<equals].split(separator: ".", omittingEmptySubsequences: false).map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
+        let written = setting[setting.index(after: equals)...].trimmingCharacters(in: .whitespaces)
+        guard name.count == 2, !name[0].isEmpty, !name[1].isEmpty else { throw refuse() }
+        let parsed = try? RecipeValue.table(toml: "value = \(written)", source: "--set")
+        return (name[0], name[1], parsed?["value"] ?? .text(written))
+    }
+}

@@ -1,0 +1,91 @@
+import TOMLKit
+
+/// A value of a recipe as it was written, before anyone asked which type it should have.
+enum RecipeValue: Equatable {
+    case text(String)
+    case integer(Int)
+    case number(Double)
+    case flag(Bool)
+    case list([RecipeValue])
+    case table([String: RecipeValue])
+    /// A date or a time: valid TOML that no key takes.
+    case other(String)
+
+    /// What a person calls this kind of value.
+    var kind: String {
+        switch self {
+        case .text(let text): "the text \"\(text)\""
+        case .integer(let value): "the whole number \(value)"
+        case .number(let value): "the number \(value)"
+        case .flag(let value): "\(value)"
+        case .list: "a list"
+        case .table: "a table"
+        case .other(let kind): "a \(kind)"
+        }
+    }
+
+    /// The value as TOML.
+    var toml: String {
+        switch self {
+        case .text(let text): RecipeValue.quoted(text)
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .flag(let value): "\(value)"
+        case .list(let values): "[\(values.map(\.toml).joined(separator: ", "))]"
+        case .table, .other: "{}"
+        }
+    }
+
+    /// Reads TOML text into nested tables.
+    ///
+    /// - Throws: `RecipeError` with the line and column of the first mistake.
+    static func table(toml: String, source: String) throws -> [String: RecipeValue] {
+        do {
+            return entries(of: try TOMLTable(string: toml))
+        } catch let error as TOMLParseError {
+            let problem = error.description.split(separator: "\n").joined(separator: " ")
+            throw RecipeError(
+                source: source, key: "",
+                problem: "is not TOML at line \(error.source.begin.line), column \(error.source.begin.column): \(problem)")
+        }
+    }
+
+    private static func entries(of table: TOMLTable) -> [String: RecipeValue] {
+        var entries: [String: RecipeValue] = [:]
+        for key in table.keys {
+            if let value = table[key] { entries[key] = RecipeValue(value) }
+        }
+        return entries
+    }
+
+    private init(_ value: any TOMLValueConvertible) {
+        // Numbers are asked for by the type that was written, so that 1 and 1.0 stay apart.
+        switch value.type {
+        case .string: self = .text(value.string ?? "")
+        case .int: self = .integer(value.int ?? 0)
+        case .double: self = .number(value.double ?? 0)
+        case .bool: self = .flag(value.bool ?? false)
+        case .array: self = .list((value.array ?? TOMLArray()).map { RecipeValue($0) })
+        case .table: self = .table(RecipeValue.entries(of: value.table ?? TOMLTable()))
+        case .date, .time, .dateTime: self = .other(value.type.description)
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\t": result += "\\t"
+            case "\r": result += "\\r"
+            case let other where other.value < 0x20 || other.value == 0x7f:
+                let digits = String(other.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,100 @@
+// The sections that every recipe has, whatever it trains. Defaults are the paper's.
+
+/// `[optimizer]`: AdamW.
+package struct OptimizerSection: RecipeSection, Equatable, Sendable {
+    static let name = "optimizer"
+    package var learningRate = 3e-5
+    package var betas = [0.9, 0.95]
+    package var weightDecay = 0.01
+    /// Each gradient is clamped to plus or minus this; 0: off.
+    package var clipValue = 0.5
+    /// The gradient's length over all parameters is scaled down to this; 0: off.
+    package var clipNorm = 0.0
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.number("learning_rate", &learningRate, 0...10)
+        try walker.pair("betas", &betas, 0...0.999999)
+        try walker.number("weight_decay", &weightDecay, 0...10)
+        try walker.number("clip_value", &clipValue, 0...1e6)
+        try walker.number("clip_norm", &clipNorm, 0...1e6)
+    }
+}
+
+/// `[schedule]`: the learning rate over the steps.
+package struct ScheduleSection: RecipeSection, Equatable, Sendable {
+    package enum Kind: String, RecipeChoice, Sendable { case linear, cosine, constant }
+
+    static let name = "schedule"
+    package var kind = Kind.linear
+    package var warmupSteps = 2000
+    /// The step at which the rate reaches its end; 0: the run's last step.
+    package var totalSteps = 0
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.choice("kind", &kind)
+        try walker.integer("warmup_steps", &warmupSteps, 0...1_000_000_000)
+        try walker.integer("total_steps", &totalSteps, 0...1_000_000_000)
+    }
+}
+
+/// `[training]`: how long, in what pieces, and how often the state is saved.
+package struct TrainingSection: RecipeSection, Equatable, Sendable {
+    /// Weights, gradients and optimizer state are float32: at this learning rate no bfloat16 weight would move.
+    package enum Precision: String, RecipeChoice, Sendable { case float32 }
+
+    static let name = "training"
+    package var epochs = 20
+    /// Stops after this many steps, if the epochs last longer; 0: never.
+    package var maxSteps = 0
+    /// Sequences (or packed rows) of one forward pass.
+    package var batchSize = 8
+    /// Forward passes of one optimizer step.
+    package var accumulation = 1
+    package var precision = Precision.float32
+    package var seed = 0
+    /// 0: only at the end.
+    package var checkpointEverySteps = 500
+    /// Older checkpoints are removed; 0: none is.
+    package var keepCheckpoints = 3
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.integer("epochs", &epochs, 1...1_000_000)
+        try walker.integer("max_steps", &maxSteps, 0...1_000_000_000)
+        try walker.integer("batch_size", &batchSize, 1...65_536)
+        try walker.integer("accumulation", &accumulation, 1...65_536)
+        try walker.choice("precision", &precision)
+        try walker.integer("seed", &seed, 0...Int.max)
+        try walker.integer("checkpoint_every_steps", &checkpointEverySteps, 0...1_000_000_000)
+        try walker.integer("keep_checkpoints", &keepCheckpoints, 0...1_000_000)
+    }
+}
+
+/// `[evaluation]`: looking at the held-out sequences during training.
+package struct EvaluationSection: RecipeSection, Equatable, Sendable {
+    static let name = "evaluation"
+    /// 0: only at the end.
+    package var everySteps = 500
+    /// How many tokens deep the estimated accept length looks.
+    package var depths = 8
+    /// At most this many held-out sequences are looked at.
+    package var sequences = 64
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.integer("every_steps", &everySteps, 0...1_000_000_000)
+        try walker.integer("depths", &depths, 1...256)
+        try walker.integer("sequences", &sequences, 1...1_000_000)
+    }
+}
+
+/// `[logging]`: what is written beside the checkpoints.
+package struct LoggingSection: RecipeSection, Equatable, Sendable {
+    static let name = "logging"
+    package var tensorboard = true
+    /// A line of `metrics.jsonl` every so many steps.
+    package var everySteps = 1
+
+    mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
+        try walker.flag("tensorboard", &tensorboard)
+        try walker.integer("every_steps", &everySteps, 1...1_000_000)
+    }
+}
