@@ -1,0 +1,136 @@
+import FalconTensor
+
+/// A few sequences, padded to one length, with what each position is fed and what it is asked for.
+///
+///     position i is fed       f_i      and t_{i+1}        (EAGLE's shift: the token one step ahead)
+///               is asked for  f_{i+k}  and t_{i+k+1}      (k tokens further)
+///
+/// Past the end of a sequence everything is 0 and nothing counts.
+package struct TrainingBatch: Sendable {
+    /// The sequences' names, to say which one was to blame.
+    package let ids: [String]
+    /// Tokens of each sequence, after the cut.
+    package let lengths: [Int]
+    /// k.
+    package let blockSize: Int
+    /// f_i: `[batch, time, hidden]`.
+    package var features: Tensor
+    /// t_{i+1}: `[batch][time]`.
+    package var nextTokens: [[Int32]]
+    /// f_{i+k}: `[batch, time, hidden]`.
+    package let targetFeatures: Tensor
+    /// t_{i+k+1}: `[batch][time]`.
+    package let targetTokens: [[Int32]]
+    /// Whether a position counts in the loss: `[batch][time]`.
+    package let counting: [[Bool]]
+
+    /// Lays sequences out as a batch.
+    ///
+    /// - Parameters:
+    ///   - sequences: `features` is `[tokens, hidden]`, `lossMask` is 1 on the assistant's tokens.
+    ///   - maxLength: longer sequences are cut first.
+    ///   - needsTargetToken: positions without a t_{i+k+1} do not count, as when the text gives the hard label.
+    package init(
+        _ sequences: [(id: String, tokens: [Int32], lossMask: [UInt8], features: Tensor)], blockSize k: Int,
+        maskShift: MaskShift, maxLength: Int, needsTargetToken: Bool = false
+    ) {
+        precondition(!sequences.isEmpty && k > 0, "a batch of \(sequences.count) sequences, block size \(k)")
+        ids = sequences.map(\.id)
+        let lengths = sequences.map { min($0.tokens.count, maxLength) }
+        self.lengths = lengths
+        blockSize = k
+        let (time, hidden) = (lengths.max() ?? 0, sequences[0].features.width)
+        var fed: [Float] = []
+        var asked: [Float] = []
+        fed.reserveCapacity(sequences.count * time * hidden)
+        asked.reserveCapacity(sequences.count * time * hidden)
+        for (sequence, length) in zip(sequences, lengths) {
+            precondition(
+                sequence.features.shape == [sequence.tokens.count, hidden],
+                "features of shape \(sequence.features.shape) for \(sequence.tokens.count) tokens of width \(hidden)")
+            let features = sequence.features.scalars
+            fed.append(contentsOf: features.prefix(length * hidden))
+            fed.append(contentsOf: repeatElement(0, count: (time - length) * hidden))
+            let first = min(k, length)
+            asked.append(contentsOf: features[first * hidden..<length * hidden])
+            asked.append(contentsOf: repeatElement(0, count: (time - (length - first)) * hidden))
+        }
+        features = Tensor(fed, [sequences.count, time, hidden])
+        targetFeatures = Tensor(asked, [sequences.count, time, hidden])
+
+        func shifted(by shift: Int) -> [[Int32]] {
+            zip(sequences, lengths).map { sequence, length in
+                (0..<time).map { $0 + shift < length ? sequence.tokens[$0 + shift] : 0 }
+            }
+        }
+        nextTokens = shifted(by: 1)
+        targetTokens = shifted(by: k + 1)
+        counting = zip(sequences, lengths).map { sequence, length in
+            var counting = maskShift.counting(lossMask: Array(sequence.lossMask.prefix(length)), blockSize: k)
+            if needsTargetToken {
+                for position in counting.indices where position + k + 1 >= length { counting[position] = false }
+            }
+            return counting + [Bool](repeating: false, count: time - length)
+        }
+    }
+
+    /// A batch of rows that are laid out already, all of one length; every position counts.
+    init(features: Tensor, nextTokens: [[Int32]], targetFeatures: Tensor, targetTokens: [[Int32]], blockSize: Int = 2) {
+        let (rows, time) = (features.shape[0], features.shape[1])
+        ids = (0..<rows).map { "\($0)" }
+        lengths = [Int](repeating: time, count: rows)
+        self.blockSize = blockSize
+        self.features = features
+        self.nextTokens = nextTokens
+        self.targetFeatures = targetFeatures
+        self.targetTokens = targetTokens
+        counting = [[Bool]](repeating: [Bool](repeating: true, count: time), count: rows)
+    }
+
+    /// Positions of the longest sequence.
+    package var time: Int { features.shape[1] }
+
+    /// Adds noise to the features that are fed, never to those that are asked for.
+    package mutating func add(_ noise: FeatureNoise, random: inout RandomSource) {
+        guard noise.halfWidth > 0, noise.kind != .none else { return }
+        let (time, hidden) = (self.time, features.width)
+        var values = features.scalars
+        for (row, length) in lengths.enumerated() {
+            noise.add(to: &values, first: row * time * hidden, count: length * hidden, length: length) {
+                random.uniform()
+            }
+        }
+        features = Tensor(values, features.shape)
+    }
+
+    /// Shows positions the truth that they are asked for: `f_i <- f_{i+k}` and `t_{i+1} <- t_{i+k+1}`, together.
+    package func glancing(_ plans: [GlancePlan]) -> TrainingBatch {
+        precondition(plans.count == lengths.count, "\(plans.count) plans for \(lengths.count) sequences")
+        guard plans.contains(where: { !$0.positions.isEmpty }) else { return self }
+        var result = self
+        let hidden = features.width
+        var values = features.scalars
+        let truth = targetFeatures.scalars
+        for (row, plan) in plans.enumerated() {
+            for position in plan.positions {
+                let start = (row * time + position) * hidden
+                values.replaceSubrange(start..<start + hidden, with: truth[start..<start + hidden])
+                result.nextTokens[row][position] = targetTokens[row][position]
+            }
+        }
+        result.features = Tensor(values, features.shape)
+        return result
+    }
+
+    /// The positions that count, as rows of `[batch * time, hidden]`, ascending.
+    package func countingRows(excluding plans: [GlancePlan] = []) -> [Int] {
+        var rows: [Int] = []
+        for (row, counting) in counting.enumerated() {
+            let hidden = Set(row < plans.count ? plans[row].positions : [])
+            for position in counting.indices where counting[position] && !hidden.contains(position) {
+                rows.append(row * time + position)
+            }
+        }
+        return rows
+    }
+}
