@@ -1,0 +1,86 @@
+/// How many drafted tokens the target accepted, pooled over all of its passes.
+///
+/// Everything is counted in token ids, and tokens behind an end-of-text or behind the last allowed token are left
+/// out: they were never part of a text. The names and formulas are those of `AcceptStatistics.formulas`, which every
+/// report carries, because papers use the same words for different figures.
+package struct AcceptStatistics: Equatable, Sendable {
+    /// Target passes that verified a tree; the pass over the prompt is not one of them.
+    package private(set) var targetPasses = 0
+    /// Passes of the draft head.
+    package private(set) var draftPasses = 0
+    /// Tokens of all texts, the first one of each (which the pass over the prompt yields) included.
+    package private(set) var generatedTokens = 0
+    /// Generated tokens that the draft head proposed.
+    package private(set) var acceptedDraftTokens = 0
+    /// `[a]`: target passes that accepted a drafted tokens.
+    package private(set) var histogram: [Int] = []
+
+    package init() {}
+
+    /// Counts the token that the pass over a prompt yields.
+    package mutating func recordPrompt() { generatedTokens += 1 }
+
+    /// Counts one target pass.
+    ///
+    /// - Parameters:
+    ///   - accepted: drafted tokens that became part of the text.
+    ///   - generated: tokens that became part of the text, the target's own one included unless the text ended before.
+    ///   - draftPasses: passes of the draft head that filled the tree.
+    package mutating func recordPass(accepted: Int, generated: Int, draftPasses: Int) {
+        precondition(accepted <= generated, "\(accepted) accepted tokens among \(generated)")
+        targetPasses += 1
+        self.draftPasses += draftPasses
+        generatedTokens += generated
+        acceptedDraftTokens += accepted
+        if histogram.count <= accepted {
+            histogram += [Int](repeating: 0, count: accepted + 1 - histogram.count)
+        }
+        histogram[accepted] += 1
+    }
+
+    /// Adds what was counted elsewhere.
+    package mutating func add(_ other: AcceptStatistics) {
+        targetPasses += other.targetPasses
+        draftPasses += other.draftPasses
+        generatedTokens += other.generatedTokens
+        acceptedDraftTokens += other.acceptedDraftTokens
+        let length = max(histogram.count, other.histogram.count)
+        histogram += [Int](repeating: 0, count: length - histogram.count)
+        for (accepted, passes) in other.histogram.enumerated() { histogram[accepted] += passes }
+    }
+
+    /// tau: accepted draft tokens per target pass, the target's own token not counted. 0 without a pass.
+    package var acceptLength: Double { ratio(acceptedDraftTokens, targetPasses) }
+
+    /// tau + 1, which other papers call accept length.
+    package var tokensPerPass: Double { acceptLength + 1 }
+
+    /// alpha: the share of generated tokens that were drafted.
+    package var acceptanceRate: Double { ratio(acceptedDraftTokens, generatedTokens) }
+
+    /// `[d - 1]`: of the passes that accepted d - 1 tokens or more, the share that accepted d or more.
+    package var acceptanceByDepth: [Double] {
+        var reached = targetPasses
+        return histogram.indices.dropLast().map { accepted in
+            let next = reached - histogram[accepted]
+            defer { reached = next }
+            return ratio(next, reached)
+        }
+    }
+
+    /// What each figure of a report is, word for word.
+    package static let formulas: [String: String] = [
+        "accept_length": "accepted_draft_tokens / target_passes (the target's own token is not counted)",
+        "tokens_per_pass": "accept_length + 1",
+        "acceptance_rate": "accepted_draft_tokens / generated_tokens",
+        "accept_histogram": "[a] = target passes that accepted a draft tokens",
+        "acceptance_by_depth": "[d-1] = passes that accepted >= d tokens / passes that accepted >= d-1 tokens",
+        "target_passes": "passes that verified drafted tokens or yielded one token; passes over prompts not counted",
+        "generated_tokens": "token ids up to and including end-of-text; nothing behind it is counted anywhere",
+        "tokens_per_second": "generated_tokens / seconds.total, passes over prompts included",
+        "speedup": "tokens_per_second / baseline_tokens_per_second: plain decoding, same process, same prompts",
+        "mismatched_tokens": "positions where speculative and plain decoding of a prompt differ, lengths included",
+    ]
+
+    private func ratio(_ part: Int, _ whole: Int) -> Double { whole == 0 ? 0 : Double(part) / Double(whole) }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import TOMLKit
+
+/// Draft trees in files:
+///
+///     name = "two-and-two"          # optional; the file's name where absent
+///     block_size = 2                # optional; when given, other draft heads are refused
+///     paths = [[0], [1], [0, 0], [0, 1], [0, 0, 0]]
+extension TokenTree {
+    private static let keys = ["name", "block_size", "paths"]
+
+    /// - Parameter blockSize: the draft head's k.
+    /// - Throws: `TokenTreeError` where the file cannot be read, is no TOML, has unknown keys, or lists no tree.
+    package init(tomlFile path: String, blockSize: Int) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw TokenTreeError.file(path: path, problem: "cannot be read: check that the tree file is there")
+        }
+        let fileName = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        try self.init(toml: text, path: path, defaultName: fileName, blockSize: blockSize)
+    }
+
+    /// The same for text at hand; `path` is what errors call it.
+    package init(toml text: String, path: String, defaultName: String, blockSize: Int) throws {
+        func refused(_ problem: String) -> TokenTreeError { .file(path: path, problem: problem) }
+
+        let table: TOMLTable
+        do {
+            table = try TOMLTable(string: text)
+        } catch let error as TOMLParseError {
+            throw refused("is no TOML: \(error.description) (line \(error.source.begin.line))")
+        }
+        for key in table.keys where !TokenTree.keys.contains(key) {
+            throw refused("unknown key \(key): a tree has \(TokenTree.keys.joined(separator: ", "))")
+        }
+        var name = defaultName
+        if let value = table["name"] {
+            guard let string = value.string else { throw refused("name must be a string") }
+            name = string
+        }
+        if let value = table["block_size"] {
+            guard let size = value.int else { throw refused("block_size must be a whole number") }
+            guard size == blockSize else {
+                throw TokenTreeError.otherBlockSize(tree: name, treeSize: size, draftSize: blockSize)
+            }
+        }
+        guard let list = table["paths"]?.array else {
+            throw refused("paths is missing: list the nodes, such as paths = [[0], [0, 0]]")
+        }
+        let paths = try list.map { element in
+            guard let ranks = element.array else { throw refused("paths must hold lists of ranks, such as [0, 1]") }
+            return try ranks.map { rank in
+                guard let rank = rank.int else { throw refused("paths must hold whole numbers only") }
+                return rank
+            }
+        }
+        try self.init(name: name, blockSize: blockSize, paths: paths)
+    }
+
+    /// The tree as a file that `init(tomlFile:)` reads.
+    package var toml: String {
+        let paths = nodes.map { "    [\($0.path.map(String.init).joined(separator: ", "))]," }
+        let quoted = name.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+        return "name = \"\(quoted)\"\nblock_size = \(blockSize)\npaths = [\n\(paths.joined(separator: "\n"))\n]\n"
+    }
+}

@@ -1,0 +1,125 @@
+import FalconTestSupport
+import Foundation
+import Testing
+
+@testable import FalconDecoding
+
+@Suite struct TokenTreeSelectionTests {
+    struct InvalidTree: Decodable {
+        let k: Int
+        let choices: [[Int]]
+        let why: String
+    }
+
+    @Test func `Every tree of the list of invalid ones is refused`() throws {
+        let file = URL(fileURLWithPath: "\(Fixtures.folder)/tree/invalid.json")
+        for invalid in try JSONDecoder().decode([InvalidTree].self, from: Data(contentsOf: file)) {
+            #expect(throws: TokenTreeError.self, "\(invalid.why)") {
+                try TokenTree(name: "invalid", blockSize: invalid.k, paths: invalid.choices)
+            }
+        }
+    }
+
+    @Test func `An orphan's error names the path that is missing`() throws {
+        let error = #expect(throws: TokenTreeError.self) {
+            try TokenTree(name: "orphan", blockSize: 2, paths: [[0], [0, 1, 0]])
+        }
+        #expect(error?.description == "tree orphan: path [0, 1, 0] has no parent: list [0, 1] too")
+    }
+
+    @Test func `Trees beyond the limits are refused`() {
+        let tooDeep = (1...TokenTree.depthLimit + 1).map { [Int](repeating: 0, count: $0) }
+        #expect(throws: TokenTreeError.tooDeep(tree: "t", path: tooDeep[TokenTree.depthLimit])) {
+            try TokenTree(name: "t", blockSize: 2, paths: tooDeep)
+        }
+        let tooWide = (0..<20).map { [$0] } + (0..<400).map { [$0 / 20, $0 % 20] }
+            + (0..<700).map { [$0 / 400, $0 / 20 % 20, $0 % 20] }
+        #expect(throws: TokenTreeError.tooManyNodes(tree: "t", tooWide.count)) {
+            try TokenTree(name: "t", blockSize: 2, paths: tooWide)
+        }
+    }
+
+    @Test func `The authors' trees are shipped without duplicates and only for their block size`() throws {
+        let shipped = try TokenTree.select("kmask2_8layer_tree", blockSize: 2)
+        #expect(shipped == (try TreeFixture.read("kmask2_8layer_tree").tree))
+        #expect(try TokenTree.select("kmask2_6layer_tree_complex_2", blockSize: 2).nodes.count == 100)
+        let expected = TokenTreeError.otherBlockSize(tree: "kmask2_8layer_tree", treeSize: 2, draftSize: 3)
+        #expect(throws: expected) { try TokenTree.select("kmask2_8layer_tree", blockSize: 3) }
+    }
+
+    @Test(arguments: 1...8)
+    func `Every shipped size is a tree of its size for every block size`(_ blockSize: Int) throws {
+        for size in TokenTree.Size.allCases {
+            let tree = try TokenTree.select(size.rawValue, blockSize: blockSize)
+            #expect(tree.nodes.count == size.nodeCount)
+            #expect(tree.name == size.rawValue && tree.blockSize == blockSize)
+        }
+    }
+
+    @Test func `A chain has one node a depth`() throws {
+        let chain = try TokenTree.select("chain:5", blockSize: 2)
+        #expect(chain.nodes.map(\.path) == (1...5).map { [Int](repeating: 0, count: $0) })
+        #expect(chain.passCount == 3)
+        for text in ["chain:", "chain:0", "chain:-2", "chain:x", "chain:65"] {
+            #expect(throws: TokenTreeError.chainLength(text)) { try TokenTree.select(text, blockSize: 2) }
+        }
+    }
+
+    @Test func `An unknown name lists the known ones`() {
+        let error = #expect(throws: TokenTreeError.self) { try TokenTree.select("smal", blockSize: 2) }
+        #expect(error?.description.contains("small, medium, large") == true)
+    }
+
+    @Test func `The grown tree accepts the most tokens of all trees of its size`() throws {
+        // Acceptance 0.5 and 0.3 for the two ranks at any depth: brute force over all trees of 4 nodes, 3 deep.
+        let acceptance: [Double] = [0.5, 0.3]
+        func value(_ paths: [[Int]]) -> Double {
+            paths.reduce(0) { $0 + $1.reduce(1) { $0 * acceptance[$1] } }
+        }
+        var all: [[Int]] = [[0], [1]]
+        for path in all { all += [path + [0], path + [1]] }
+        for path in all where path.count == 2 { all += [path + [0], path + [1]] }
+        var best = 0.0
+        for choice in 0..<(1 << all.count) where choice.nonzeroBitCount == 4 {
+            let paths = all.indices.filter { choice >> $0 & 1 == 1 }.map { all[$0] }
+            if (try? TokenTree(name: "t", blockSize: 1, paths: paths)) != nil { best = max(best, value(paths)) }
+        }
+        let grown = try TokenTree.grown(name: "t", blockSize: 1, nodeCount: 4, passCount: 3) { _, _, rank in
+            rank < 2 ? acceptance[rank] : 0
+        }
+        #expect(abs(value(grown.nodes.map(\.path)) - best) < 1e-12)
+    }
+
+    @Test func `A tree survives the way through a TOML file`() throws {
+        let folder = try TemporaryFolder()
+        let tree = try TokenTree(name: "a \"tree\"", blockSize: 3, paths: TreeFixture.read("k3_small").choices)
+        try tree.toml.write(toFile: folder.path + "/tree.toml", atomically: true, encoding: .utf8)
+        #expect(try TokenTree.select(folder.path + "/tree.toml", blockSize: 3) == tree)
+        #expect(throws: TokenTreeError.otherBlockSize(tree: tree.name, treeSize: 3, draftSize: 2)) {
+            try TokenTree.select(folder.path + "/tree.toml", blockSize: 2)
+        }
+        #expect(throws: TokenTreeError.self) { try TokenTree.select(folder.path + "/none.toml", blockSize: 2) }
+    }
+
+    @Test(arguments: [
+        ("paths = [[0], [0.5]]", "paths must hold whole numbers only"),
+        ("paths = [0]", "paths must hold lists of ranks, such as [0, 1]"),
+        ("path = [[0]]", "unknown key path: a tree has name, block_size, paths"),
+        ("block_size = 2", "paths is missing: list the nodes, such as paths = [[0], [0, 0]]"),
+        ("block_size = \"2\"\npaths = [[0]]", "block_size must be a whole number"),
+        ("name = 3\npaths = [[0]]", "name must be a string"),
+    ])
+    func `A wrong tree file gets one line that says what is wrong`(_ text: String, _ problem: String) {
+        #expect(throws: TokenTreeError.file(path: "t.toml", problem: problem)) {
+            try TokenTree(toml: text, path: "t.toml", defaultName: "t", blockSize: 2)
+        }
+    }
+
+    @Test func `Text that is no TOML is refused with its line`() {
+        let error = #expect(throws: TokenTreeError.self) {
+            try TokenTree(toml: "name = \"t\"\npaths = [[0]", path: "t.toml", defaultName: "t", blockSize: 2)
+        }
+        #expect(error?.description.contains("t.toml: is no TOML") == true)
+        #expect(error?.description.contains("\n") == false)
+    }
+}
