@@ -25,7 +25,8 @@ func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: dependencies + ["FalconTestSupport"], swiftSettings: strict)
+        name: name + "Tests", dependencies: dependencies + ["FalconTestSupport"],
+        swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
 }
 
 let package = Package(
@@ -99,7 +100,7 @@ let package = Package(
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),
-        tests("FalconTensor", ["FalconTensor"]),
+        tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
         tests("FalconTokenizer", ["FalconTokenizer"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconTensor"]),

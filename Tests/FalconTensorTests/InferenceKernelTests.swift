@@ -1,0 +1,126 @@
+import CFalconKernels
+import FalconTensor
+import Foundation
+import Testing
+
+/// Batch invariance begins here: each C variant must give the same bits for a row, alone or among others.
+@Suite struct InferenceKernelTests {
+    static var variants: [UnsafePointer<falcon_inference_kernels>] {
+        var found = [UnsafePointer<falcon_inference_kernels>?](repeating: nil, count: 3)
+        let count = falcon_inference_variants(&found)
+        return found[0..<count].compactMap { $0 }
+    }
+
+    static func values(_ count: Int, _ seed: UInt64) -> [Float] {
+        var source = RandomSource(seed: seed)
+        return (0..<count).map { _ in source.normal() }
+    }
+
+    /// The product of one variant, through the same C entry points that the package uses.
+    static func product(
+        _ kernels: falcon_inference_kernels, x: [Float], rows: Int, weights: [Float], columns: Int, bias: [Float]?,
+        type: Int
+    ) -> [Float] {
+        let depth = x.count / max(1, rows)
+        let panels = (columns + 31) / 32
+        var packedWeights = [Float](repeating: 0, count: panels * 32 * max(1, depth))
+        var packed = [Float](repeating: 0, count: max(1, x.count))
+        var out = [Float](repeating: .nan, count: rows * columns)
+        weights.withUnsafeBufferPointer { weights in
+            let pointers = (0..<columns).map { UnsafeRawPointer(weights.baseAddress! + $0 * depth) as UnsafeRawPointer? }
+            pointers.withUnsafeBufferPointer {
+                falcon_pack_panels($0.baseAddress!, columns, depth, 0, 0, panels, &packedWeights, Int32(type))
+            }
+        }
+        kernels.pack_rows(x, rows, depth, &packed)
+        if let bias {
+            kernels.multiply(packed, rows, depth, packedWeights, Int32(type), 0, panels, columns, bias, &out)
+        } else {
+            kernels.multiply(packed, rows, depth, packedWeights, Int32(type), 0, panels, columns, nil, &out)
+        }
+        return out
+    }
+
+    @Test("every variant gives the bits of the baseline, for every number of rows", arguments: [0, 2])
+    func productsAgreeAcrossVariants(type: Int) {
+        for (columns, depth) in [(1, 1), (31, 3), (32, 16), (33, 7), (100, 40), (160, 33)] {
+            let weights = InferenceKernelTests.values(columns * depth, 1)
+            let bias = InferenceKernelTests.values(columns, 2)
+            let x = InferenceKernelTests.values(27 * depth, 3)
+            var reference: [Float]?
+            for kernels in InferenceKernelTests.variants {
+                for rows in [27, 1, 2, 3, 5, 7, 8, 12, 13, 24, 25] {
+                    let result = InferenceKernelTests.product(
+                        kernels.pointee, x: Array(x[0..<rows * depth]), rows: rows, weights: weights,
+                        columns: columns, bias: bias, type: type)
+                    if reference == nil { reference = result }
+                    #expect(result == Array(reference![0..<rows * columns]), "\(columns) x \(depth), \(rows) rows")
+                }
+            }
+        }
+    }
+
+    @Test("a product agrees with double precision")
+    func productIsRight() {
+        let (rows, columns, depth) = (5, 37, 129)
+        let x = InferenceKernelTests.values(rows * depth, 4)
+        let weights = InferenceKernelTests.values(columns * depth, 5)
+        for kernels in InferenceKernelTests.variants {
+            let result = InferenceKernelTests.product(
+                kernels.pointee, x: x, rows: rows, weights: weights, columns: columns, bias: nil, type: 0)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let exact = (0..<depth).reduce(0.0) {
+                        $0 + Double(x[row * depth + $1]) * Double(weights[column * depth + $1])
+                    }
+                    #expect(abs(Double(result[row * columns + column]) - exact) < 2e-5)
+                }
+            }
+        }
+    }
+
+    @Test("norm, gated unit and attention have the same bits in every variant")
+    func rowKernelsAgreeAcrossVariants() {
+        for width in [1, 5, 16, 17, 48, 100] {
+            let x = InferenceKernelTests.values(3 * 2 * width, 6)
+            let weight = InferenceKernelTests.values(width, 7)
+            var norms: [[Float]] = []
+            var units: [[Float]] = []
+            for kernels in InferenceKernelTests.variants {
+                var norm = [Float](repeating: 0, count: 3 * width)
+                var unit = norm
+                kernels.pointee.rms_norm(x, weight, 1e-5, 3, width, &norm)
+                kernels.pointee.gated_unit(x, 3, width, &unit)
+                norms.append(norm)
+                units.append(unit)
+            }
+            for index in norms.indices {
+                #expect(norms[index] == norms[0], "norm of width \(width)")
+                #expect(units[index] == units[0], "gated unit of width \(width)")
+            }
+            for row in 0..<3 {
+                let values = x[row * width..<(row + 1) * width]
+                let mean = values.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(width)
+                for i in 0..<width {
+                    let exact = Double(x[row * width + i]) / (mean + 1e-5).squareRoot() * Double(weight[i])
+                    #expect(abs(Double(norms[0][row * width + i]) - exact) < 1e-5)
+                }
+            }
+        }
+    }
+
+    @Test("a gated unit stays right at the ends of the range and keeps what is not a number")
+    func gatedUnitAtTheEnds() {
+        let gates: [Float] = [-200, -90, -1, 0, 1, 90, 200, .nan]
+        let x = gates + [Float](repeating: 1, count: 8)
+        for kernels in InferenceKernelTests.variants {
+            var out = [Float](repeating: 0, count: 8)
+            kernels.pointee.gated_unit(x, 1, 8, &out)
+            for (gate, value) in zip(gates, out).dropLast() {
+                let exact = Double(gate) / (1 + exp(-Double(gate)))
+                #expect(abs(Double(value) - exact) <= 1e-6 * max(1, abs(exact)), "silu(\(gate))")
+            }
+            #expect(out[7].isNaN)
+        }
+    }
+}

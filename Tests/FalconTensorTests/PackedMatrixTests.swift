@@ -1,0 +1,53 @@
+import FalconTensor
+import FalconTestSupport
+import Foundation
+import Testing
+
+@Suite struct PackedMatrixTests {
+    @Test("a row's result does not depend on its neighbours or on the number of threads")
+    func batchInvariance() {
+        var source = RandomSource(seed: 11)
+        let weight = StoredMatrix(Tensor(normal: 1, [301, 70], from: &source))
+        let x = Tensor(normal: 1, [40, 70], from: &source)
+        let bias = Tensor(normal: 1, [301], from: &source)
+        let one = ThreadPool(threadCount: 1)
+        let whole = PackedMatrix([weight], on: one).multiply(x, bias: bias, on: one)
+        for threads in 1...3 {
+            let pool = ThreadPool(threadCount: threads)
+            let matrix = PackedMatrix([weight], on: pool)
+            #expect(matrix.multiply(x, bias: bias, on: pool) == whole)
+            for row in [0, 7, 39] {
+                #expect(matrix.multiply(x.rows(row..<row + 1), bias: bias, on: pool) == whole.rows(row..<row + 1))
+            }
+        }
+    }
+
+    @Test("matrices packed together give their results side by side")
+    func partsShareInputs() {
+        var source = RandomSource(seed: 12)
+        let pool = ThreadPool(threadCount: 2)
+        let (a, b) = (Tensor(normal: 1, [20, 9], from: &source), Tensor(normal: 1, [45, 9], from: &source))
+        let x = Tensor(normal: 1, [4, 9], from: &source)
+        let both = PackedMatrix([StoredMatrix(a), StoredMatrix(b)], on: pool).multiply(x, on: pool)
+        let left = PackedMatrix([StoredMatrix(a)], on: pool).multiply(x, on: pool)
+        let right = PackedMatrix([StoredMatrix(b)], on: pool).multiply(x, on: pool)
+        #expect(both == Tensor.sideBySide(left, right))
+    }
+
+    @Test("bfloat16 weights stay bfloat16, float16 ones widen, and neither is rounded", arguments: ElementType.allCases)
+    func packingIsExact(type: ElementType) throws {
+        var source = RandomSource(seed: 13)
+        let pool = ThreadPool(threadCount: 1)
+        let stored = Tensor(normal: 1, [33, 18], from: &source).bytes(as: type)
+        let path = try TemporaryFolder().path + "/weights"
+        try AtomicFile.write(path) { try $0.write([7] + stored) }  // starts at an odd address
+        let file = try MappedFile(path: path)
+        let matrix = StoredMatrix(file: file, range: 1..<1 + stored.count, type: type, rows: 33, columns: 18)
+        let packed = PackedMatrix([matrix], on: pool)
+        #expect(packed.type == (type == .bfloat16 ? .bfloat16 : .float32))
+        let x = Tensor(normal: 1, [3, 18], from: &source)
+        let widened = PackedMatrix([StoredMatrix(matrix.tensor())], on: pool)
+        #expect(packed.multiply(x, on: pool) == widened.multiply(x, on: pool))
+        #expect(matrix.gather([32, 0]) == Tensor.stacked([matrix.tensor().rows(32..<33), matrix.tensor().rows(0..<1)]))
+    }
+}
