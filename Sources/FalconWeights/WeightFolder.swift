@@ -1,0 +1,107 @@
+import FalconTensor
+import Foundation
+
+/// The weights of a model, wherever its folder keeps them: one safetensors file, several with an index, or the same
+/// as PyTorch `.bin` files. Files are mapped and checked at once; values are read when they are asked for.
+package struct WeightFolder: Sendable {
+    package let path: String
+    /// All tensors, sorted by name.
+    package let names: [String]
+    private let tensors: [String: StoredTensor]
+
+    /// The files that a folder may hold, in the order in which they are looked for, as in transformers.
+    private static let candidates = [
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+    ]
+
+    /// - Parameter path: a model folder, or one of its weight or index files.
+    /// - Throws: `FileError` where nothing is found, or a file is damaged or does not hold what its index says.
+    package init(path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, "no such folder") }
+        var source = path
+        // Only a folder has contents.
+        if let contents = try? FileManager.default.contentsOfDirectory(atPath: path) {
+            guard let found = WeightFolder.candidates.first(where: contents.contains) else {
+                throw FileError(path, "holds no weights (none of \(WeightFolder.candidates.joined(separator: ", ")))")
+            }
+            source = path + "/" + found
+        }
+        self.path = path
+        tensors = source.hasSuffix(".json")
+            ? try WeightFolder.indexed(source) : try WeightFolder.whole(source)
+        names = tensors.keys.sorted()
+    }
+
+    package func contains(_ name: String) -> Bool { tensors[name] != nil }
+
+    /// Where a tensor lies: its mapped file, the range of bytes, type and shape, to pack weights from the map.
+    package func stored(_ name: String) -> StoredTensor? { tensors[name] }
+
+    package func shape(of name: String) -> [Int]? { tensors[name]?.shape }
+
+    package func storedType(of name: String) -> StoredType? { tensors[name]?.type }
+
+    /// The place of a tensor of the given shape.
+    ///
+    /// - Throws: `FileError` where it is missing or has another shape; both shapes are in the message.
+    package func stored(_ name: String, shape: [Int]) throws -> StoredTensor {
+        let tensor = try required(name)
+        guard tensor.shape == shape else {
+            throw FileError(
+                tensor.file.path, "tensor '\(name)' has shape \(tensor.shape) where the configuration needs \(shape)")
+        }
+        return tensor
+    }
+
+    /// The values of a tensor of the given shape, widened to float32.
+    ///
+    /// - Throws: `FileError` where it is missing, has another shape or holds whole numbers.
+    package func tensor(_ name: String, shape: [Int]) throws -> Tensor { try stored(name, shape: shape).tensor() }
+
+    /// The values of a tensor of any shape, widened to float32.
+    package func tensor(_ name: String) throws -> Tensor { try required(name).tensor() }
+
+    /// The values of a tensor of whole numbers in row-major order.
+    package func integers(_ name: String) throws -> [Int64] { try required(name).integers() }
+
+    private func required(_ name: String) throws -> StoredTensor {
+        guard let tensor = tensors[name] else { throw FileError(path, "holds no tensor '\(name)'") }
+        return tensor
+    }
+
+    private static func whole(_ path: String) throws -> [String: StoredTensor] {
+        let file = try SafetensorsFile(path: path)
+        return Dictionary(uniqueKeysWithValues: file.names.compactMap { name in
+            file.stored(name).map { (name, $0) }
+        })
+    }
+
+    /// Reads an index, `{"weight_map": {"tensor": "file in the same folder"}}`, and the files that it names.
+    private static func indexed(_ path: String) throws -> [String: StoredTensor] {
+        guard let map = try JSONValue(path: path).object?["weight_map"]?.object else {
+            throw FileError(path, "has no weight_map")
+        }
+        let folder = (path as NSString).deletingLastPathComponent
+        var shards: [String: [String: StoredTensor]] = [:]
+        var tensors: [String: StoredTensor] = [:]
+        for name in map.keys {
+            guard let shard = map[name]?.string else { throw FileError(path, "weight_map '\(name)' is not a file name") }
+            // A name with a slash could lead anywhere on the disk.
+            guard !shard.isEmpty, !shard.contains("/"), !shard.contains("\\"), shard != "..", shard != "." else {
+                throw FileError(path, "weight_map '\(name)' names '\(shard)', which is not a file of this folder")
+            }
+            if shards[shard] == nil {
+                let shardPath = folder + "/" + shard
+                guard FileManager.default.fileExists(atPath: shardPath) else {
+                    throw FileError(path, "names the file \(shard), which is not there; download it, too")
+                }
+                shards[shard] = try whole(shardPath)
+            }
+            guard let tensor = shards[shard]?[name] else {
+                throw FileError(path, "says that \(shard) holds tensor '\(name)', which it does not")
+            }
+            tensors[name] = tensor
+        }
+        return tensors
+    }
+}
