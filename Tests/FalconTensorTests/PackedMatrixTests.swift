@@ -39,7 +39,8 @@ import Testing
         var source = RandomSource(seed: 13)
         let pool = ThreadPool(threadCount: 1)
         let stored = Tensor(normal: 1, [33, 18], from: &source).bytes(as: type)
-        let path = try TemporaryFolder().path + "/weights"
+        let folder = try TemporaryFolder()
+        let path = folder.file("weights")
         try AtomicFile.write(path) { try $0.write([7] + stored) }  // starts at an odd address
         let file = try MappedFile(path: path)
         let matrix = StoredMatrix(file: file, range: 1..<1 + stored.count, type: type, rows: 33, columns: 18)
