@@ -40,7 +40,7 @@ package struct Tensor: Sendable {
     package var width: Int { shape.last ?? 1 }
 
     /// The number of rows when all axes but the last are folded together.
-    package var rowCount: Int { width == 0 ? 0 : count / width }
+    package var rowCount: Int { shape.dropLast().reduce(1, *) }
 
     /// The same values under another shape of the same size.
     package func reshaped(_ newShape: [Int]) -> Tensor {
