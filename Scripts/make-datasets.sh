@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Writes Datasets/quickstart-*.json[l] from Datasets/Generator, the same bytes from the same seed: make-datasets.sh [SEED]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+swiftc -O -swift-version 6 -warnings-as-errors Datasets/Generator/*.swift -o "$work/make-datasets"
+"$work/make-datasets" "${1:-2025}" Datasets
