@@ -1,0 +1,107 @@
+import FalconTensor
+import FalconWeights
+
+/// One Llama-style decoder layer for inference: attention with a cache, then a gated MLP, both with residuals.
+///
+/// Query, key and value projections are one packed matrix, gate and up projections another. Used by target models and
+/// by the draft head; batch-invariant throughout.
+package final class PackedDecoderLayer: Sendable {
+    package let shape: DecoderLayerShape
+    private let inputNorm: Tensor?
+    private let queryKeyValue: PackedMatrix
+    private let queryKeyValueBias: Tensor?
+    private let queryNorm: Tensor?
+    private let keyNorm: Tensor?
+    private let output: PackedMatrix
+    private let outputBias: Tensor?
+    private let mlpNorm: Tensor
+    private let gateUp: PackedMatrix
+    private let gateUpBias: Tensor?
+    private let down: PackedMatrix
+    private let downBias: Tensor?
+
+    /// Packs the layer's weights, read by their Hugging Face names (`self_attn.q_proj.weight`, ...).
+    ///
+    /// - Throws: `FileError` where a tensor is missing or has another shape than `shape` says.
+    package init(_ weights: LayerWeights, shape: DecoderLayerShape, on pool: ThreadPool) throws {
+        self.shape = shape
+        let (hidden, query, keyValue) = (shape.hiddenSize, shape.queryWidth, shape.keyValueWidth)
+        inputNorm = shape.hasInputNorm ? try weights.vector("input_layernorm.weight", count: hidden) : nil
+
+        let attention = weights.scope("self_attn")
+        queryKeyValue = PackedMatrix(
+            [
+                try attention.matrix("q_proj.weight", rows: query, columns: hidden),
+                try attention.matrix("k_proj.weight", rows: keyValue, columns: hidden),
+                try attention.matrix("v_proj.weight", rows: keyValue, columns: hidden),
+            ], on: pool)
+        queryKeyValueBias =
+            shape.hasAttentionBias
+            ? Tensor(
+                try attention.vector("q_proj.bias", count: query).scalars
+                    + attention.vector("k_proj.bias", count: keyValue).scalars
+                    + attention.vector("v_proj.bias", count: keyValue).scalars, [query + 2 * keyValue]) : nil
+        queryNorm = shape.hasQueryKeyNorm ? try attention.vector("q_norm.weight", count: shape.headSize) : nil
+        keyNorm = shape.hasQueryKeyNorm ? try attention.vector("k_norm.weight", count: shape.headSize) : nil
+        output = PackedMatrix([try attention.matrix("o_proj.weight", rows: hidden, columns: query)], on: pool)
+        outputBias = shape.hasOutputBias ? try attention.vector("o_proj.bias", count: hidden) : nil
+
+        mlpNorm = try weights.vector("post_attention_layernorm.weight", count: hidden)
+        let mlp = weights.scope("mlp")
+        let wide = shape.intermediateSize
+        gateUp = PackedMatrix(
+            [
+                try mlp.matrix("gate_proj.weight", rows: wide, columns: hidden),
+                try mlp.matrix("up_proj.weight", rows: wide, columns: hidden),
+            ], on: pool)
+        gateUpBias =
+            shape.hasMLPBias
+            ? Tensor(
+                try mlp.vector("gate_proj.bias", count: wide).scalars + mlp.vector("up_proj.bias", count: wide).scalars,
+                [2 * wide]) : nil
+        down = PackedMatrix([try mlp.matrix("down_proj.weight", rows: hidden, columns: wide)], on: pool)
+        downBias = shape.hasMLPBias ? try mlp.vector("down_proj.bias", count: hidden) : nil
+    }
+
+    /// Bytes of the packed weights.
+    package var byteCount: Int { queryKeyValue.byteCount + output.byteCount + gateUp.byteCount + down.byteCount }
+
+    /// An empty cache for this layer.
+    package func makeCache(capacity: Int) -> AttentionCache {
+        AttentionCache(
+            heads: shape.headCount, keyValueHeads: shape.keyValueHeadCount, headSize: shape.headSize,
+            capacity: capacity)
+    }
+
+    /// The layer's output for new rows, whose keys and values go to the cache's slots from `slot` on.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, hidden]`.
+    ///   - angles: of the rows' positions.
+    ///   - visible: what each row sees, its own slot included.
+    /// - Returns: `[rows, hidden]`.
+    package func forward(
+        _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, visible: [AttentionCache.Visible],
+        on pool: ThreadPool
+    ) -> Tensor {
+        let (query, keyValue) = (shape.queryWidth, shape.keyValueWidth)
+        let normalized = inputNorm.map { x.normalized(weight: $0, epsilon: shape.normEpsilon) } ?? x
+        var projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
+        let (queries, keys) = (0..<query, query..<query + keyValue)
+        if let queryNorm, let keyNorm {
+            projected.normalizeHeads(columns: queries, weight: queryNorm, epsilon: shape.normEpsilon)
+            projected.normalizeHeads(columns: keys, weight: keyNorm, epsilon: shape.normEpsilon)
+        }
+        angles.rotate(&projected, columns: 0..<query + keyValue, heads: shape.headCount + shape.keyValueHeadCount, on: pool)
+        cache.store(projected, keyColumn: query, valueColumn: query + keyValue, at: slot)
+        let attended = cache.attend(projected, visible: visible, slots: slot + x.rowCount, on: pool)
+
+        var hidden = output.multiply(attended, bias: outputBias, on: pool)
+        hidden.add(x)
+        let middle = gateUp.multiply(
+            hidden.normalized(weight: mlpNorm, epsilon: shape.normEpsilon), bias: gateUpBias, on: pool)
+        var result = down.multiply(middle.gatedUnit(on: pool), bias: downBias, on: pool)
+        result.add(hidden)
+        return result
+    }
+}

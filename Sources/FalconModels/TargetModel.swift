@@ -1,0 +1,136 @@
+import FalconDigest
+import FalconTensor
+import FalconWeights
+
+/// A language model of the Llama family (Llama, Mistral, Qwen2, Qwen3) for inference, as the target of drafting.
+///
+/// A feature is the last hidden state after the final norm, what Hugging Face returns as `hidden_states[-1]`; the LM
+/// head turns it into logits. Every row of every function is batch-invariant: bit-identical however many rows are
+/// computed with it.
+package final class TargetModel: Sendable {
+    package let configuration: ModelConfiguration
+    /// Names this model's weights and the settings that change its features: 64 hexadecimal digits.
+    package let fingerprint: String
+    private let embeddingMatrix: StoredMatrix
+    private let headMatrix: StoredMatrix
+    private let layers: [PackedDecoderLayer]
+    private let finalNorm: Tensor
+    private let head: PackedMatrix
+    private let rotary: RotaryTable
+
+    /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the layers.
+    ///
+    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or a tensor is missing
+    ///   or has another shape than the configuration says.
+    package init(folder path: String, pool: ThreadPool) throws {
+        configuration = try ModelConfiguration(folder: path)
+        let folder = try WeightFolder(path: path)
+        fingerprint = TargetModel.fingerprint(configuration, folder)
+        let weights = LayerWeights(folder)
+        let model = weights.scope("model")
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        embeddingMatrix = try model.matrix("embed_tokens.weight", rows: vocabulary, columns: hidden)
+        headMatrix =
+            configuration.tiesEmbeddings
+            ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
+        head = PackedMatrix([headMatrix], on: pool)
+        finalNorm = try model.vector("norm.weight", count: hidden)
+        let shape = DecoderLayerShape(configuration)
+        layers = try (0..<configuration.layerCount).map {
+            try PackedDecoderLayer(model.scope("layers.\($0)"), shape: shape, on: pool)
+        }
+        rotary = RotaryTable(inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: configuration.headSize))
+    }
+
+    /// An empty cache with room for at least `capacity` positions, provisional rows included.
+    package func makeCache(capacity: Int) -> KeyValueCache {
+        KeyValueCache(layers: layers.map { $0.makeCache(capacity: capacity) }, capacity: capacity)
+    }
+
+    /// Bytes of the packed layers and the packed LM head.
+    package var byteCount: Int { layers.reduce(head.byteCount) { $0 + $1.byteCount } }
+
+    /// One pass over a token tree that hangs below the committed positions. Its rows stay provisional.
+    ///
+    /// - Parameters:
+    ///   - tokens: one for each row.
+    ///   - parents: the row that each row continues, below its own number; -1 where it continues the committed
+    ///     sequence. A row sees that sequence, its ancestors and itself; its position is the number of those less one.
+    /// - Returns: features `[rows, hidden]`.
+    package func forward(_ tokens: [Int32], parents: [Int], cache: KeyValueCache, on pool: ThreadPool) -> Tensor {
+        precondition(tokens.count == parents.count, "\(tokens.count) tokens with \(parents.count) parents")
+        let committed = cache.committedCount
+        precondition(
+            committed + tokens.count <= cache.capacity,
+            "\(tokens.count) rows behind \(committed) positions in a cache of \(cache.capacity)")
+        var positions: [Int] = []
+        var visible: [AttentionCache.Visible] = []
+        for (row, parent) in parents.enumerated() {
+            precondition(parent >= -1 && parent < row, "row \(row) continues row \(parent)")
+            let above = parent < 0 ? AttentionCache.Visible(prefix: committed) : visible[parent]
+            // A row straight behind all that its parent sees needs no list.
+            let straight = above.extra.isEmpty && above.prefix == committed + row
+            visible.append(
+                straight
+                    ? AttentionCache.Visible(prefix: above.prefix + 1)
+                    : AttentionCache.Visible(prefix: above.prefix, extra: above.extra + [Int32(committed + row)]))
+            positions.append(parent < 0 ? committed : positions[parent] + 1)
+        }
+        let angles = rotary.angles(at: positions)
+        var x = embed(tokens)
+        for (layer, layerCache) in zip(layers, cache.layers) {
+            x = layer.forward(x, angles: angles, cache: layerCache, slot: committed, visible: visible, on: pool)
+        }
+        cache.appendProvisional(tokens.count)
+        return x.normalized(weight: finalNorm, epsilon: configuration.normEpsilon)
+    }
+
+    /// One pass over the sequence's next tokens, committed at once.
+    ///
+    /// - Returns: features `[tokens, hidden]`.
+    package func forward(_ tokens: [Int32], cache: KeyValueCache, on pool: ThreadPool) -> Tensor {
+        var features: [Tensor] = []
+        // Pieces bound the memory of activations; the result does not depend on them.
+        let piece = 512
+        for start in stride(from: 0, to: tokens.count, by: piece) {
+            let part = Array(tokens[start..<min(start + piece, tokens.count)])
+            features.append(forward(part, parents: Array(-1..<part.count - 1), cache: cache, on: pool))
+            cache.commit(path: Array(0..<part.count))
+        }
+        return features.count == 1
+            ? features[0] : features.isEmpty ? Tensor(zeros: [0, configuration.hiddenSize]) : Tensor.stacked(features)
+    }
+
+    /// The LM head on features `[rows, hidden]`: logits `[rows, vocabulary]`.
+    package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor { head.multiply(features, on: pool) }
+
+    /// The most likely next token of each row of features, the lowest id where two are equally likely.
+    package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
+        logits(features, on: pool).argmaxRows()
+    }
+
+    /// Embeddings `[tokens, hidden]`.
+    package func embed(_ tokens: [Int32]) -> Tensor { embeddingMatrix.gather(tokens) }
+
+    /// The token embedding widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    package var embedding: Tensor { embeddingMatrix.tensor() }
+
+    /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    package var headWeight: Tensor { headMatrix.tensor() }
+
+    private static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {
+        var digest = SHA256Digest()
+        digest.update(
+            Array(
+                "\(configuration.family) \(configuration.headCount) \(configuration.normEpsilon) \(configuration.rotary)"
+                    .utf8))
+        // Both ends of each tensor tell models apart without reading 100 GB.
+        for stored in folder.names.sorted().compactMap({ folder.stored($0) }) {
+            digest.update(Array("\(stored.name) \(stored.type) \(stored.shape)".utf8))
+            let sample = min(4096, stored.range.count)
+            digest.update(stored.file.bytes(stored.range.lowerBound..<stored.range.lowerBound + sample))
+            digest.update(stored.file.bytes(stored.range.upperBound - sample..<stored.range.upperBound))
+        }
+        return digest.hexadecimal()
+    }
+}
