@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes Datasets/quickstart-*.json[l] from Datasets/Generator, the same bytes from the same seed: make-datasets.sh [SEED]
+# Writes Datasets/quickstart-*.json and .jsonl with the program in Datasets/Generator: make-datasets.sh [SEED]
+# The same seed gives the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)

@@ -1,0 +1,84 @@
+// Proves the layers of docs/architecture.md: a file imports only what its target declares in Package.swift, and only
+// the two homes of unsafe memory touch C or pointers. Reads the output of `swift package dump-package`.
+import Foundation
+
+struct PackageDescription: Decodable {
+    struct Target: Decodable {
+        let name: String
+        let type: String
+        let path: String?
+        let dependencies: [Dependency]
+    }
+
+    /// `{"byName": ["FalconTensor", null]}` or `{"product": ["ArgumentParser", "swift-argument-parser", null, null]}`.
+    struct Dependency: Decodable {
+        let name: String
+
+        init(from decoder: any Decoder) throws {
+            let kinds = try decoder.singleValueContainer().decode([String: [Part?]].self)
+            name = kinds.values.first?.first??.text ?? ""
+        }
+    }
+
+    /// A part is a name or, for conditional dependencies, an object that does not matter here.
+    struct Part: Decodable {
+        let text: String?
+
+        init(from decoder: any Decoder) throws {
+            text = try? decoder.singleValueContainer().decode(String.self)
+        }
+    }
+
+    let targets: [Target]
+}
+
+let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards"]
+var problems: [String] = []
+
+func check(
+    _ file: String, of target: PackageDescription.Target, declared: Set<String>, known: Set<String>,
+    foreign: Set<String>
+) {
+    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+        problems.append("\(file): cannot be read")
+        return
+    }
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        let place = "\(file):\(index + 1)"
+        if let match = line.firstMatch(of: /^\s*(?:@\w+\s+)*(?:(\w+) )?import (?:(?:struct|class|enum|func) )?(\w+)/) {
+            let module = String(match.2)
+            if known.contains(module), !declared.contains(module) {
+                problems.append("\(place): \(target.name) imports \(module) without declaring it")
+            }
+            if foreign.contains(module), !homesOfUnsafeMemory.contains(target.name), target.type != "test" {
+                problems.append("\(place): \(target.name) imports the C module \(module) past its wrapper")
+            }
+            if foreign.contains(module), target.type != "test", match.1 != "internal" {
+                problems.append("\(place): a C module is imported with `internal import`")
+            }
+        } else if target.type != "test", !homesOfUnsafeMemory.contains(target.name),
+            line.contains(/\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bwithUnsafe\w+/)
+        {
+            problems.append("\(place): unsafe memory outside FalconTensor and FalconShards")
+        }
+    }
+}
+
+guard CommandLine.arguments.count == 2, let json = FileManager.default.contents(atPath: CommandLine.arguments[1]) else {
+    print("usage: check-layers PACKAGE.json, from `swift package dump-package`")
+    exit(64)
+}
+let package = try JSONDecoder().decode(PackageDescription.self, from: json)
+let foreign = Set(package.targets.map(\.name).filter { $0.hasPrefix("C") && $0 != "CommandTests" })
+let known = Set(package.targets.map(\.name) + package.targets.flatMap { $0.dependencies.map(\.name) })
+for target in package.targets where !foreign.contains(target.name) {
+    let folder = target.path ?? (target.type == "test" ? "Tests/" : "Sources/") + target.name
+    let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+    for file in files.sorted() where file.hasSuffix(".swift") {
+        check(
+            folder + "/" + file, of: target, declared: Set(target.dependencies.map(\.name)), known: known,
+            foreign: foreign)
+    }
+}
+problems.forEach { print($0) }
+exit(problems.isEmpty ? 0 : 1)
