@@ -33,34 +33,45 @@ struct PackageDescription: Decodable {
 }
 
 let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards"]
-var problems: [String] = []
 
-func check(
-    _ file: String, of target: PackageDescription.Target, declared: Set<String>, known: Set<String>,
-    foreign: Set<String>
-) {
-    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-        problems.append("\(file): cannot be read")
-        return
+/// What the imports of the whole package are judged by.
+struct Modules {
+    /// Every target and product that Package.swift names.
+    let known: Set<String>
+    /// The system libraries and our own C target.
+    let foreign: Set<String>
+
+    init(_ package: PackageDescription) {
+        foreign = Set(package.targets.map(\.name).filter { $0.hasPrefix("C") && $0 != "CommandTests" })
+        known = Set(package.targets.map(\.name) + package.targets.flatMap { $0.dependencies.map(\.name) })
     }
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-        let place = "\(file):\(index + 1)"
-        if let match = line.firstMatch(of: /^\s*(?:@\w+\s+)*(?:(\w+) )?import (?:(?:struct|class|enum|func) )?(\w+)/) {
-            let module = String(match.2)
-            if known.contains(module), !declared.contains(module) {
-                problems.append("\(place): \(target.name) imports \(module) without declaring it")
+
+    /// One line for each import or use of unsafe memory in `file` that `target` must not have.
+    func problems(in file: String, of target: PackageDescription.Target) -> [String] {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return ["\(file): cannot be read"] }
+        let declared = Set(target.dependencies.map(\.name))
+        let mayTouchMemory = homesOfUnsafeMemory.contains(target.name) || target.type == "test"
+        var problems: [String] = []
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let place = "\(file):\(index + 1)"
+            if let match = line.firstMatch(
+                of: /^\s*(?:@\w+\s+)*(?:(\w+) )?import (?:(?:struct|class|enum|func) )?(\w+)/)
+            {
+                let module = String(match.2)
+                if known.contains(module), !declared.contains(module) {
+                    problems.append("\(place): \(target.name) imports \(module) without declaring it")
+                }
+                if foreign.contains(module), !mayTouchMemory {
+                    problems.append("\(place): \(target.name) imports the C module \(module) past its wrapper")
+                }
+                if foreign.contains(module), target.type != "test", match.1 != "internal" {
+                    problems.append("\(place): a C module is imported with `internal import`")
+                }
+            } else if !mayTouchMemory, line.contains(/\bUnsafe\w*Pointer\b|\bwithUnsafe\w+/) {
+                problems.append("\(place): unsafe memory outside FalconTensor and FalconShards")
             }
-            if foreign.contains(module), !homesOfUnsafeMemory.contains(target.name), target.type != "test" {
-                problems.append("\(place): \(target.name) imports the C module \(module) past its wrapper")
-            }
-            if foreign.contains(module), target.type != "test", match.1 != "internal" {
-                problems.append("\(place): a C module is imported with `internal import`")
-            }
-        } else if target.type != "test", !homesOfUnsafeMemory.contains(target.name),
-            line.contains(/\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bwithUnsafe\w+/)
-        {
-            problems.append("\(place): unsafe memory outside FalconTensor and FalconShards")
         }
+        return problems
     }
 }
 
@@ -69,16 +80,15 @@ guard CommandLine.arguments.count == 2, let json = FileManager.default.contents(
     exit(64)
 }
 let package = try JSONDecoder().decode(PackageDescription.self, from: json)
-let foreign = Set(package.targets.map(\.name).filter { $0.hasPrefix("C") && $0 != "CommandTests" })
-let known = Set(package.targets.map(\.name) + package.targets.flatMap { $0.dependencies.map(\.name) })
-for target in package.targets where !foreign.contains(target.name) {
+let modules = Modules(package)
+var count = 0
+for target in package.targets where !modules.foreign.contains(target.name) {
     let folder = target.path ?? (target.type == "test" ? "Tests/" : "Sources/") + target.name
     let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     for file in files.sorted() where file.hasSuffix(".swift") {
-        check(
-            folder + "/" + file, of: target, declared: Set(target.dependencies.map(\.name)), known: known,
-            foreign: foreign)
+        let found = modules.problems(in: folder + "/" + file, of: target)
+        found.forEach { print($0) }
+        count += found.count
     }
 }
-problems.forEach { print($0) }
-exit(problems.isEmpty ? 0 : 1)
+exit(count == 0 ? 0 : 1)

@@ -30,7 +30,7 @@ if [[ -n "$missing" ]]; then
         export PKG_CONFIG_PATH
     else
         command -v apt-get > /dev/null \
-            || stop "missing: $missing; install OpenBLAS, HDF5 and zstd with headers, and pkg-config, then run this again"
+            || stop "missing: $missing; install OpenBLAS, HDF5, zstd (with headers), pkg-config and retry"
         as_root=()
         if [[ "$(id -u)" != 0 ]]; then
             command -v sudo > /dev/null || stop "missing: $missing; as root: apt-get install $packages"
