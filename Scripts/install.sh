@@ -3,12 +3,12 @@
 # does nothing, without the network, when all is there.
 set -euo pipefail
 
-stop() {
+install_failed() {
     echo "install: $1" >&2
     exit 1
 }
 
-command -v swift > /dev/null || stop "swift is not on the PATH; get Swift 6.2 or newer from https://swift.org/install"
+command -v swift > /dev/null || install_failed "swift is not on the PATH; get Swift 6.2 or newer from https://swift.org/install"
 
 falcon_missing() {
     local missing=()
@@ -23,26 +23,26 @@ packages="libopenblas-dev libhdf5-dev libzstd-dev pkg-config"
 missing="$(falcon_missing)"
 if [[ -n "$missing" ]]; then
     if [[ "$(uname -s)" == Darwin ]]; then
-        command -v brew > /dev/null || stop "missing: $missing; install Homebrew (https://brew.sh) and run this again"
+        command -v brew > /dev/null || install_failed "missing: $missing; install Homebrew (https://brew.sh) and run this again"
         # Homebrew keeps openblas out of the default search path.
         brew install pkgconf openblas hdf5 zstd
         PKG_CONFIG_PATH="$(brew --prefix openblas)/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
         export PKG_CONFIG_PATH
     else
         command -v apt-get > /dev/null \
-            || stop "missing: $missing; install OpenBLAS, HDF5, zstd (with headers), pkg-config and retry"
+            || install_failed "missing: $missing; install OpenBLAS, HDF5, zstd (with headers), pkg-config and retry"
         as_root=()
         if [[ "$(id -u)" != 0 ]]; then
-            command -v sudo > /dev/null || stop "missing: $missing; as root: apt-get install $packages"
+            command -v sudo > /dev/null || install_failed "missing: $missing; as root: apt-get install $packages"
             as_root=(sudo)
             # Nobody can type a password in continuous integration.
             [[ -t 0 && -z "${CI:-}" ]] || as_root=(sudo -n)
         fi
         echo "install: missing $missing; installing with apt-get" >&2
-        "${as_root[@]}" apt-get update -qq > /dev/null || stop "apt-get update failed; is there a network?"
+        "${as_root[@]}" apt-get update -qq > /dev/null || install_failed "apt-get update failed; is there a network?"
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            $packages > /dev/null || stop "apt-get could not install $packages"
+            $packages > /dev/null || install_failed "apt-get could not install $packages"
     fi
     missing="$(falcon_missing)"
-    [[ -z "$missing" ]] || stop "still missing after the installation: $missing"
+    [[ -z "$missing" ]] || install_failed "still missing after the installation: $missing"
 fi
