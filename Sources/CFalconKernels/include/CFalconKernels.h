@@ -4,3 +4,4 @@
 #include "conversion.h"
 #include "training_elementwise.h"
 #include "inference.h"
+#include "training_loops.h"

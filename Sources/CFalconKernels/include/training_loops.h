@@ -1,0 +1,124 @@
+// The loops of training: attention's softmax, recurrent cells, losses over a vocabulary, the optimiser.
+//
+// Each loop works on one thread, on memory that the caller owns; matrices are row-major float32 with the given stride
+// between rows. Every instruction set has a table of its own, so that tests can run all that the processor knows.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// One time step of an LSTM for all rows of a batch. Gates are four runs (i, f, g, o) of hidden_size values.
+typedef struct falcon_lstm_step {
+    size_t hidden_size, rows;
+    size_t gate_stride, state_stride, previous_stride;  // between rows
+    const float *_Nullable previous_hidden;             // NULL: the state is zero
+    const float *_Nullable previous_cell;
+    float *_Nonnull gates;                              // in: without the recurrent part; out: after activation
+    float *_Nonnull cell;
+    float *_Nonnull hidden;
+} falcon_lstm_step;
+
+// The same step backwards.
+typedef struct falcon_lstm_step_adjoint {
+    size_t hidden_size, rows;
+    size_t gate_stride, state_stride, previous_stride;
+    const float *_Nullable next_gate_gradients;         // of the step after this one; NULL at the last
+    const float *_Nullable previous_cell;
+    const float *_Nonnull gates;                        // after activation
+    const float *_Nonnull cell;
+    const float *_Nonnull hidden_gradient;              // from above, without the recurrent part
+    float *_Nonnull cell_gradient;                      // [rows, hidden_size], carried from step to step
+    float *_Nonnull gate_gradients;                     // out: before activation
+} falcon_lstm_step_adjoint;
+
+typedef struct falcon_training_loops {
+    const char *_Nonnull name;
+
+    // Elementary functions, in place; for tests of the vector mathematics.
+    void (*_Nonnull exponential)(float *_Nonnull values, size_t count);
+    void (*_Nonnull logarithm)(float *_Nonnull values, size_t count);
+    void (*_Nonnull sigmoid)(float *_Nonnull values, size_t count);
+    void (*_Nonnull hyperbolic_tangent)(float *_Nonnull values, size_t count);
+
+    // Turns scores [rows, columns] into probabilities over the first visible[row] columns and zeros behind them, and
+    // writes each row's log-sum-exp (minus infinity where nothing is visible).
+    void (*_Nonnull attention_soften)(
+        float *_Nonnull scores, size_t stride, size_t rows, size_t columns, const int32_t *_Nonnull visible,
+        float *_Nonnull log_sum_exp);
+    // scores [rows, columns]: in scores, out probabilities P. gradients: in dL/dP, out dL/dscores * scale, which is
+    // P * (dL/dP - dot) * scale with dot[row] the product of the output's row and its gradient.
+    void (*_Nonnull attention_adjoint)(
+        float *_Nonnull scores, float *_Nonnull gradients, size_t stride, size_t rows, size_t columns,
+        const int32_t *_Nonnull visible, const float *_Nonnull log_sum_exp, const float *_Nonnull dot, float scale);
+
+    float (*_Nonnull dot)(const float *_Nonnull left, const float *_Nonnull right, size_t count);
+    // sums[column] = sum over rows of values[row, column].
+    void (*_Nonnull column_sums)(
+        const float *_Nonnull values, size_t stride, size_t rows, size_t columns, float *_Nonnull sums);
+    // target += values.
+    void (*_Nonnull add)(float *_Nonnull target, const float *_Nonnull values, size_t count);
+
+    // LSTM over time. The recurrent weight [4 * hidden, hidden] is laid out in panels once for a sequence: see
+    // training_recurrence_body.h. `adjoint` picks one of two layouts.
+    size_t (*_Nonnull lstm_panel_count)(size_t hidden_size, int adjoint);
+    size_t (*_Nonnull lstm_panel_size)(size_t hidden_size, int adjoint);
+    void (*_Nonnull lstm_pack)(
+        const float *_Nonnull weight, size_t hidden_size, int adjoint, size_t panel, float *_Nonnull target);
+    // One step for the units of some panels.
+    void (*_Nonnull lstm_step)(
+        const falcon_lstm_step *_Nonnull step, const float *_Nonnull panels, size_t first_panel, size_t panel_count);
+    void (*_Nonnull lstm_step_adjoint)(
+        const falcon_lstm_step_adjoint *_Nonnull step, const float *_Nonnull panels, size_t first_panel,
+        size_t panel_count);
+    // A cell that starts from zero: hidden = o * tanh(i * g). gates: i, g, o, each `size` long; in before bias and
+    // activation, out after.
+    void (*_Nonnull gated_cell)(
+        float *_Nonnull gates, const float *_Nonnull bias, float *_Nonnull hidden, size_t size);
+    void (*_Nonnull gated_cell_adjoint)(
+        const float *_Nonnull gates, const float *_Nonnull hidden_gradient, float *_Nonnull gate_gradients,
+        size_t size);
+
+    // Returns the sum of smooth-L1 (beta 1) over a row and writes its gradient times `scale`.
+    float (*_Nonnull smooth_l1)(
+        const float *_Nonnull predicted, const float *_Nonnull target, size_t count, float scale,
+        float *_Nonnull gradient);
+
+    // The largest value, and the lowest index that holds it. NaN is passed over.
+    float (*_Nonnull maximum)(const float *_Nonnull values, size_t count, int32_t *_Nonnull index);
+    // Sum of exp((value - maximum) * scale).
+    float (*_Nonnull sum_of_exponentials)(const float *_Nonnull values, size_t count, float maximum, float scale);
+    // How many values stand before values[index] when sorted downwards, the lower index first where equal.
+    size_t (*_Nonnull rank)(const float *_Nonnull values, size_t count, size_t index);
+    // The index at which the running sum of exp(value - maximum) passes `threshold`.
+    size_t (*_Nonnull draw)(const float *_Nonnull values, size_t count, float maximum, double threshold);
+
+    // Kullback-Leibler divergence KL(p || q) of one row of logits, p from the teacher's and q from the student's.
+    // Returns it, and replaces the student's logits by the gradient (soft + hard) * q - soft * p: that of
+    // soft * KL + hard * cross entropy but for the label's own term.
+    // `*_log_sum` is the logarithm of the sum of exponentials after subtracting `*_maximum`.
+    float (*_Nonnull distil)(
+        float *_Nonnull student, const float *_Nonnull teacher, size_t count, float student_maximum,
+        float student_log_sum, float teacher_maximum, float teacher_log_sum, float soft, float hard);
+    // The authors' form: sum of p * (log pT - log(qT + epsilon)), where pT and qT are softened by `temperature` but
+    // the weight p is not. `*_soft_log_sum` belong to the softened logits.
+    float (*_Nonnull distil_authors_code)(
+        float *_Nonnull student, const float *_Nonnull teacher, size_t count, float student_maximum,
+        float student_log_sum, float student_soft_log_sum, float teacher_maximum, float teacher_log_sum,
+        float teacher_soft_log_sum, float temperature, float epsilon, float soft, float hard);
+    // logits <- weight * softmax(logits).
+    void (*_Nonnull scaled_softmax)(
+        float *_Nonnull logits, size_t count, float maximum, float log_sum, float weight);
+
+    // AdamW (Loshchilov and Hutter): decay, moments, step. step_size = rate / (1 - beta1^t),
+    // root_correction = sqrt(1 - beta2^t), decay = 1 - rate * weight_decay.
+    void (*_Nonnull adamw)(
+        float *_Nonnull parameter, const float *_Nonnull gradient, float *_Nonnull first, float *_Nonnull second,
+        size_t count, float beta1, float beta2, float decay, float step_size, float root_correction, float epsilon);
+    void (*_Nonnull clip)(float *_Nonnull values, size_t count, float limit);
+    void (*_Nonnull scale)(float *_Nonnull values, size_t count, float factor);
+    double (*_Nonnull sum_of_squares)(const float *_Nonnull values, size_t count);
+} falcon_training_loops;
+
+// The fastest table that this processor can run; chosen at the first call.
+const falcon_training_loops *_Nonnull falcon_training_loops_best(void);
+// Table number `index`, slowest first; NULL behind the last or where the processor cannot run it.
+const falcon_training_loops *_Nullable falcon_training_loops_at(size_t index);

@@ -1,0 +1,43 @@
+// All loops of training for one instruction set, and their table. A variant file defines LANES and VARIANT, the name
+// of its table, and includes this once.
+#include "include/training_loops.h"
+#include "vector_math.h"
+
+#include "training_elementwise_body.h"
+#include "training_recurrence_body.h"
+#include "training_softmax_body.h"
+
+#define TEXT_OF(name) #name
+#define NAME_OF(name) TEXT_OF(name)
+
+const falcon_training_loops VARIANT = {
+    .name = NAME_OF(VARIANT),
+    .exponential = exponential,
+    .logarithm = logarithm,
+    .sigmoid = sigmoid,
+    .hyperbolic_tangent = hyperbolic_tangent,
+    .attention_soften = attention_soften,
+    .attention_adjoint = attention_adjoint,
+    .dot = dot_product,
+    .column_sums = column_sums,
+    .add = add_values,
+    .lstm_panel_count = lstm_panel_count,
+    .lstm_panel_size = lstm_panel_size,
+    .lstm_pack = lstm_pack,
+    .lstm_step = lstm_step,
+    .lstm_step_adjoint = lstm_step_adjoint,
+    .gated_cell = gated_cell,
+    .gated_cell_adjoint = gated_cell_adjoint,
+    .smooth_l1 = smooth_l1,
+    .maximum = maximum,
+    .sum_of_exponentials = sum_of_exponentials,
+    .rank = rank_of,
+    .draw = draw,
+    .distil = distil,
+    .distil_authors_code = distil_authors_code,
+    .scaled_softmax = scaled_softmax,
+    .adamw = adamw,
+    .clip = clip_values,
+    .scale = scale_values,
+    .sum_of_squares = sum_of_squares,
+};
