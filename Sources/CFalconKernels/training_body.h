@@ -19,8 +19,6 @@ const falcon_training_loops VARIANT = {
     .attention_soften = attention_soften,
     .attention_adjoint = attention_adjoint,
     .dot = dot_product,
-    .column_sums = column_sums,
-    .add = add_values,
     .lstm_panel_count = lstm_panel_count,
     .lstm_panel_size = lstm_panel_size,
     .lstm_pack = lstm_pack,
@@ -37,7 +35,4 @@ const falcon_training_loops VARIANT = {
     .distil_authors_code = distil_authors_code,
     .scaled_softmax = scaled_softmax,
     .adamw = adamw,
-    .clip = clip_values,
-    .scale = scale_values,
-    .sum_of_squares = sum_of_squares,
 };

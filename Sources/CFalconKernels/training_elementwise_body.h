@@ -20,15 +20,6 @@ static void sigmoid(float *values, size_t count) { MAP_IN_PLACE(values, count, v
 static void hyperbolic_tangent(float *values, size_t count) { MAP_IN_PLACE(values, count, vector_tanh(x)); }
 static void scale_values(float *values, size_t count, float factor) { MAP_IN_PLACE(values, count, x * factor); }
 
-// NaN stays NaN: a comparison with it is false.
-static void clip_values(float *values, size_t count, float limit) {
-    MAP_IN_PLACE(values, count, x > limit ? (floats)limit : (x < -limit ? (floats)-limit : x));
-}
-
-static void add_values(float *target, const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) target[i] += values[i];
-}
-
 static float dot_product(const float *left, const float *right, size_t count) {
     floats sums[4] = {0, 0, 0, 0};
     size_t i = 0;
@@ -39,31 +30,6 @@ static float dot_product(const float *left, const float *right, size_t count) {
     float sum = sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
     for (; i < count; i++) sum += left[i] * right[i];
     return sum;
-}
-
-static void column_sums(const float *values, size_t stride, size_t rows, size_t columns, float *sums) {
-    size_t column = 0;
-    for (; column + LANES <= columns; column += LANES) {
-        floats sum = 0;
-        for (size_t row = 0; row < rows; row++) sum += load(values + row * stride + column);
-        store(sums + column, sum);
-    }
-    for (; column < columns; column++) {
-        float sum = 0;
-        for (size_t row = 0; row < rows; row++) sum += values[row * stride + column];
-        sums[column] = sum;
-    }
-}
-
-// Blocks of a few thousand squares are summed in float32, the blocks in float64.
-static double sum_of_squares(const float *values, size_t count) {
-    double total = 0;
-    const size_t block = 64 * LANES;
-    for (size_t start = 0; start < count; start += block) {
-        size_t length = count - start < block ? count - start : block;
-        total += dot_product(values + start, values + start, length);
-    }
-    return total;
 }
 
 static float smooth_l1(const float *predicted, const float *target, size_t count, float scale, float *gradient) {

@@ -4,9 +4,6 @@
 /// does not depend on the number of threads. Products with few rows (decoding) have kernels of their own; see
 /// `PackedMatrix`.
 extension Tensor {
-    /// Rows (and columns) of a tile: large enough that OpenBLAS repacking an operand a tile costs little.
-    private static let tile = 256
-
     /// `op(left) * op(right)`, where `op` transposes a matrix when asked.
     ///
     /// - Parameters:
@@ -36,24 +33,11 @@ extension Tensor {
             return
         }
         let target = unsafe result.mutablePointer()
-        let (a, b) = unsafe (left.pointer, right.pointer)
-        let (aStride, bStride) = (left.width, right.width)
-        // Few, large tiles: cut the longer side first.
-        let rowTile = rows >= columns ? tile : max(tile, rows)
-        let columnTile = rows >= columns ? max(tile, columns) : tile
-        let rowTiles = (rows + rowTile - 1) / rowTile
-        let columnTiles = (columns + columnTile - 1) / columnTile
-        pool.run(rowTiles * columnTiles) { piece in
-            let firstRow = piece / columnTiles * rowTile
-            let firstColumn = piece % columnTiles * columnTile
-            unsafe OpenBLAS.product(
-                rows: min(rowTile, rows - firstRow), columns: min(columnTile, columns - firstColumn), depth: depth,
-                a: a + (transposed.left ? firstRow : firstRow * aStride), stride: aStride,
-                transposed: transposed.left,
-                b: b + (transposed.right ? firstColumn * bStride : firstColumn), stride: bStride,
-                transposed: transposed.right,
-                beta: keeping, c: target + firstRow * columns + firstColumn, stride: columns)
-        }
+        unsafe pool.product(
+            rows: rows, columns: columns, depth: depth,
+            a: left.pointer, stride: left.width, transposed: transposed.left,
+            b: right.pointer, stride: right.width, transposed: transposed.right,
+            beta: keeping, c: target, stride: columns)
     }
 
     private static func productShape(

@@ -51,11 +51,6 @@ typedef struct falcon_training_loops {
         const int32_t *_Nonnull visible, const float *_Nonnull log_sum_exp, const float *_Nonnull dot, float scale);
 
     float (*_Nonnull dot)(const float *_Nonnull left, const float *_Nonnull right, size_t count);
-    // sums[column] = sum over rows of values[row, column].
-    void (*_Nonnull column_sums)(
-        const float *_Nonnull values, size_t stride, size_t rows, size_t columns, float *_Nonnull sums);
-    // target += values.
-    void (*_Nonnull add)(float *_Nonnull target, const float *_Nonnull values, size_t count);
 
     // LSTM over time. The recurrent weight [4 * hidden, hidden] is laid out in panels once for a sequence: see
     // training_recurrence_body.h. `adjoint` picks one of two layouts.
@@ -113,9 +108,6 @@ typedef struct falcon_training_loops {
     void (*_Nonnull adamw)(
         float *_Nonnull parameter, const float *_Nonnull gradient, float *_Nonnull first, float *_Nonnull second,
         size_t count, float beta1, float beta2, float decay, float step_size, float root_correction, float epsilon);
-    void (*_Nonnull clip)(float *_Nonnull values, size_t count, float limit);
-    void (*_Nonnull scale)(float *_Nonnull values, size_t count, float factor);
-    double (*_Nonnull sum_of_squares)(const float *_Nonnull values, size_t count);
 } falcon_training_loops;
 
 // The fastest table that this processor can run; chosen at the first call.
