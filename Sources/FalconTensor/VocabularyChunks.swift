@@ -58,4 +58,19 @@ struct VocabularyChunks {
         }
         for piece in 1..<max(sliceCount, 1) { unsafe falcon_add(gradient, shares + (piece - 1) * size, size) }
     }
+
+    /// `gradient[vocabulary, hidden] += slopes^T * features`.
+    func addWeightGradient(
+        _ slopes: UnsafePointer<Float>, count: Int, features: UnsafePointer<Float>,
+        to gradient: UnsafeMutablePointer<Float>, on pool: ThreadPool
+    ) {
+        pool.run(sliceCount) { piece in
+            let slice = slice(piece)
+            unsafe OpenBLAS.product(
+                rows: slice.count, columns: hidden, depth: count,
+                a: slopes + slice.lowerBound, stride: vocabulary, transposed: true,
+                b: features, stride: hidden, transposed: false,
+                beta: 1, c: gradient + slice.lowerBound * hidden, stride: hidden)
+        }
+    }
 }
