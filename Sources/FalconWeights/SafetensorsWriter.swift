@@ -21,11 +21,7 @@ package enum SafetensorsWriter {
             try file.write(UInt64(header.count).littleEndianBytes)
             try file.write(header)
             for (name, tensor) in tensors {
-                let bytes = tensor.bytes(as: type)
-                if type == .float16, tensor.isFinite, !Tensor(bytes: bytes, as: type, tensor.shape).isFinite {
-                    throw FileError(path, "tensor '\(name)' holds values too large for float16; write bfloat16")
-                }
-                try file.write(bytes)
+                try file.write(try tensor.checkedBytes(as: type, name: name, path: path))
             }
         }
     }

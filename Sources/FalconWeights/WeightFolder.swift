@@ -70,10 +70,15 @@ package struct WeightFolder: Sendable {
     }
 
     private static func whole(_ path: String) throws -> [String: StoredTensor] {
-        let file = try SafetensorsFile(path: path)
-        return Dictionary(uniqueKeysWithValues: file.names.compactMap { name in
-            file.stored(name).map { (name, $0) }
-        })
+        let stored: [StoredTensor]
+        if path.hasSuffix(".safetensors") {
+            let file = try SafetensorsFile(path: path)
+            stored = file.names.compactMap(file.stored)
+        } else {
+            let file = try TorchCheckpoint(path: path)
+            stored = file.names.compactMap(file.stored)
+        }
+        return Dictionary(uniqueKeysWithValues: stored.map { ($0.name, $0) })
     }
 
     /// Reads an index, `{"weight_map": {"tensor": "file in the same folder"}}`, and the files that it names.
