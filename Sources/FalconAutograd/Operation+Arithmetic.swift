@@ -16,6 +16,20 @@ extension Tape {
         return record(value, ScaleOperation(factor: factor), inputs: [input])
     }
 
+    /// The same values under another shape of the same size.
+    package mutating func reshape(_ input: Variable, _ shape: [Int]) -> Variable {
+        record(input.value.reshaped(shape), ReshapeOperation(inputShape: input.shape), inputs: [input])
+    }
+
+    /// The sum over all values of their product with fixed weights: `[]`.
+    package mutating func dot(_ input: Variable, _ weights: Tensor) -> Variable {
+        precondition(
+            weights.shape == input.shape, "weights of shape \(weights.shape) for an input of shape \(input.shape)")
+        var product = input.value
+        product.multiply(weights)
+        return record(Tensor([Float(product.sum())], []), DotOperation(weights: weights), inputs: [input])
+    }
+
     /// The sum of all values: `[]`.
     package mutating func sum(_ input: Variable) -> Variable {
         record(Tensor([Float(input.value.sum())], []), SumOperation(shape: input.shape), inputs: [input])
@@ -32,6 +46,22 @@ struct ScaleOperation: Operation {
     func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
         var result = gradient
         result.scale(factor)
+        return [result]
+    }
+}
+
+struct ReshapeOperation: Operation {
+    let inputShape: [Int]
+
+    func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] { [gradient.reshaped(inputShape)] }
+}
+
+struct DotOperation: Operation {
+    let weights: Tensor
+
+    func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
+        var result = weights
+        result.scale(gradient.scalar)
         return [result]
     }
 }

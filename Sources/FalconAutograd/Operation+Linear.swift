@@ -6,17 +6,17 @@ extension Tape {
     /// - Parameters:
     ///   - input: `[..., inputSize]`.
     ///   - weight: `[outputSize, inputSize]`, PyTorch's layout.
-    ///   - bias: `[outputSize]`.
+    ///   - biases: none, one, or several that are added up (an LSTM has two), `[outputSize]` each.
     /// - Returns: `[..., outputSize]`.
-    package mutating func linear(_ input: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
+    package mutating func linear(_ input: Variable, weight: Variable, biases: [Variable] = []) -> Variable {
         var output = Tensor.product(input.value, weight.value, transposed: (false, true), on: pool)
-        if let bias { output.addToRows(bias.value) }
+        for bias in biases { output.addToRows(bias.value) }
         return record(
             output.reshaped(input.shape.dropLast() + [output.width]),
             LinearOperation(
                 input: weight.needsGradient ? input.value : nil, inputShape: input.shape,
-                weight: input.needsGradient ? weight.value : nil, biasNeedsGradient: bias?.needsGradient),
-            inputs: [input, weight] + (bias.map { [$0] } ?? []))
+                weight: input.needsGradient ? weight.value : nil, biasesNeedGradients: biases.map(\.needsGradient)),
+            inputs: [input, weight] + biases)
     }
 }
 
@@ -25,15 +25,13 @@ struct LinearOperation: Operation {
     let input: Tensor?
     let inputShape: [Int]
     let weight: Tensor?
-    /// `nil` where there is no bias at all.
-    let biasNeedsGradient: Bool?
+    let biasesNeedGradients: [Bool]
 
     func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
-        var result: [Tensor?] = [
+        let biasGradient = biasesNeedGradients.contains(true) ? gradient.sumOfRows() : nil
+        return [
             weight.map { Tensor.product(gradient, $0, on: pool).reshaped(inputShape) },
             input.map { Tensor.product(gradient, $0, transposed: (true, false), on: pool) },
-        ]
-        if let biasNeedsGradient { result.append(biasNeedsGradient ? gradient.sumOfRows() : nil) }
-        return result
+        ] + biasesNeedGradients.map { $0 ? biasGradient : nil }
     }
 }

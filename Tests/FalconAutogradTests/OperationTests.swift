@@ -13,9 +13,9 @@ import Testing
     }
 
     @Test func `Linear`() {
-        let inputs = [values([2, 3, 5]), values([4, 5], seed: 2), values([4], seed: 3)]
+        let inputs = [values([2, 3, 5]), values([4, 5], seed: 2), values([4], seed: 3), values([4], seed: 4)]
         let result = GradientCheck.check(inputs, on: pool) { tape, inputs in
-            tape.linear(inputs[0], weight: inputs[1], bias: inputs[2])
+            tape.linear(inputs[0], weight: inputs[1], biases: Array(inputs[2...]))
         }
         #expect(result.passes, "\(result)")
     }
@@ -26,6 +26,12 @@ import Testing
             GradientCheck.check([input]) { $0.linear($1[0], weight: Tape.constant(weight)) },
             GradientCheck.check([weight]) { $0.linear(Tape.constant(input), weight: $1[0]) },
         ] { #expect(result.passes, "\(result)") }
+    }
+
+    @Test func `Reshape and dot`() {
+        let weights = values([6], seed: 2)
+        let result = GradientCheck.check([values([2, 3])]) { $0.dot($0.reshape($1[0], [6]), weights) }
+        #expect(result.passes, "\(result)")
     }
 
     @Test func `Embedding, with a token that occurs twice`() {

@@ -1,0 +1,48 @@
+import FalconTensor
+
+/// Where a network's parameters get their values from while it is built.
+package enum ParameterSource {
+    /// New random values. Each parameter draws from a stream of its own name, so that its values do not depend on
+    /// which other parameters there are.
+    case random(RandomSource)
+    /// A state dict.
+    case stored(StoredParameters)
+}
+
+/// A state dict as some file or memory gives it.
+package struct StoredParameters {
+    /// Every name that it holds.
+    package let names: [String]
+    /// The shape of one of its tensors.
+    package let shape: (String) -> [Int]?
+    /// One of its tensors, which has the given shape.
+    package let read: (String, [Int]) throws -> Tensor
+
+    package init(names: [String], shape: @escaping (String) -> [Int]?, read: @escaping (String, [Int]) throws -> Tensor) {
+        self.names = names
+        self.shape = shape
+        self.read = read
+    }
+
+    /// A state dict that is in memory.
+    package init(_ tensors: [String: Tensor]) {
+        self.init(
+            names: tensors.keys.sorted(), shape: { tensors[$0]?.shape },
+            read: { name, _ in tensors[name] ?? Tensor(zeros: []) })
+    }
+}
+
+/// A state dict does not fit the network: what is missing, what is too much, and what has another shape, in one line.
+package struct StateDictError: Error, CustomStringConvertible, Equatable {
+    package let missing: [String]
+    package let unexpected: [String]
+    package let misshapen: [String]
+
+    package var description: String {
+        var parts: [String] = []
+        if !missing.isEmpty { parts.append("missing: " + missing.joined(separator: ", ")) }
+        if !unexpected.isEmpty { parts.append("unexpected: " + unexpected.joined(separator: ", ")) }
+        if !misshapen.isEmpty { parts.append(misshapen.joined(separator: ", ")) }
+        return "the weights do not fit the configuration; " + parts.joined(separator: "; ")
+    }
+}
