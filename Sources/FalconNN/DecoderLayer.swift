@@ -1,0 +1,27 @@
+import FalconAutograd
+import FalconTensor
+
+/// One Llama decoder layer: attention and feed-forward, each behind a norm and beside a residual.
+package struct DecoderLayer {
+    /// `nil` in the draft head's first layer, whose input comes straight from the fusion.
+    package let inputNorm: RMSNorm?
+    package let attention: SelfAttention
+    package let feedForwardNorm: RMSNorm
+    package let feedForward: GatedFeedForward
+
+    package init(_ scope: ParameterScope, _ configuration: DecoderConfiguration, hasInputNorm: Bool = true) {
+        let (width, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
+        inputNorm = hasInputNorm ? RMSNorm(scope.scope("input_layernorm"), width: width, epsilon: epsilon) : nil
+        attention = SelfAttention(scope.scope("self_attn"), configuration)
+        feedForwardNorm = RMSNorm(scope.scope("post_attention_layernorm"), width: width, epsilon: epsilon)
+        feedForward = GatedFeedForward(scope.scope("mlp"), configuration)
+    }
+
+    /// `[batch, time, hidden]` to the same shape.
+    package func forward(_ input: Variable, pass: DecoderPass, tape: inout Tape) -> Variable {
+        let normed = inputNorm.map { $0.forward(input, tape: &tape) } ?? input
+        let attended = tape.add(input, attention.forward(normed, pass: pass, tape: &tape))
+        let inner = feedForward.forward(feedForwardNorm.forward(attended, tape: &tape), tape: &tape)
+        return tape.add(attended, inner)
+    }
+}

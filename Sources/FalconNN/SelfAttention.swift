@@ -1,0 +1,39 @@
+import FalconAutograd
+import FalconTensor
+
+/// Llama's self-attention: four projections, rotary positions, grouped key/value heads, a relaxed causal mask.
+package struct SelfAttention {
+    package let query: Linear
+    package let key: Linear
+    package let value: Linear
+    package let output: Linear
+    private let configuration: DecoderConfiguration
+
+    package init(_ scope: ParameterScope, _ configuration: DecoderConfiguration) {
+        let initializer = Initializer.normal(deviation: configuration.initializerRange)
+        let width = configuration.headCount * configuration.headSize
+        let keyValueWidth = configuration.keyValueHeadCount * configuration.headSize
+        func projection(_ name: String, to outputSize: Int) -> Linear {
+            Linear(
+                scope.scope(name), from: configuration.hiddenSize, to: outputSize,
+                hasBias: configuration.hasAttentionBias, initializer: initializer)
+        }
+        query = projection("q_proj", to: width)
+        key = projection("k_proj", to: keyValueWidth)
+        value = projection("v_proj", to: keyValueWidth)
+        output = Linear(scope.scope("o_proj"), from: width, to: configuration.hiddenSize, initializer: initializer)
+        self.configuration = configuration
+    }
+
+    /// `[batch, time, hidden]` to the same shape.
+    package func forward(_ input: Variable, pass: DecoderPass, tape: inout Tape) -> Variable {
+        let (heads, keyValueHeads) = (configuration.headCount, configuration.keyValueHeadCount)
+        let queries = tape.rotate(query.forward(input, tape: &tape), by: pass.angles, heads: heads)
+        let keys = tape.rotate(key.forward(input, tape: &tape), by: pass.angles, heads: keyValueHeads)
+        let values = value.forward(input, tape: &tape)
+        let attended = tape.attention(
+            queries: queries, keys: keys, values: values, heads: heads, keyValueHeads: keyValueHeads,
+            visibility: pass.visibility)
+        return output.forward(attended, tape: &tape)
+    }
+}
