@@ -1,0 +1,24 @@
+import FalconTensor
+
+/// One conversation as training reads it: the target's own features beside its tokens.
+package struct FeatureSequence: Sendable, Equatable {
+    /// The conversation's name in its dataset.
+    package let id: String
+    /// `[tokens]`.
+    package let tokens: [Int32]
+    /// `[tokens]`, 1 on the assistant's tokens (end of turn included), 0 elsewhere.
+    package let lossMask: [UInt8]
+    /// `[tokens, hidden]`; row i is f_i, the target's last hidden state after the final norm at token i.
+    package let features: Tensor
+
+    /// Traps where the lengths differ.
+    package init(id: String, tokens: [Int32], lossMask: [UInt8], features: Tensor) {
+        precondition(
+            tokens.count == lossMask.count && features.shape.count == 2 && features.shape[0] == tokens.count,
+            "\(tokens.count) tokens with \(lossMask.count) mask values and features of shape \(features.shape)")
+        (self.id, self.tokens, self.lossMask, self.features) = (id, tokens, lossMask, features)
+    }
+
+    /// The number of tokens.
+    package var length: Int { tokens.count }
+}

@@ -1,0 +1,131 @@
+import FalconDigest
+import FalconTensor
+import Foundation
+import Synchronization
+
+/// All sequences of a folder's finished shards, numbered through. Safe to use from several threads.
+///
+/// Opening reads names and lengths; rows are read when they are asked for. Few shards are open at a time, so a folder
+/// may have more of them than a process may have open files.
+package final class FeatureStore: Sendable {
+    package let folder: String
+    package let manifest: ShardManifest
+    /// What all shards have in common.
+    package var description: ShardDescription { manifest.description }
+    /// The name and the number of tokens of each sequence.
+    package let sequences: [(id: String, length: Int)]
+    /// The number of the first sequence of each shard.
+    private let starts: [Int]
+    private let open = Mutex<[(shard: Int, reader: ShardReader)]>([])
+    private static let mostOpen = 8
+
+    /// - Throws: `FileError` or `HDF5Error` where the manifest or a shard is damaged or they disagree.
+    package init(folder: String) throws {
+        self.folder = folder
+        manifest = try ShardManifest(folder: folder)
+        var sequences: [(id: String, length: Int)] = []
+        var starts: [Int] = []
+        for facts in manifest.shards {
+            let reader = try FeatureStore.openShard(facts, folder, manifest.description)
+            starts.append(sequences.count)
+            sequences += reader.ids.enumerated().map { ($0.element, reader.length(of: $0.offset)) }
+        }
+        guard !sequences.isEmpty else { throw FileError(folder, "holds no sequences; let falcon-gen-data finish a shard") }
+        (self.sequences, self.starts) = (sequences, starts)
+    }
+
+    /// The number of sequences.
+    package var count: Int { sequences.count }
+
+    /// Reads a sequence.
+    ///
+    /// - Parameters:
+    ///   - index: within `0..<count`; traps otherwise.
+    ///   - limit: reads no more than so many of its first tokens.
+    ///   - pool: decodes on several threads where it is given; leave it out on a background thread, since a pool does
+    ///     one job at a time.
+    package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
+        precondition((0..<count).contains(index), "sequence \(index) of \(folder), which has \(count)")
+        // The last shard that starts at or before the sequence.
+        var (low, high) = (0, starts.count)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if starts[middle] <= index { low = middle } else { high = middle }
+        }
+        return try reader(low).sequence(at: index - starts[low], limit: limit, on: pool)
+    }
+
+    /// Sequences for training and for validation, told apart by their names alone: a conversation stays on its side
+    /// when the folder grows or is made anew in another order.
+    ///
+    /// - Parameter fraction: about how much of the sequences validates, in 0..<1.
+    package func split(validationFraction fraction: Double) -> (training: [Int], validation: [Int]) {
+        precondition((0..<1).contains(fraction), "a share of \(fraction) cannot be held back")
+        var (training, validation): ([Int], [Int]) = ([], [])
+        for (index, sequence) in sequences.enumerated() {
+            let digits = SHA256Digest.hexadecimal(of: Array(sequence.id.utf8)).prefix(8)
+            let place = Double(UInt32(digits, radix: 16) ?? 0) * 0x1p-32
+            if place < fraction { validation.append(index) } else { training.append(index) }
+        }
+        return (training, validation)
+    }
+
+    /// Refuses features of another target or tokenizer than the one at hand.
+    ///
+    /// - Throws: `FileError` that says which of the two differs.
+    package func requireFingerprints(target: String, tokenizer: String) throws {
+        func require(_ what: String, _ stored: String, _ actual: String) throws {
+            guard stored == actual else {
+                throw FileError(
+                    folder, "its features were made with another \(what): fingerprint \(stored.prefix(12)), but this "
+                        + "\(what) has \(actual.prefix(12)); make them anew with falcon-gen-data")
+            }
+        }
+        try require("target", description.targetFingerprint, target)
+        try require("tokenizer", description.tokenizerFingerprint, tokenizer)
+    }
+
+    /// Reads every shard whole and compares it with its digest in the manifest.
+    ///
+    /// - Throws: `FileError` for the first shard that differs.
+    package func verifyDigests() throws {
+        for facts in manifest.shards {
+            let path = (folder as NSString).appendingPathComponent(facts.file)
+            let digest = try SHA256Digest.hexadecimal(ofFile: path)
+            guard digest == facts.sha256 else {
+                throw FileError(path, "its sha256 is \(digest), not \(facts.sha256) as in the manifest; make it anew")
+            }
+        }
+    }
+
+    private func reader(_ shard: Int) throws -> ShardReader {
+        let known = open.withLock { open -> ShardReader? in
+            guard let place = open.firstIndex(where: { $0.shard == shard }) else { return nil }
+            open.append(open.remove(at: place))
+            return open[open.count - 1].reader
+        }
+        if let known { return known }
+        let reader = try FeatureStore.openShard(manifest.shards[shard], folder, description)
+        open.withLock { open in
+            // The one that was not asked for the longest time goes.
+            if open.count >= FeatureStore.mostOpen { open.removeFirst() }
+            open.append((shard, reader))
+        }
+        return reader
+    }
+
+    private static func openShard(
+        _ facts: ShardFacts, _ folder: String, _ description: ShardDescription
+    ) throws -> ShardReader {
+        let reader = try ShardReader(path: (folder as NSString).appendingPathComponent(facts.file))
+        if let difference = reader.description.difference(from: description) {
+            throw FileError(reader.path, "does not belong to its manifest: \(difference)")
+        }
+        guard reader.count == facts.sequences, reader.offsets[reader.count] == facts.tokens else {
+            throw FileError(
+                reader.path, "holds \(reader.count) sequences of \(reader.offsets[reader.count]) tokens where the "
+                    + "manifest says \(facts.sequences) of \(facts.tokens)")
+        }
+        return reader
+    }
+}

@@ -1,0 +1,79 @@
+internal import CHDF5
+import FalconTensor
+
+/// A chunked dataset being written row by row. Chunks are encoded on all threads of a pool and handed to the library
+/// as they are to stand in the file.
+final class HDF5GrowingDataset {
+    /// Whole chunks that are encoded together. A constant, so that the file's bytes do not depend on `--threads`.
+    private static let chunksTogether = 16
+
+    let name: String
+    private let handle: HDF5Handle
+    private let path: String
+    private let width: Int?
+    private let rowBytes: Int
+    private let chunkRows: Int
+    private let filters: ChunkFilters
+    private let level: Int
+    /// Rows that stand in the file.
+    private var writtenRows = 0
+    /// Raw bytes of the rows behind them.
+    private var pending: [UInt8] = []
+
+    init(
+        _ name: String, _ handle: HDF5Handle, path: String, elementSize: Int, width: Int?, chunkRows: Int, level: Int
+    ) {
+        (self.name, self.handle, self.path, self.width) = (name, handle, path, width)
+        (self.chunkRows, self.level) = (chunkRows, level)
+        rowBytes = elementSize * (width ?? 1)
+        filters = ChunkFilters(steps: [.shuffle(elementSize: elementSize), .zstd])
+    }
+
+    /// Adds whole rows of raw little-endian bytes at the end.
+    func append(_ rows: [UInt8], on pool: ThreadPool) throws {
+        precondition(rows.count % rowBytes == 0, "\(rows.count) bytes are no rows of \(rowBytes) for \(name)")
+        pending.append(contentsOf: rows)
+        let together = HDF5GrowingDataset.chunksTogether * chunkRows * rowBytes
+        while pending.count >= together {
+            try write(Array(pending.prefix(together)), on: pool)
+            pending.removeFirst(together)
+        }
+    }
+
+    /// Writes what is pending and closes the dataset; a last chunk that is not full is filled with zeros behind the
+    /// dataset's end.
+    func finish(on pool: ThreadPool) throws {
+        try write(pending, on: pool)
+        pending = []
+        try handle.close("H5Dclose", path)
+    }
+
+    private func write(_ rows: [UInt8], on pool: ThreadPool) throws {
+        let chunkBytes = chunkRows * rowBytes
+        let count = (rows.count + chunkBytes - 1) / chunkBytes
+        let encoded: [[UInt8]]
+        do {
+            encoded = try pool.map(count) { index in
+                var chunk = Array(rows[(index * chunkBytes)..<min((index + 1) * chunkBytes, rows.count)])
+                chunk.append(contentsOf: repeatElement(0, count: chunkBytes - chunk.count))
+                return try filters.encode(chunk, level: level)
+            }
+        } catch let problem as ChunkProblem {
+            throw FileError(path, "the dataset \(name): \(problem)")
+        }
+        try HDF5Library.enter {
+            let rowCount = writtenRows + rows.count / rowBytes
+            var extent: [hsize_t] = [hsize_t(rowCount)] + (width.map { [hsize_t($0)] } ?? [])
+            try HDF5Library.check(
+                unsafe H5Dset_extent(handle.identifier, &extent), "H5Dset_extent", path)
+            for (index, chunk) in encoded.enumerated() {
+                var origin: [hsize_t] = [hsize_t(writtenRows + index * chunkRows)] + (width == nil ? [] : [0])
+                try HDF5Library.check(
+                    unsafe H5Dwrite_chunk(
+                        handle.identifier, falcon_h5_default_properties(), 0, &origin, chunk.count, chunk),
+                    "H5Dwrite_chunk", path)
+            }
+            writtenRows = rowCount
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import FalconTensor
+
+/// A finished shard opened for reading. Safe to use from several threads.
+///
+/// Opening reads and checks everything about it but the rows themselves, which `sequence(at:)` checks as it reads.
+package final class ShardReader: Sendable {
+    package let path: String
+    package let description: ShardDescription
+    /// The sequences' names.
+    package let ids: [String]
+    /// `[sequences + 1]`: sequence s is rows `offsets[s] ..< offsets[s + 1]`.
+    package let offsets: [Int]
+    private let features: HDF5Dataset
+    private let scales: HDF5Dataset?
+    private let tokens: HDF5Dataset
+    private let lossMask: HDF5Dataset
+
+    /// - Throws: `FileError` or `HDF5Error` where the file is damaged, of another format, or not of one piece.
+    package init(path: String) throws {
+        self.path = path
+        let file = try HDF5File(path: path)
+        description = try ShardReader.readDescription(file)
+        features = try file.dataset(ShardLayout.features)
+        tokens = try file.dataset(ShardLayout.tokens)
+        lossMask = try file.dataset(ShardLayout.lossMask)
+        scales = description.storage == .int8 ? try file.dataset(ShardLayout.scales) : nil
+        offsets = try ShardReader.readOffsets(file)
+
+        let rows = offsets[offsets.count - 1]
+        try ShardReader.require(features, description.storage.elementType, [rows, description.hiddenSize], path)
+        try ShardReader.require(tokens, .int32, [rows], path)
+        try ShardReader.require(lossMask, .uint8, [rows], path)
+        if let scales { try ShardReader.require(scales, .float32, [rows], path) }
+        for (index, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
+            guard (1...description.maxLength).contains(end - start) else {
+                throw FileError(
+                    path, "sequence \(index) has \(end - start) tokens; 1 to max_length \(description.maxLength) may be")
+            }
+        }
+        ids = try file.dataset(ShardLayout.ids).texts()
+        guard ids.count == offsets.count - 1 else {
+            throw FileError(path, "has \(ids.count) ids for \(offsets.count - 1) sequences")
+        }
+    }
+
+    /// The number of sequences.
+    package var count: Int { ids.count }
+
+    /// The number of tokens of a sequence.
+    package func length(of index: Int) -> Int { offsets[index + 1] - offsets[index] }
+
+    /// Reads a sequence.
+    ///
+    /// - Parameters:
+    ///   - index: within `0..<count`; traps otherwise.
+    ///   - limit: reads no more than so many of its first tokens.
+    ///   - pool: decodes chunks on several threads where it is given.
+    package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
+        precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
+        let length = min(length(of: index), max(1, limit ?? .max))
+        let rows = offsets[index]..<(offsets[index] + length)
+        func refuse(_ problem: String) -> FileError { FileError(path, "sequence \(index) (\(ids[index])): \(problem)") }
+
+        let tokens = Int32.array(littleEndian: try tokens.bytes(rows: rows))
+        guard tokens.allSatisfy({ $0 >= 0 }) else { throw refuse("has a negative token") }
+        let mask = try lossMask.bytes(rows: rows)
+        guard mask.allSatisfy({ $0 <= 1 }) else { throw refuse("has a loss mask value other than 0 and 1") }
+        let scales = try self.scales.map { scales in
+            UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
+        }
+        let features = description.storage.decode(
+            try features.bytes(rows: rows, on: pool), scales: scales ?? [], [length, description.hiddenSize])
+        guard features.isFinite else { throw refuse("has a feature that is not finite") }
+        return FeatureSequence(id: ids[index], tokens: tokens, lossMask: mask, features: features)
+    }
+
+    private static func readDescription(_ file: HDF5File) throws -> ShardDescription {
+        let format = try file.text("format")
+        guard format == ShardLayout.format else {
+            throw FileError(file.path, "its format is \(format), not \(ShardLayout.format)")
+        }
+        let version = try file.integer("version")
+        guard version == ShardLayout.version else {
+            throw FileError(file.path, "its version is \(version); this program reads \(ShardLayout.version)")
+        }
+        let type = try file.text("dtype")
+        guard let storage = FeatureStorage(rawValue: type) else {
+            let known = FeatureStorage.allCases.map(\.rawValue).joined(separator: ", ")
+            throw FileError(file.path, "its dtype is \(type), not one of \(known)")
+        }
+        let description = ShardDescription(
+            hiddenSize: try file.integer("hidden_size"), storage: storage, maxLength: try file.integer("max_length"),
+            targetFingerprint: try file.text("target_fingerprint"),
+            tokenizerFingerprint: try file.text("tokenizer_fingerprint"))
+        guard description.hiddenSize > 0, description.maxLength > 0 else {
+            throw FileError(file.path, "hidden_size and max_length must be above 0")
+        }
+        return description
+    }
+
+    private static func readOffsets(_ file: HDF5File) throws -> [Int] {
+        let dataset = try file.dataset(ShardLayout.offsets)
+        guard try dataset.type() == .int64, dataset.shape.count == 1, dataset.rowCount >= 1 else {
+            throw FileError(file.path, "offsets must be int64 of shape [sequences + 1]")
+        }
+        let offsets = Int64.array(littleEndian: try dataset.bytes(rows: 0..<dataset.rowCount)).map { Int($0) }
+        guard offsets[0] == 0 else { throw FileError(file.path, "offsets start at \(offsets[0]), not at 0") }
+        if let index = offsets.indices.dropFirst().first(where: { offsets[$0] <= offsets[$0 - 1] }) {
+            throw FileError(
+                file.path, "offsets do not ascend: \(offsets[index]) follows \(offsets[index - 1]) at \(index)")
+        }
+        return offsets
+    }
+
+    private static func require(
+        _ dataset: HDF5Dataset, _ type: HDF5ElementType, _ shape: [Int], _ path: String
+    ) throws {
+        guard try dataset.type() == type, dataset.shape == shape else {
+            throw FileError(
+                path, "\(dataset.name) is \(try dataset.type()) of shape \(dataset.shape), not \(type) of \(shape)")
+        }
+    }
+}

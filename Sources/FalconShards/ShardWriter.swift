@@ -1,0 +1,105 @@
+import FalconTensor
+
+/// Writes one shard, under a temporary name until `finish`. A writer that is dropped before leaves nothing behind.
+package final class ShardWriter {
+    package let path: String
+    package let description: ShardDescription
+    private let pool: ThreadPool
+    private let file: HDF5FileWriter
+    // `nil` once the shard is finished.
+    private var columns: Columns?
+    private var offsets: [Int64] = [0]
+    private var ids: [String] = []
+    private var lossTokenCount = 0
+
+    private struct Columns {
+        let features: HDF5GrowingDataset
+        let scales: HDF5GrowingDataset?
+        let tokens: HDF5GrowingDataset
+        let lossMask: HDF5GrowingDataset
+    }
+
+    /// - Parameters:
+    ///   - path: the finished shard's name; an older file of that name is replaced at `finish`.
+    ///   - description: what goes into the root attributes.
+    ///   - chunkRows: rows of a chunk of features; `nil` takes about 256 KiB of them, enough for zstd to work with
+    ///     and little beside a sequence of ordinary length.
+    ///   - level: zstd's compression level.
+    ///   - pool: compresses chunks.
+    package init(
+        path: String, description: ShardDescription, chunkRows: Int? = nil, level: Int = 3, pool: ThreadPool
+    ) throws {
+        (self.path, self.description, self.pool) = (path, description, pool)
+        file = try HDF5FileWriter(path: path)
+        try file.set("format", to: ShardLayout.format)
+        try file.set("version", to: ShardLayout.version)
+        try file.set("hidden_size", to: description.hiddenSize)
+        try file.set("dtype", to: description.storage.rawValue)
+        try file.set("max_length", to: description.maxLength)
+        try file.set("target_fingerprint", to: description.targetFingerprint)
+        try file.set("tokenizer_fingerprint", to: description.tokenizerFingerprint)
+
+        let rowBytes = description.hiddenSize * description.storage.size
+        let featureRows = chunkRows ?? min(max((256 << 10) / rowBytes, 8), 1024)
+        let columnRows = 4096
+        columns = Columns(
+            features: try file.growingDataset(
+                ShardLayout.features, description.storage.elementType, width: description.hiddenSize,
+                chunkRows: featureRows, level: level),
+            scales: description.storage == .int8
+                ? try file.growingDataset(
+                    ShardLayout.scales, .float32, width: nil, chunkRows: columnRows, level: level) : nil,
+            tokens: try file.growingDataset(
+                ShardLayout.tokens, .int32, width: nil, chunkRows: columnRows, level: level),
+            lossMask: try file.growingDataset(
+                ShardLayout.lossMask, .uint8, width: nil, chunkRows: columnRows, level: level))
+    }
+
+    /// Adds a sequence at the end.
+    ///
+    /// - Throws: `FeatureProblem` where its features cannot be stored; the shard is as before, and others may follow.
+    ///   `FileError` or `HDF5Error` where the file cannot be written; the writer is then of no more use.
+    package func append(_ sequence: FeatureSequence) throws {
+        guard let columns else { preconditionFailure("\(path) is finished") }
+        precondition(
+            sequence.features.width == description.hiddenSize && (1...description.maxLength).contains(sequence.length),
+            "features of shape \(sequence.features.shape) in a shard of [1...\(description.maxLength), "
+                + "\(description.hiddenSize)]")
+        let encoded = try description.storage.encode(sequence.features)
+        try columns.features.append(encoded.bytes, on: pool)
+        if let scales = encoded.scales {
+            try columns.scales?.append(UInt32.bytes(of: scales.map(\.bitPattern)), on: pool)
+        }
+        try columns.tokens.append(Int32.bytes(of: sequence.tokens), on: pool)
+        try columns.lossMask.append(sequence.lossMask, on: pool)
+        offsets.append(offsets[offsets.count - 1] + Int64(sequence.length))
+        // A zero byte would end the text early in every reader written in C.
+        ids.append(sequence.id.filter { $0 != "\0" })
+        lossTokenCount += sequence.lossMask.reduce(0) { $0 + Int($1) }
+    }
+
+    /// Completes the shard: written, synced to the disk, and renamed into place.
+    package func finish() throws -> ShardContents {
+        guard let columns else { preconditionFailure("\(path) is finished twice") }
+        try columns.features.finish(on: pool)
+        try columns.scales?.finish(on: pool)
+        try columns.tokens.finish(on: pool)
+        try columns.lossMask.finish(on: pool)
+        try file.write(ShardLayout.offsets, integers: offsets)
+        try file.write(ShardLayout.ids, texts: ids)
+        self.columns = nil
+        return ShardContents(
+            sequences: ids.count, tokens: Int(offsets[offsets.count - 1]), lossTokens: lossTokenCount,
+            bytes: try file.finish())
+    }
+}
+
+/// What a finished shard holds.
+package struct ShardContents: Sendable, Equatable {
+    package let sequences: Int
+    package let tokens: Int
+    /// Tokens that the loss mask marks.
+    package let lossTokens: Int
+    /// The file's length.
+    package let bytes: Int
+}
