@@ -104,7 +104,7 @@ let package = Package(
         tests("FalconTokenizer", ["FalconTokenizer"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconTensor"]),
-        tests("FalconShards", ["FalconShards", "FalconTensor"]),
+        tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
         tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
         tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
         tests("FalconDraft", ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),

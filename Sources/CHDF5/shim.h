@@ -29,6 +29,9 @@ static inline H5Z_filter_t falcon_h5_shuffle(void) { return H5Z_FILTER_SHUFFLE; 
 static inline int falcon_h5_filter_class_version(void) { return H5Z_CLASS_T_VERS; }
 static inline unsigned falcon_h5_filter_mandatory(void) { return H5Z_FLAG_MANDATORY; }
 
+// The library keeps this pointer, so it must last as long as the process.
+static inline const char *falcon_h5_zstd_name(void) { return "zstd"; }
+
 // From HDF5 2.0 on this name is a macro over two versions.
 static inline herr_t falcon_h5_read_chunk(hid_t dataset, const hsize_t *offset, uint32_t *filters, void *target) {
 #if H5_VERSION_GE(2, 0, 0)

@@ -194,11 +194,10 @@ final class HDF5FileWriter {
     private static func registerZstd(_ path: String) throws {
         let known = H5Zfilter_avail(ChunkFilters.zstdIdentifier)
         guard try HDF5Library.check(known, "H5Zfilter_avail", path) == 0 else { return }
-        try unsafe "zstd".withCString { name in
-            var entry = unsafe H5Z_class2_t(
-                version: falcon_h5_filter_class_version(), id: ChunkFilters.zstdIdentifier, encoder_present: 1,
-                decoder_present: 1, name: name, can_apply: nil, set_local: nil, filter: { _, _, _, _, _, _ in 0 })
-            try HDF5Library.check(unsafe H5Zregister(&entry), "H5Zregister", path)
-        }
+        var entry = unsafe H5Z_class2_t(
+            version: falcon_h5_filter_class_version(), id: ChunkFilters.zstdIdentifier, encoder_present: 1,
+            decoder_present: 1, name: falcon_h5_zstd_name(), can_apply: nil, set_local: nil,
+            filter: { _, _, _, _, _, _ in 0 })
+        try HDF5Library.check(unsafe H5Zregister(&entry), "H5Zregister", path)
     }
 }
