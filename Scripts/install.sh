@@ -8,7 +8,7 @@ install_failed() {
     exit 1
 }
 
-command -v swift > /dev/null || install_failed "swift is not on the PATH; get Swift 6.2 or newer from https://swift.org/install"
+command -v swift > /dev/null || install_failed "swift is not on the PATH; Swift 6.2 or newer: https://swift.org/install"
 
 falcon_missing() {
     local missing=()
@@ -23,7 +23,7 @@ packages="libopenblas-dev libhdf5-dev libzstd-dev pkg-config"
 missing="$(falcon_missing)"
 if [[ -n "$missing" ]]; then
     if [[ "$(uname -s)" == Darwin ]]; then
-        command -v brew > /dev/null || install_failed "missing: $missing; install Homebrew (https://brew.sh) and run this again"
+        command -v brew > /dev/null || install_failed "missing: $missing; install Homebrew (https://brew.sh) and retry"
         # Homebrew keeps openblas out of the default search path.
         brew install pkgconf openblas hdf5 zstd
         PKG_CONFIG_PATH="$(brew --prefix openblas)/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
