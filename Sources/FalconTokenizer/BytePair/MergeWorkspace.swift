@@ -1,0 +1,100 @@
+/// The symbols of one word while they are merged: a linked list over arrays, and a heap of possible merges.
+///
+/// Kept between words so that encoding does not allocate.
+struct MergeWorkspace {
+    private var tokens: [Int32] = []
+    /// How many bytes of the word each symbol covers.
+    private var lengths: [Int32] = []
+    /// The symbol after this one; `count` at the end, -1 for a symbol that was merged into its left neighbour.
+    private var next: [Int32] = []
+    private var previous: [Int32] = []
+    /// A binary heap of rank << 32 | position: lowest rank first, then leftmost.
+    private var heap: [UInt64] = []
+
+    mutating func removeAll() {
+        tokens.removeAll(keepingCapacity: true)
+        lengths.removeAll(keepingCapacity: true)
+    }
+
+    mutating func append(_ token: Int32, length: Int) {
+        tokens.append(token)
+        lengths.append(Int32(length))
+    }
+
+    /// Lengthens the last symbol, for unknown characters that are fused into one token.
+    mutating func extendLast(by length: Int) {
+        lengths[lengths.count - 1] += Int32(length)
+    }
+
+    /// Merges neighbours, always the merge of lowest rank and among equals the leftmost, until none is left.
+    /// O(n log n) in the number of symbols.
+    mutating func merge(_ table: MergeTable) {
+        let count = tokens.count
+        next.removeAll(keepingCapacity: true)
+        previous.removeAll(keepingCapacity: true)
+        heap.removeAll(keepingCapacity: true)
+        for index in 0..<count {
+            next.append(Int32(index + 1))
+            previous.append(Int32(index - 1))
+        }
+        for index in 0..<max(0, count - 1) { propose(index, table) }
+        while let top = pop() {
+            let left = Int(top & 0xffff_ffff)
+            let right = Int(next[left])
+            // A stale proposal: the symbol is gone, is the last, or one of the two has grown since.
+            guard right >= 0, right < count, let merge = table.merge(tokens[left], tokens[right]),
+                UInt64(merge.rank) == top >> 32
+            else { continue }
+            tokens[left] = merge.result
+            lengths[left] += lengths[right]
+            let after = Int(next[right])
+            next[left] = Int32(after)
+            next[right] = -1
+            if after < count {
+                previous[after] = Int32(left)
+                propose(left, table)
+            }
+            if previous[left] >= 0 { propose(Int(previous[left]), table) }
+        }
+    }
+
+    /// The symbol at `index` after `merge`, and moves `index`, at first 0, to the one after it; `nil` at the end.
+    func next(_ index: inout Int) -> (token: Int32, length: Int)? {
+        guard index < tokens.count else { return nil }
+        defer { index = Int(next[index]) }
+        return (tokens[index], Int(lengths[index]))
+    }
+
+    private mutating func propose(_ left: Int, _ table: MergeTable) {
+        guard let merge = table.merge(tokens[left], tokens[Int(next[left])]) else { return }
+        push(UInt64(merge.rank) << 32 | UInt64(left))
+    }
+
+    private mutating func push(_ item: UInt64) {
+        heap.append(item)
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard item < heap[parent] else { break }
+            heap[child] = heap[parent]
+            child = parent
+        }
+        heap[child] = item
+    }
+
+    private mutating func pop() -> UInt64? {
+        guard let top = heap.first, let item = heap.popLast() else { return nil }
+        if heap.isEmpty { return top }
+        var parent = 0
+        while true {
+            var child = parent * 2 + 1
+            guard child < heap.count else { break }
+            if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+            guard heap[child] < item else { break }
+            heap[parent] = heap[child]
+            parent = child
+        }
+        heap[parent] = item
+        return top
+    }
+}

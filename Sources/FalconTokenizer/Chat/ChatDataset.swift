@@ -1,0 +1,88 @@
+/// Reads chat data and question sets in the forms that are in use:
+///
+/// - ShareGPT: `{"id": ..., "conversations": [{"from": "human", "value": ...}, ...]}`
+/// - messages: `{"messages": [{"role": "user", "content": ...}, ...]}`, also under `conversations`
+/// - EAGLE's `question.jsonl`: `{"question_id": 81, "category": "writing", "turns": ["...", "..."]}`
+/// - plain prompts: `{"prompt": "..."}`
+///
+/// as a JSON list or one object a line.
+package enum ChatDataset {
+    /// - Returns: the dialogues in the file's order, and one line for each row that is left out, naming it.
+    /// - Throws: `TokenizerError` where the file cannot be read or is not JSON at all.
+    package static func read(_ path: String) throws -> (dialogues: [Dialogue], problems: [String]) {
+        try parse(FileContent.bytes(of: path), path: path)
+    }
+
+    /// - Parameters:
+    ///   - bytes: the content of such a file.
+    ///   - path: what errors call it.
+    /// - Throws: `TokenizerError` where it is not JSON at all.
+    package static func parse(_ bytes: [UInt8], path: String) throws -> (dialogues: [Dialogue], problems: [String]) {
+        let content = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3..<bytes.count : 0..<bytes.count
+        guard let first = bytes[content].first(where: { !isSpace($0) }) else { throw TokenizerError(path, "is empty") }
+        if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) {
+            throw TokenizerError(path, "is compressed; unpack it first, with zstd -d")
+        }
+        var reading = Reading()
+        if first == UInt8(ascii: "[") {
+            do {
+                for (row, value) in (try JSONParser.parse(bytes, in: content).array ?? []).enumerated() {
+                    reading.add(value, row: row, place: "row \(row)")
+                }
+            } catch let error as JSONError {
+                throw TokenizerError(path, "is not JSON: \(error)")
+            }
+        } else {
+            try readLines(bytes, content, path, into: &reading)
+        }
+        return (reading.dialogues, reading.problems)
+    }
+
+    private static func readLines(
+        _ bytes: [UInt8], _ content: Range<Int>, _ path: String, into reading: inout Reading
+    ) throws {
+        var firstError: JSONError?
+        var row = 0
+        var readable = 0
+        var start = content.lowerBound
+        while start < content.upperBound {
+            let end = bytes[start..<content.upperBound].firstIndex(of: 0x0a) ?? content.upperBound
+            if bytes[start..<end].contains(where: { !isSpace($0) }) {
+                do {
+                    reading.add(try JSONParser.parse(bytes, in: start..<end), row: row, place: "row \(row)")
+                    readable += 1
+                } catch let error as JSONError {
+                    firstError = firstError ?? error
+                    reading.problems.append("row \(row): is not JSON: \(error)")
+                }
+                row += 1
+            }
+            start = end + 1
+        }
+        guard readable == 0, let firstError else { return }
+        // Not one object a line; perhaps one object over many lines.
+        guard let value = try? JSONParser.parse(bytes, in: content) else {
+            throw TokenizerError(path, "is neither JSON nor JSON lines: \(firstError)")
+        }
+        reading = Reading()
+        reading.add(value, row: 0, place: "row 0")
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || (0x09...0x0d).contains(byte)
+    }
+
+    /// What was read so far.
+    private struct Reading {
+        var dialogues: [Dialogue] = []
+        var problems: [String] = []
+
+        mutating func add(_ value: JSONValue, row: Int, place: String) {
+            do {
+                dialogues.append(try ChatRow(value, row: row).dialogue)
+            } catch {
+                problems.append("\(place)\(error.id.map { " (id '\($0)')" } ?? ""): \(error.problem)")
+            }
+        }
+    }
+}
