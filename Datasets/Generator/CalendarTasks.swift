@@ -72,8 +72,9 @@ enum CalendarTasks {
     }
 
     private static let duties: [String] = [
-        "a call", "lunch", "the dentist", "a meeting", "swimming", "the piano lesson", "a walk", "the bus", "shopping",
-        "a visit", "the choir", "dinner",
+        "the call", "lunch", "the dentist", "the meeting", "swimming", "the piano lesson", "the walk", "the bus",
+        "shopping",
+        "the visit", "the choir", "dinner",
     ]
 
     static func schedule(_ random: inout SeededRandom) -> Dialogue {
@@ -102,7 +103,8 @@ enum CalendarTasks {
             (
                 random.say("[How does the day start and end?|What is first and what is last?]"),
                 random.say(
-                    "[The day starts with|First comes] {first} at {tf} and [ends with|last comes] {last} at {tl}.",
+                    "[The day starts with {first} at {tf} and ends with|First comes {first} at {tf}, last] "
+                        + "{last} at {tl}.",
                     values)
             ),
             (

@@ -41,7 +41,7 @@ enum MessageTasks {
         var time = "\(random.integer(7...20)):\(random.pick(["00", "15", "30", "45"]))"
         let (opening, closing) = (
             random.pick(["Dear", "Hello", "Hi"]),
-            random.pick(["Best wishes", "Kind regards", "Many greetings", "See you soon"])
+            random.pick(["Best wishes", "Kind regards", "Yours", "See you soon"])
         )
         let body = random.say(purpose.body, ["day": "{day}", "time": "{time}", "place": place])
         func text(_ random: inout SeededRandom) -> String {

@@ -108,7 +108,7 @@ enum ReasoningTasks {
         let answer = random.say(
             rest == 0
                 ? "Yes, because {d} x {t} = {n}[.|, with no remainder.]"
-                : "No, because {d} x {t} = {p}, and {n} - {p} = {r} [is left over|remains].", values)
+                : "No, because {d} x {t} = {p}, [and that leaves|with a remainder of] {n} - {p} = {r}.", values)
         return Dialogue("divide \(number) \(divisor)", question, answer)
     }
 
@@ -166,7 +166,7 @@ enum ReasoningTasks {
 
     static func grid(_ random: inout SeededRandom) -> Dialogue {
         let (x, y) = (random.integer(3...12), random.integer(3...12))
-        let (across, up) = (random.integer(1...9), random.integer(1...9))
+        let (across, up) = (random.integer(2...9), random.integer(2...9))
         let (east, north) = (random.chance(percent: 60) || across > x, random.chance(percent: 60) || up > y)
         let mover = random.pick(["robot", "boat", "drone", "walker", "snail", "rover"])
         var (endX, endY) = (east ? x + across : x - across, north ? y + up : y - up)
@@ -180,7 +180,8 @@ enum ReasoningTasks {
                 + "goes] {n} [steps ][{h}] and {k} [steps ][{v}]. [Where is it now?|Where does it end?]",
             values)
         let answer = random.say(
-            "[Going {h} changes x|First x]: {x} {hs} {n} = {ex}. [Going {v} changes y|Then y]: {y} {vs} {k} = {ey}. "
+            "[Going {h} changes x: {x} {hs} {n} = {ex}. Going {v} changes y|First x: {x} {hs} {n} = {ex}. Then y]: "
+                + "{y} {vs} {k} = {ey}. "
                 + "[The {m} is at ({ex}, {ey}).|It ends at ({ex}, {ey}).]", values)
         var dialogue = Dialogue("\(x) \(y) \(east ? across : -across) \(north ? up : -up)", question, answer)
         if random.chance(percent: 35) {

@@ -97,15 +97,19 @@ enum ReportTasks {
         return dialogue
     }
 
+    /// Where a day can lead, and what there is to do.
+    private static let sights: [String: [String]] = [
+        "the library": ["look at old maps", "read the news"], "the harbour": ["draw the boats", "feed the gulls"],
+        "the market": ["buy fresh fruit", "taste the cheese"], "the old school": ["hear the choir", "see a play"],
+        "the garden": ["feed the ducks", "rest in the shade"], "the station": ["meet a guide", "take photos"],
+        "the workshop": ["make a candle", "learn to weave"], "the museum": ["see the paintings", "look at coins"],
+        "the town hall": ["climb the tower", "hear the bells"], "the bakery": ["drink tea", "try the cakes"],
+    ]
+
     static func dayOut(_ random: inout SeededRandom) -> Dialogue {
         let city = random.pick(Words.cities)
-        let stops = random.pick(3, from: Words.places)
-        let things = random.pick(
-            3,
-            from: [
-                "look at old maps", "meet a guide", "draw the boats", "buy fresh bread", "listen to music",
-                "take photos", "drink tea", "feed the ducks",
-            ])
+        let stops = random.pick(3, from: sights.keys.sorted())
+        let things = stops.map { random.pick(sights[$0] ?? []) }
         let hour = random.integer(8...11)
         let values: [String: any CustomStringConvertible] = [
             "city": city, "a": stops[0], "b": stops[1], "c": stops[2], "ta": things[0], "tb": things[1],
@@ -125,7 +129,7 @@ enum ReportTasks {
         if random.chance(percent: 30) {
             if random.chance(percent: 50) {
                 dialogue.follow(
-                    random.say("[What do I do at {b}?|And what was at {b}?]", values),
+                    random.say("[What do I do at {b}?|And what was planned at {b}?]", values),
                     random.say(
                         "At {b} you can {tb}. [Be there at about {lunch}:00.|That is planned for {lunch}:00.]", values))
             } else {
