@@ -97,6 +97,9 @@ let package = Package(
             "falcon-infer",
             ["FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
 
+        library("FalconBenchmark", ["FalconModels", "FalconWeights", "FalconTensor"]),
+        command("falcon-bench", ["FalconBenchmark", "FalconTensor"]),
+
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),

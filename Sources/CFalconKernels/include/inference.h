@@ -40,6 +40,10 @@ typedef struct {
     void (*attend)(
         const float *query, const float *keys, const float *values, size_t size, size_t capacity, size_t slots,
         size_t prefix, const int32_t *extra, size_t extraCount, float scale, float *scores, float *out);
+    // The machine's limits: 10 chains of fused multiply-adds on 16 lanes, `steps` times; and reading `count` values
+    // once. What they return only keeps the work from being left out.
+    float (*peak_arithmetic)(size_t steps);
+    float (*peak_read)(const float *values, size_t count);
 } falcon_inference_kernels;
 
 // The widest variant that this processor runs.

@@ -1,0 +1,91 @@
+import FalconModels
+import FalconTensor
+
+/// Benchmarks of a target model: feature generation, plain decoding, and what a pass costs by its rows.
+package struct InferenceBenchmarks {
+    package let size: BenchmarkSize
+    package let type: ElementType
+    package let pool: ThreadPool
+    package let limits: MachineLimits
+    private let stopwatch = Stopwatch()
+
+    package init(size: BenchmarkSize, type: ElementType, pool: ThreadPool) {
+        self.size = size
+        self.type = type
+        self.pool = pool
+        limits = MachineLimits.measure(on: pool)
+    }
+
+    /// Features of one sequence of 512 tokens, as `falcon-gen-data` computes them.
+    package func generateFeatures() throws -> BenchmarkReport {
+        try withModel { model in
+            let tokens = (0..<512).map { Int32($0 * 7 % size.configuration.vocabularySize) }
+            let seconds = stopwatch.median {
+                _ = model.forward(tokens, cache: model.makeCache(capacity: tokens.count), on: pool)
+            }
+            let head = size.configuration.vocabularySize * size.configuration.hiddenSize
+            return report("gen-features", tokens: 512, weights: size.configuration.multipliedWeights - head, seconds)
+        }
+    }
+
+    /// Plain greedy decoding behind 256 tokens of context.
+    package func decode() throws -> BenchmarkReport {
+        try withModel { model in
+            let cache = prefilled(model)
+            var token: Int32 = 1
+            let seconds = stopwatch.median(of: 4) {
+                if cache.committedCount == cache.capacity { cache.truncate(to: 256) }
+                token = model.greedyTokens(model.forward([token], cache: cache, on: pool), on: pool)[0]
+            }
+            return report("decode", tokens: 1, weights: size.configuration.multipliedWeights, seconds)
+        }
+    }
+
+    /// Verifying trees of 1 to 64 rows behind 256 tokens of context, LM head and argmax included.
+    package func verifyCurve() throws -> BenchmarkReport {
+        try withModel { model in
+            let cache = prefilled(model)
+            var curve: [String: Double] = [:]
+            var single = 0.0
+            for rows in [1, 2, 4, 8, 12, 16, 24, 32, 48, 64] {
+                let tokens = (0..<rows).map { Int32($0 + 1) }
+                // A root and two branches under each node: a tree as drafting builds it.
+                let parents = (0..<rows).map { $0 == 0 ? -1 : ($0 - 1) / 2 }
+                let seconds = stopwatch.median(of: 1) {
+                    let features = model.forward(tokens, parents: parents, cache: cache, on: pool)
+                    _ = model.greedyTokens(features, on: pool)
+                    cache.commit(path: [])
+                }
+                curve["\(rows)"] = seconds * 1000
+                if rows == 1 { single = seconds }
+            }
+            var result = report("verify-curve", tokens: 1, weights: size.configuration.multipliedWeights, single)
+            result.millisecondsByRows = curve
+            return result
+        }
+    }
+
+    private func withModel(_ body: (TargetModel) throws -> BenchmarkReport) throws -> BenchmarkReport {
+        try RandomTarget.with(size.configuration, as: type, seed: 1) {
+            try body(TargetModel(folder: $0, pool: pool))
+        }
+    }
+
+    private func prefilled(_ model: TargetModel) -> KeyValueCache {
+        let cache = model.makeCache(capacity: 1024)
+        _ = model.forward((0..<256).map { Int32($0 + 1) }, cache: cache, on: pool)
+        return cache
+    }
+
+    /// - Parameter weights: weights that each token multiplies.
+    private func report(_ job: String, tokens: Int, weights: Int, _ seconds: Double) -> BenchmarkReport {
+        let operations = 2 * Double(weights) * Double(tokens)
+        let bytes = Double(weights) * Double(type == .bfloat16 ? 2 : 4)
+        let bound = max(operations / limits.gflops, bytes / limits.gigabytesPerSecond) / 1e9
+        return BenchmarkReport(
+            job: job, size: size.rawValue, dtype: type.rawValue, threads: pool.threadCount,
+            tokensPerSecond: Double(tokens) / seconds, milliseconds: seconds * 1000,
+            peakMemoryBytes: ProcessMemory.peakByteCount, gflops: operations / seconds / 1e9,
+            gigabytesPerSecond: bytes / seconds / 1e9, shareOfBound: bound / seconds)
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+
+/// What one benchmark found: the JSON object of `falcon-bench --json`.
+package struct BenchmarkReport: Encodable, Sendable {
+    package var job: String
+    package var size: String
+    package var dtype: String
+    package var threads: Int
+    /// Tokens handled a second (rows of a pass, positions of a training batch).
+    package var tokensPerSecond: Double
+    /// Median milliseconds of one repetition.
+    package var milliseconds: Double
+    /// The most memory that the process ever held.
+    package var peakMemoryBytes: Int
+    /// 10^9 floating-point operations a second, a multiply-add counted as two.
+    package var gflops: Double
+    /// 10^9 bytes of weights read a second.
+    package var gigabytesPerSecond: Double
+    /// The part of what this machine allows, by the tighter of arithmetic and memory as `kernels` measures them.
+    package var shareOfBound: Double
+    /// Milliseconds of a target pass by its number of rows (verify-curve only).
+    package var millisecondsByRows: [String: Double]?
+
+    enum CodingKeys: String, CodingKey {
+        case job, size, dtype, threads, milliseconds, gflops
+        case tokensPerSecond = "tokens_per_second"
+        case peakMemoryBytes = "peak_memory_bytes"
+        case gigabytesPerSecond = "gigabytes_per_second"
+        case shareOfBound = "share_of_bound"
+        case millisecondsByRows = "milliseconds_by_rows"
+    }
+}
+
+/// Times repetitions of one piece of work.
+package struct Stopwatch {
+    private let now: () -> Double
+
+    /// - Parameter now: seconds on a steady clock.
+    package init(now: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }) { self.now = now }
+
+    /// The median seconds of one call: one call unmeasured, then calls until `seconds` have passed, at least three.
+    package func median(of seconds: Double = 2, _ body: () throws -> Void) rethrows -> Double {
+        try body()
+        var times: [Double] = []
+        let start = now()
+        while times.count < 3 || (now() - start < seconds && times.count < 1000) {
+            let before = now()
+            try body()
+            times.append(now() - before)
+        }
+        return times.sorted()[times.count / 2]
+    }
+}
