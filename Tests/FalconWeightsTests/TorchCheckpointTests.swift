@@ -54,7 +54,7 @@ import Testing
         let file = try MappedFile(path: Fixtures.path("torchbin/good/" + name))
         let bytes = file.bytes(0..<file.count)
         // A prime step visits all kinds of places in little time.
-        for position in stride(from: 0, to: bytes.count, by: 7) {
+        for position in stride(from: 0, to: bytes.count, by: 23) {
             var changed = bytes
             changed[position] ^= 0xFF
             let path = try folder.write(changed, to: "changed.bin")
@@ -64,6 +64,27 @@ import Testing
             let cut = try folder.write(Array(bytes[..<position]), to: "cut.bin")
             #expect(throws: FileError.self) { try TorchCheckpoint(path: cut) }
         }
+    }
+
+    @Test func `an archive with 64-bit end records is read`() throws {
+        let folder = try TemporaryFolder()
+        let file = try MappedFile(path: Fixtures.path("torchbin/good/fp32_zip.bin"))
+        let end = file.count - 22
+        func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+            (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+        }
+        let count = UInt64(file.integer(UInt16.self, at: end + 10))
+        var wide = bytes(UInt32(0x0606_4B50)) + bytes(UInt64(44)) + bytes(UInt32(0x2D_002D)) + bytes(UInt64(0))
+        wide += bytes(count) + bytes(count)
+        wide += bytes(UInt64(file.integer(UInt32.self, at: end + 12)))
+        wide += bytes(UInt64(file.integer(UInt32.self, at: end + 16)))
+        wide += bytes(UInt32(0x0706_4B50)) + bytes(UInt32(0)) + bytes(UInt64(end)) + bytes(UInt32(1))
+        wide += bytes(UInt32(0x0605_4B50)) + [UInt8](repeating: 0xFF, count: 16) + bytes(UInt16(0))
+        let path = try folder.write(file.bytes(0..<end) + wide, to: "wide.bin")
+        let plain = try TorchCheckpoint(path: file.path)
+        let read = try TorchCheckpoint(path: path)
+        #expect(read.names == plain.names)
+        for name in plain.names { #expect(try read.stored(name)?.tensor() == plain.stored(name)?.tensor()) }
     }
 
     @Test(arguments: ElementType.allCases)
