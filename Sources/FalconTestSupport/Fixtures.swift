@@ -48,9 +48,10 @@ package enum Fixtures {
     /// The shape of each tensor of a safetensors file, of whole numbers too.
     package static func shapes(_ path: String) throws -> [String: [Int]] {
         let file = try SafetensorsFile(path: Fixtures.path(path))
-        return Dictionary(uniqueKeysWithValues: file.names.compactMap { name in
-            file.stored(name).map { (name, $0.shape) }
-        })
+        return Dictionary(
+            uniqueKeysWithValues: file.names.compactMap { name in
+                file.stored(name).map { (name, $0.shape) }
+            })
     }
 
     /// The names of the files and folders in a folder, sorted.

@@ -19,7 +19,8 @@ extension ModelConfiguration {
             throw fields.problem(key, "means a model of more than text, which is not supported")
         }
         for key in [
-            "attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "logits_scaling", "embedding_multiplier",
+            "attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "logits_scaling",
+            "embedding_multiplier",
             "residual_multiplier", "attention_multiplier", "no_rope_layers", "use_qk_norm",
         ] where fields[key] != nil && fields[key] != .boolean(false) {
             throw fields.problem(key, "is not supported")

@@ -106,7 +106,9 @@ package struct TorchCheckpoint: Sendable {
             guard case .text(let key) = key, let storage = storages[key] else {
                 throw FileError(file.path, "lists a storage that no tensor uses: damaged")
             }
-            guard file.count - position >= 8 else { throw FileError(file.path, "ends before storage '\(key)': cut off") }
+            guard file.count - position >= 8 else {
+                throw FileError(file.path, "ends before storage '\(key)': cut off")
+            }
             let count = file.integer(Int64.self, at: position)
             position += 8
             guard count >= 0, count <= (file.count - position) / storage.type.size else {

@@ -27,7 +27,8 @@ package struct WeightFolder: Sendable {
             source = path + "/" + found
         }
         self.path = path
-        tensors = source.hasSuffix(".json")
+        tensors =
+            source.hasSuffix(".json")
             ? try WeightFolder.indexed(source) : try WeightFolder.whole(source)
         names = tensors.keys.sorted()
     }
@@ -90,7 +91,9 @@ package struct WeightFolder: Sendable {
         var shards: [String: [String: StoredTensor]] = [:]
         var tensors: [String: StoredTensor] = [:]
         for name in map.keys {
-            guard let shard = map[name]?.string else { throw FileError(path, "weight_map '\(name)' is not a file name") }
+            guard let shard = map[name]?.string else {
+                throw FileError(path, "weight_map '\(name)' is not a file name")
+            }
             // A name with a slash could lead anywhere on the disk.
             guard !shard.isEmpty, !shard.contains("/"), !shard.contains("\\"), shard != "..", shard != "." else {
                 throw FileError(path, "weight_map '\(name)' names '\(shard)', which is not a file of this folder")

@@ -49,7 +49,8 @@ struct ZipWriter {
         var numbers: [UInt8] = []
         if size >= 0xFFFF_FFFF { numbers += size.littleEndianBytes + size.littleEndianBytes }
         if start >= 0xFFFF_FFFF { numbers += start.littleEndianBytes }
-        let extra = numbers.isEmpty
+        let extra =
+            numbers.isEmpty
             ? [] : UInt16(1).littleEndianBytes + UInt16(numbers.count).littleEndianBytes + numbers
         directory += UInt32(0x0201_4B50).littleEndianBytes + UInt16(45).littleEndianBytes + common
         directory += UInt16(extra.count).littleEndianBytes

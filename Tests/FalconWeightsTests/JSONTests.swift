@@ -11,12 +11,14 @@ import Testing
         let document = try parse(#" {"a":[1,-2.5,1e-05,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n\"\/"},"d":""} "#)
         let object = try #require(document.object)
         #expect(object.keys == ["a", "b", "d"])
-        #expect(object["a"] == .array([.integer(1), .number(-2.5), .number(1e-5), .boolean(true), .boolean(false), .null]))
+        #expect(
+            object["a"] == .array([.integer(1), .number(-2.5), .number(1e-5), .boolean(true), .boolean(false), .null]))
         #expect(object["b"]?.object?["c"] == .string("é😀\n\"/"))
     }
 
     @Test(arguments: [
-        "", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{'a':1}", "[1 2]", "01", "1.", ".5", "+1", "1e", "nul", "true1", "NaN",
+        "", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{'a':1}", "[1 2]", "01", "1.", ".5", "+1", "1e", "nul", "true1",
+        "NaN",
         "\"", "\"\u{1}\"", #""\x""#, #""\ud83d""#, #""\u12g4""#, "{} {}", "1e999", "{\"a\":1,\"a\":2}", "-",
     ])
     func `malformed text is refused with the place`(text: String) {

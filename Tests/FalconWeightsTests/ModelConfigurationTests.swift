@@ -4,8 +4,10 @@ import FalconWeights
 import Testing
 
 @Suite struct ModelConfigurationTests {
-    static let folders = ["llama_bf16", "llama_gqa", "llama_mha", "llama_rope_linear", "llama_rope_llama3",
-        "llama_sharded", "llama_tied", "mistral", "qwen2_tied", "qwen2_untied", "qwen3"]
+    static let folders = [
+        "llama_bf16", "llama_gqa", "llama_mha", "llama_rope_linear", "llama_rope_llama3",
+        "llama_sharded", "llama_tied", "mistral", "qwen2_tied", "qwen2_untied", "qwen3",
+    ]
 
     private func read(_ path: String) throws -> ModelConfiguration {
         let path = Fixtures.path(path)
@@ -40,8 +42,9 @@ import Testing
         #expect(qwen2.hasAttentionBias && !qwen2.hasOutputBias && qwen2.tiesEmbeddings && !qwen2.hasQueryKeyNorm)
         let qwen3 = try read("targets/qwen3/config.json")
         #expect(!qwen3.hasAttentionBias && qwen3.hasQueryKeyNorm && qwen3.headSize == 24)
-        #expect(try read("targets/llama_rope_llama3/config.json").rotary.scaling
-            == .llama3(factor: 8, lowFrequency: 1, highFrequency: 4, originalPositions: 32))
+        #expect(
+            try read("targets/llama_rope_llama3/config.json").rotary.scaling
+                == .llama3(factor: 8, lowFrequency: 1, highFrequency: 4, originalPositions: 32))
     }
 
     @Test func `what early configurations left out has its historic meaning`() throws {
@@ -89,7 +92,9 @@ import Testing
         // qwen2_untied carries sliding_window 8 with use_sliding_window false.
         _ = try read("targets/qwen2_untied/config.json")
         #expect(throws: FileError.self) {
-            try changed("qwen2_untied") { $0["use_sliding_window"] = .boolean(true); $0["max_window_layers"] = .integer(1) }
+            try changed("qwen2_untied") {
+                $0["use_sliding_window"] = .boolean(true); $0["max_window_layers"] = .integer(1)
+            }
         }
         _ = try changed("qwen2_untied") { $0["use_sliding_window"] = .boolean(true) }
     }
