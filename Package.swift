@@ -90,7 +90,7 @@ let package = Package(
             name: "FalconCommandSupport",
             dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        command("falcon-gen-data", ["FalconDataGeneration", "FalconModels", "FalconTensor"]),
+        command("falcon-gen-data", ["FalconDataGeneration", "FalconShards"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
         command("falcon-export", ["FalconTraining", "FalconDraft", "FalconWeights", "FalconTensor"]),
         command(

@@ -17,12 +17,22 @@ package struct ShardFolder: Sendable {
     ///   differs.
     package init(path: String, description: ShardDescription, settings: [String: String]) throws {
         (self.path, self.description, self.settings) = (path, description, settings)
+        try ShardFolder.makeWritable(path)
+        try updateManifest()
+    }
+
+    /// Makes a folder where it is missing.
+    ///
+    /// - Throws: `FileError` where that is not possible or the folder cannot be written to.
+    package static func makeWritable(_ path: String) throws {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
             throw FileError(path, "cannot make this folder: \(error.localizedDescription)")
         }
-        try updateManifest()
+        guard FileManager.default.isWritableFile(atPath: path) else {
+            throw FileError(path, "cannot write to this folder; change its permissions or take another")
+        }
     }
 
     /// `shard-00000.h5`.

@@ -1,1 +1,101 @@
-print("scaffold")
+import ArgumentParser
+import FalconCommandSupport
+import FalconDataGeneration
+import FalconShards
+
+struct GenerateData: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "falcon-gen-data",
+        abstract: "Runs chats through a target model and writes its features to shards for training.",
+        discussion: """
+            A rerun goes on behind the last finished shard; several processes may fill one folder with --part.
+
+            Example:
+              falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features
+            """,
+        version: falconVersion)
+
+    @Option(help: "The target model's folder in Hugging Face's layout.")
+    var target: String
+
+    @Option(help: "Chats: .json, .jsonl, or either with .zst behind it.")
+    var dataset: String
+
+    @Option(help: "The folder for the shards and their manifest.json.")
+    var output: String
+
+    @Option(help: "Tokens of a conversation beyond this many are cut off.")
+    var maxLength = 2048
+
+    @Option(help: "How features are stored: \(FeatureStorage.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var dtype = FeatureStorage.bfloat16
+
+    @Option(help: "Conversations in a shard.")
+    var conversationsPerShard = 256
+
+    @Option(help: "Take the conversations A ..< B of the data set only, counted from 0.")
+    var range: ConversationRange?
+
+    @Option(help: "Make part I of N of the shards, I from 1 to N.")
+    var part = RunPart.whole
+
+    @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
+    var template = "auto"
+
+    @Option(help: "Tokens that go through the target together; a matter of memory and pace, not of the result.")
+    var batchTokens: Int?
+
+    @Option(help: "Write the run's figures to this file as JSON; - is standard output.")
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard maxLength >= 2 else { throw ValidationError("--max-length \(maxLength): give 2 or more.") }
+        guard conversationsPerShard >= 1 else {
+            throw ValidationError("--conversations-per-shard \(conversationsPerShard): give 1 or more.")
+        }
+        guard batchTokens ?? 1 >= 1 else { throw ValidationError("--batch-tokens: give 1 or more.") }
+        guard ["auto", "chatml", "llama2", "llama3", "vicuna"].contains(template) else {
+            throw ValidationError("--template \(template): give auto, chatml, llama2, llama3 or vicuna.")
+        }
+    }
+
+    func run() throws {
+        let interruption = Interruption()
+        var options = GenerationOptions(target: target, dataset: dataset, output: output)
+        options.maxLength = maxLength
+        options.storage = dtype
+        options.conversationsPerShard = conversationsPerShard
+        options.range = range
+        options.part = part
+        options.template = template
+        options.batchTokens = batchTokens
+
+        let generator = try FeatureGenerator(options, pool: common.makePool())
+        let reporter = ProgressReporter(
+            total: generator.conversationCount, unit: "conversations", finished: generator.finishedCount,
+            quiet: common.quiet)
+        generator.notes.forEach(reporter.log)
+        let report = try generator.run { progress in
+            reporter.update(progress.conversations, tokens: progress.tokens)
+            try interruption.check()
+        }
+        reporter.finish()
+        if let json { try JSONOutput.write(report, to: json) }
+        if json != "-" { report.lines.forEach { print($0) } }
+    }
+}
+
+extension FeatureStorage: ExpressibleByArgument {}
+
+extension RunPart: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+    public var defaultValueDescription: String { "\(number)/\(count)" }
+}
+
+extension ConversationRange: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+GenerateData.launch()

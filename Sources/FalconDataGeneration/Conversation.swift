@@ -1,0 +1,48 @@
+import FalconModels
+import FalconTokenizer
+
+/// A conversation ready for the target: tokens and the mask of those that the assistant says.
+struct Conversation: Sendable {
+    let id: String
+    let tokens: [Int32]
+    let lossMask: [UInt8]
+    /// Whether tokens beyond the greatest length were cut off.
+    let isTruncated: Bool
+}
+
+/// Why a conversation is left out. The words are counted, so they name kinds, not single conversations.
+enum Rejection: Error, Equatable {
+    /// It is of no use for training.
+    case skipped(String)
+    /// It should have worked.
+    case failed(String)
+}
+
+/// Turns dialogues into tokens: template, tokenizer, cut.
+struct ConversationEncoder: Sendable {
+    let template: ChatTemplate
+    let tokenizer: Tokenizer
+    /// Of the target model; its embedding has no rows beyond.
+    let vocabularySize: Int
+    let maxLength: Int
+
+    /// - Throws: `Rejection`.
+    func encode(_ dialogue: Dialogue) throws(Rejection) -> Conversation {
+        let encoded: (ids: [Int32], lossMask: [UInt8])
+        do {
+            encoded = try template.encode(dialogue.messages, tokenizer)
+        } catch {
+            throw .skipped("the template has no form for it")
+        }
+        guard let highest = encoded.ids.max() else { throw .skipped("it has no tokens") }
+        guard encoded.lossMask.contains(1) else { throw .skipped("the assistant says nothing") }
+        guard highest < vocabularySize else { throw .failed("it has a token that the target does not know") }
+        let length = min(encoded.ids.count, maxLength)
+        guard encoded.lossMask.prefix(length).contains(1) else {
+            throw .skipped("the assistant says nothing within the greatest length")
+        }
+        return Conversation(
+            id: dialogue.id, tokens: Array(encoded.ids.prefix(length)), lossMask: Array(encoded.lossMask.prefix(length)),
+            isTruncated: length < encoded.ids.count)
+    }
+}

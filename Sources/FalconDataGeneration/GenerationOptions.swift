@@ -1,0 +1,66 @@
+import FalconShards
+
+/// What features are to be made of, and how they are to be stored.
+package struct GenerationOptions: Sendable {
+    /// The target model's folder, tokenizer included.
+    package var target: String
+    /// Chats as JSON, JSON lines, or either of them compressed with zstd (`.zst`).
+    package var dataset: String
+    /// The shards' folder; made where it is missing.
+    package var output: String
+    /// Tokens beyond this many are cut off.
+    package var maxLength = 2048
+    package var storage = FeatureStorage.bfloat16
+    package var conversationsPerShard = 256
+    /// The conversations to take, by their place in the data set; all where it is `nil`.
+    package var range: ConversationRange?
+    package var part = RunPart.whole
+    /// `auto` or a template's name; see `ChatTemplate.select`.
+    package var template = "auto"
+    /// About how many tokens go through the target between two looks at the clock; `nil` picks it by the number of
+    /// threads. It decides memory and pace, never the result.
+    package var batchTokens: Int?
+
+    package init(target: String, dataset: String, output: String) {
+        (self.target, self.dataset, self.output) = (target, dataset, output)
+    }
+}
+
+/// One of several processes that fill a folder together: part `number` of `count`, from 1.
+package struct RunPart: Sendable, Equatable {
+    package let number: Int
+    package let count: Int
+
+    package static let whole = RunPart(number: 1, count: 1)
+
+    private init(number: Int, count: Int) { (self.number, self.count) = (number, count) }
+
+    /// Reads "1/4"; `nil` for anything else than I/N with I in 1...N.
+    package init?(_ text: String) {
+        let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let number = numbers[0], let count = numbers[1], number >= 1, number <= count else {
+            return nil
+        }
+        self.init(number: number, count: count)
+    }
+
+    /// Whether a shard is this part's to make. Every part can tell without talking to the others.
+    package func owns(shard: Int) -> Bool { shard % count == number - 1 }
+}
+
+/// A range of conversations as a user writes it, "A:B" without B, either end left out or not.
+package struct ConversationRange: Sendable, Equatable {
+    package let first: Int
+    package let end: Int?
+
+    /// `nil` where the text is no such range, or an empty one.
+    package init?(_ text: String) {
+        let ends = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard ends.count == 2, let first = ends[0].isEmpty ? 0 : Int(ends[0]), first >= 0 else { return nil }
+        guard ends[1].isEmpty || Int(ends[1]).map({ $0 > first }) == true else { return nil }
+        (self.first, end) = (first, Int(ends[1]))
+    }
+
+    /// The range in a data set of `count` conversations; what lies beyond it is cut off.
+    package func range(in count: Int) -> Range<Int> { min(first, count)..<min(end ?? count, count) }
+}

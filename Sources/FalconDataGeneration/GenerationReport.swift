@@ -1,0 +1,61 @@
+import FalconShards
+
+/// What became of a run's input. `written`, `skipped` and `failed` add up to `input`.
+package struct GenerationReport: Sendable, Equatable, Codable {
+    /// Conversations of the input that fell to this part, unreadable rows of the data set included.
+    package internal(set) var input = 0
+    package internal(set) var written = 0
+    /// Conversations that are of no use, counted by reason.
+    package internal(set) var skipped: [String: Int] = [:]
+    /// Conversations that should have worked and did not, counted by reason.
+    package internal(set) var failed: [String: Int] = [:]
+    /// Conversations that were cut at the greatest length, in the shards that this run made.
+    package internal(set) var truncated = 0
+    package internal(set) var tokens = 0
+    /// Tokens that the assistant says, end of turn included.
+    package internal(set) var lossTokens = 0
+    /// Length of all shards.
+    package internal(set) var bytes = 0
+    /// Shards that this run made.
+    package internal(set) var shardsMade = 0
+    /// Shards that earlier runs had finished.
+    package internal(set) var shardsKept = 0
+    /// Tokens that went through the target in this run, and the time that took.
+    package internal(set) var tokensMade = 0
+    package internal(set) var seconds = 0.0
+
+    enum CodingKeys: String, CodingKey {
+        case input, written, skipped, failed, truncated, tokens, bytes, seconds
+        case lossTokens = "loss_tokens", shardsMade = "shards_made", shardsKept = "shards_kept"
+        case tokensMade = "tokens_made"
+    }
+
+    mutating func add(_ facts: ShardFacts) {
+        input += facts.input
+        written += facts.sequences
+        skipped.merge(facts.skipped, uniquingKeysWith: +)
+        failed.merge(facts.failed, uniquingKeysWith: +)
+        tokens += facts.tokens
+        lossTokens += facts.lossTokens
+        bytes += facts.bytes
+    }
+
+    /// For a person, a line each: totals first, then each reason.
+    package var lines: [String] {
+        let skippedCount = skipped.values.reduce(0, +)
+        let failedCount = failed.values.reduce(0, +)
+        var lines = [
+            "\(written) written + \(skippedCount) skipped + \(failedCount) failed = \(input) conversations",
+            "\(tokens) tokens, \(lossTokens) of them the assistant's, \(bytes) bytes in "
+                + "\(shardsMade + shardsKept) shards (\(shardsKept) from earlier runs)",
+        ]
+        if truncated > 0 { lines.append("\(truncated) cut at the greatest length") }
+        for (title, reasons) in [("skipped", skipped), ("failed", failed)] {
+            for (reason, count) in reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+                lines.append("\(title) \(count): \(reason)")
+            }
+        }
+        if seconds > 0, tokensMade > 0 { lines.append("\(Int(Double(tokensMade) / seconds)) tokens/s") }
+        return lines
+    }
+}

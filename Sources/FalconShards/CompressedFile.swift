@@ -1,0 +1,42 @@
+internal import CZstd
+import FalconTensor
+
+/// Reading a whole file that may be compressed with zstd, such as a data set `chats.jsonl.zst`.
+package enum CompressedFile {
+    /// The file's content, unpacked where its name ends in `.zst`.
+    ///
+    /// - Throws: `FileError` where the file is missing or its compressed content is damaged or ends early.
+    package static func bytes(of path: String) throws -> [UInt8] {
+        let file = try MappedFile(path: path)
+        let stored = file.bytes(0..<file.count)
+        return path.hasSuffix(".zst") ? try unpack(stored, path) : stored
+    }
+
+    /// Unpacks any number of frames. The result grows with what is really there, whatever the frames claim.
+    private static func unpack(_ stored: [UInt8], _ path: String) throws -> [UInt8] {
+        guard let stream = unsafe ZSTD_createDStream() else { throw FileError(path, "zstd has no memory to unpack it") }
+        defer { unsafe ZSTD_freeDStream(stream) }
+        var result: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: ZSTD_DStreamOutSize())
+        // What zstd still expects: 0 at the end of a frame.
+        var expected = 1
+        try unsafe stored.withUnsafeBytes { source in
+            var input = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+            var isFull = false
+            while unsafe input.pos < input.size || isFull {
+                let written = unsafe piece.withUnsafeMutableBytes { target in
+                    var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+                    expected = unsafe ZSTD_decompressStream(stream, &output, &input)
+                    return unsafe output.pos
+                }
+                if ZSTD_isError(expected) != 0 {
+                    throw FileError(path, "zstd: \(unsafe String(cString: ZSTD_getErrorName(expected)))")
+                }
+                result.append(contentsOf: piece[..<written])
+                isFull = written == piece.count
+            }
+        }
+        guard expected == 0 else { throw FileError(path, "ends in the middle of a zstd frame") }
+        return result
+    }
+}
