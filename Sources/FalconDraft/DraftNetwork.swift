@@ -1,0 +1,94 @@
+import FalconAutograd
+import FalconNN
+import FalconTensor
+
+/// The draft head in training form: whole sequences at once, on a tape.
+///
+/// At position i it reads the feature f_i and the token t_{i+1} one step ahead; its output g_i predicts f_{i+k}, so that
+/// the LM head on g_i ranks candidates for t_{i+k+1} (Falcon, section 3.1).
+///
+/// ```
+/// E[t_{i+1}] ┐                     ┌ no input norm on layer 0 ┐
+///            ├ concat ── fusion ── │ decoder layers, relaxed  │ ── g_i   (no final norm)
+/// f_i ───────┘  2H          H      └ causal mask, blocks of k ┘
+/// ```
+package final class DraftNetwork {
+    package let configuration: DraftConfiguration
+    /// Under the authors' state-dict names, the frozen `embed_tokens.weight` first.
+    package let parameters: ParameterCollection
+    private let embedding: Embedding
+    private let fusion: FusionLayer
+    private let layers: [DecoderLayer]
+    private let table: RotaryTable
+
+    private static let embeddingName = "embed_tokens"
+
+    /// - Parameters:
+    ///   - source: new random values or a state dict.
+    ///   - embedding: the target's `[vocabulary, hidden]`; taken in place of the state dict's own, which may then be
+    ///     absent. A new head needs it.
+    /// - Throws: `StateDictError` where the state dict does not fit, or its reader's error.
+    package init(_ configuration: DraftConfiguration, _ source: ParameterSource, embedding: Tensor? = nil) throws {
+        let model = configuration.model
+        let builder = ParameterBuilder(source)
+        let root = builder.root
+        let scope = root.scope(DraftNetwork.embeddingName)
+        // Frozen: the token embedding is the target's (Falcon, section 3.1).
+        if let embedding {
+            precondition(
+                embedding.shape == [model.vocabularySize, model.hiddenSize],
+                "an embedding of shape \(embedding.shape), not \([model.vocabularySize, model.hiddenSize])")
+            self.embedding = Embedding(scope, frozen: embedding)
+        } else {
+            self.embedding = Embedding(
+                scope, vocabulary: model.vocabularySize, hidden: model.hiddenSize, isTrainable: false)
+        }
+        fusion = FusionLayer(root, configuration)
+        let decoder = DecoderConfiguration(
+            layerCount: model.layerCount, hiddenSize: model.hiddenSize, headCount: model.headCount,
+            keyValueHeadCount: model.keyValueHeadCount, headSize: model.headSize,
+            intermediateSize: model.intermediateSize, normEpsilon: model.normEpsilon,
+            hasAttentionBias: model.hasAttentionBias)
+        layers = (0..<model.layerCount).map { number in
+            DecoderLayer(root.scope("layers").scope("\(number)"), decoder, hasInputNorm: number > 0)
+        }
+        table = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
+        self.configuration = configuration
+        // Older files carry the rotary frequencies, which follow from the configuration.
+        parameters = try builder.finish { $0.hasSuffix("rotary_emb.inv_freq") }
+    }
+
+    /// Predicted features of a batch.
+    ///
+    /// - Parameters:
+    ///   - features: f, `[batch, time, hidden]`, padded on the right with anything finite.
+    ///   - nextTokens: t one step ahead, `batch` rows of `time`, padded with any token.
+    ///   - lengths: the positions of each row that are not padding, at least 1.
+    ///   - dropout: between the layers of an LSTM fusion; `nil` in evaluation.
+    /// - Returns: g, `[batch, time, hidden]`. Rows of padding are defined and mean nothing.
+    package func forward(
+        features: Variable, nextTokens: [[Int32]], lengths: [Int], dropout: inout Dropout?, tape: inout Tape
+    ) -> Variable {
+        let embedded = embedding.forward(nextTokens, tape: &tape)
+        precondition(
+            features.shape == embedded.shape,
+            "features of shape \(features.shape) for tokens whose embeddings have the shape \(embedded.shape)")
+        let input = tape.concatenate(embedded, features)
+        var state = fusion.forward(input, dropout: &dropout, tape: &tape)
+        let pass = DecoderPass(
+            lengths: lengths, time: features.shape[1], blockSize: configuration.blockSize, table: table)
+        for layer in layers { state = layer.forward(state, pass: pass, tape: &tape) }
+        return state
+    }
+
+    /// Predicted features without dropout and without a trace on any tape.
+    package func features(
+        _ features: Tensor, nextTokens: [[Int32]], lengths: [Int], on pool: ThreadPool
+    ) -> Tensor {
+        var tape = Tape(on: pool, recordsGradients: false)
+        var dropout: Dropout?
+        return forward(
+            features: Tape.constant(features), nextTokens: nextTokens, lengths: lengths, dropout: &dropout, tape: &tape
+        ).value
+    }
+}
