@@ -1,51 +1,56 @@
+internal import CFalconKernels
 import Foundation
 import Synchronization
 
 /// Runs numbered pieces of one job on a fixed number of threads, and returns when all are done.
 ///
 /// How a job is cut into pieces depends on shapes alone, never on the number of threads; so results do not change
-/// with `--threads`. A pool of one thread runs everything on the caller's thread. Idle workers sleep.
+/// with `--threads`. A pool of one thread runs everything on the caller's thread.
 ///
 /// The pool is passed to whatever computes; there is no shared global one. Only one job runs at a time: a piece must
-/// not start a job on the same pool.
+/// not start a job on the same pool. Decoding starts a job every few microseconds, so a worker looks out for the next
+/// one for some 20 microseconds before it sleeps; an idle pool burns nothing.
 @safe package final class ThreadPool: @unchecked Sendable {
     /// The number of threads that work on a job, the caller's included.
     package let threadCount: Int
 
-    private let lock = NSCondition()
-    private var generation = 0
-    private var stopping = false
+    /// The job at hand. Written by the caller before `generation` is raised, read by workers after they saw it.
     private var body: ((Int) -> Void)?
     private var pieceCount = 0
-    private var busyWorkers = 0
+
+    private let generation = Atomic<Int>(0)
     private let nextPiece = Atomic<Int>(0)
+    private let busyWorkers = Atomic<Int>(0)
+    private let stopping = Atomic<Bool>(false)
+
+    /// Guards sleeping and the count of workers that exist.
+    private let lock = NSCondition()
+    private var sleepers = 0
+    private var standing = 0
+
+    private static let spins = 500
 
     /// - Parameter threadCount: threads to use; `nil` means one for each processor of the machine.
     package init(threadCount: Int? = nil) {
         self.threadCount = max(1, threadCount ?? ProcessInfo.processInfo.activeProcessorCount)
         OpenBLAS.useOneThread()
         for _ in 1..<max(1, self.threadCount) {
-            // Workers hold the shared state, not the pool, so that dropping the pool stops them.
+            // Workers hold no reference that would keep the pool alive: dropping the pool stops them.
             let worker = Thread { [unowned(unsafe) self] in unsafe self.work() }
             worker.stackSize = 8 << 20
             worker.start()
         }
-        if self.threadCount > 1 { waitUntilWorkersStand() }
-    }
-
-    deinit {
         lock.lock()
-        stopping = true
-        lock.broadcast()
-        while standing > 0 { lock.wait() }
+        while standing < self.threadCount - 1 { lock.wait() }
         lock.unlock()
     }
 
-    private var standing = 0
-
-    private func waitUntilWorkersStand() {
+    deinit {
+        stopping.store(true, ordering: .releasing)
+        generation.wrappingAdd(1, ordering: .releasing)
         lock.lock()
-        while standing < threadCount - 1 { lock.wait() }
+        lock.broadcast()
+        while standing > 0 { lock.wait() }
         lock.unlock()
     }
 
@@ -58,21 +63,23 @@ import Synchronization
             return
         }
         withoutActuallyEscaping(body) { body in
-            lock.lock()
             self.body = body
             pieceCount = count
             nextPiece.store(0, ordering: .relaxed)
-            busyWorkers = threadCount - 1
-            generation += 1
-            lock.broadcast()
+            busyWorkers.store(threadCount - 1, ordering: .relaxed)
+            generation.wrappingAdd(1, ordering: .releasing)
+            lock.lock()
+            if sleepers > 0 { lock.broadcast() }
             lock.unlock()
 
             takePieces(body, count)
 
-            lock.lock()
-            while busyWorkers > 0 { lock.wait() }
+            if !ThreadPool.spin(until: { busyWorkers.load(ordering: .acquiring) == 0 }) {
+                lock.lock()
+                while busyWorkers.load(ordering: .acquiring) > 0 { lock.wait() }
+                lock.unlock()
+            }
             self.body = nil
-            lock.unlock()
         }
     }
 
@@ -88,21 +95,37 @@ import Synchronization
         lock.lock()
         standing += 1
         lock.broadcast()
+        lock.unlock()
         var seen = 0
         while true {
-            while generation == seen && !stopping { lock.wait() }
-            if stopping { break }
-            seen = generation
-            guard let job = body else { continue }
-            let count = pieceCount
-            lock.unlock()
-            takePieces(job, count)
-            lock.lock()
-            busyWorkers -= 1
-            if busyWorkers == 0 { lock.broadcast() }
+            if !ThreadPool.spin(until: { generation.load(ordering: .acquiring) != seen }) {
+                lock.lock()
+                sleepers += 1
+                while generation.load(ordering: .acquiring) == seen { lock.wait() }
+                sleepers -= 1
+                lock.unlock()
+            }
+            seen = generation.load(ordering: .acquiring)
+            if stopping.load(ordering: .acquiring) { break }
+            if let job = body { takePieces(job, pieceCount) }
+            if busyWorkers.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+                lock.lock()
+                lock.broadcast()
+                lock.unlock()
+            }
         }
+        lock.lock()
         standing -= 1
         lock.broadcast()
         lock.unlock()
+    }
+
+    /// Looks for a short while whether something has become true.
+    private static func spin(until done: () -> Bool) -> Bool {
+        for _ in 0..<spins {
+            if done() { return true }
+            falcon_pause()
+        }
+        return done()
     }
 }

@@ -5,3 +5,4 @@
 #include "training_elementwise.h"
 #include "inference.h"
 #include "training_loops.h"
+#include "pause.h"
