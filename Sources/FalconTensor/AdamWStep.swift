@@ -1,0 +1,50 @@
+import Foundation
+internal import CFalconKernels
+
+/// One step of AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) on one parameter.
+package struct AdamWStep: Sendable {
+    /// Counts from 1.
+    package var number: Int
+    package var learningRate: Double
+    package var betas: (first: Double, second: Double)
+    /// Added after the square root.
+    package var epsilon: Double
+    package var weightDecay: Double
+
+    package init(
+        number: Int, learningRate: Double, betas: (first: Double, second: Double) = (0.9, 0.95),
+        epsilon: Double = 1e-8, weightDecay: Double = 0.01
+    ) {
+        precondition(number >= 1, "AdamW's steps count from 1, not from \(number)")
+        (self.number, self.learningRate, self.betas) = (number, learningRate, betas)
+        (self.epsilon, self.weightDecay) = (epsilon, weightDecay)
+    }
+
+    /// Decays the parameter, updates both moments, then moves the parameter by their bias-corrected ratio. In place;
+    /// all four tensors have one shape.
+    package func apply(
+        to parameter: inout Tensor, gradient: Tensor, firstMoment: inout Tensor, secondMoment: inout Tensor,
+        on pool: ThreadPool
+    ) {
+        precondition(
+            gradient.shape == parameter.shape && firstMoment.shape == parameter.shape
+                && secondMoment.shape == parameter.shape,
+            "a gradient of shape \(gradient.shape) for a parameter of shape \(parameter.shape)")
+        let count = parameter.count
+        let (p, m, v) = unsafe (
+            parameter.mutablePointer(), firstMoment.mutablePointer(), secondMoment.mutablePointer()
+        )
+        let g = unsafe gradient.pointer
+        let loops = unsafe TrainingLoops.best
+        let stepSize = Float(learningRate / (1 - pow(betas.first, Double(number))))
+        let rootCorrection = Float((1 - pow(betas.second, Double(number))).squareRoot())
+        let decay = Float(1 - learningRate * weightDecay)
+        let tile = 1 << 16
+        pool.run((count + tile - 1) / tile) { piece in
+            let start = piece * tile
+            unsafe loops.adamw(
+                p + start, g + start, m + start, v + start, min(tile, count - start), Float(betas.first),
+                Float(betas.second), decay, stepSize, rootCorrection, Float(epsilon))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import Foundation
+internal import CFalconKernels
+
+/// The distillation loss of Coupled Sequential Glancing Distillation (Falcon, section 3.3, equations 3 and 4): the draft
+/// head's features and the target's go through the same frozen language-model head, and the two distributions over the
+/// vocabulary are compared.
+///
+/// Loss, gradient and the statistics of accuracy come out of one pass over row chunks; `[rows, vocabulary]` never
+/// exists. The sums over a chunk's rows do not depend on the number of threads.
+package enum Distillation {
+    /// How the soft loss compares p (the target's distribution) with q (the draft head's).
+    package enum SoftLoss: Sendable, Equatable {
+        /// The Kullback-Leibler divergence KL(p || q), at temperature 1.
+        case divergence
+        /// The authors' code: sum of p * (log pT - log(qT + 1e-8)), where pT and qT are softened by a temperature
+        /// (0.95) but the weight p is not, and no factor T^2. It can be negative.
+        case authorsCode(temperature: Float)
+    }
+
+    /// Which token the cross entropy asks for.
+    package enum HardLabel: Sendable {
+        /// The target's most likely token.
+        case argmax
+        /// One drawn from the target's distribution; the same source gives the same tokens.
+        case sample(RandomSource)
+        /// One given for each row, e.g. the data's own.
+        case tokens([Int32])
+    }
+
+    package struct Options: Sendable {
+        package var softLoss: SoftLoss
+        package var hardLabel: HardLabel
+        /// alpha in `alpha * soft + (1 - alpha) * hard`.
+        package var softWeight: Float
+
+        package init(softLoss: SoftLoss = .divergence, hardLabel: HardLabel = .argmax, softWeight: Float = 0.9) {
+            (self.softLoss, self.hardLabel, self.softWeight) = (softLoss, hardLabel, softWeight)
+        }
+    }
+
+    package struct Result: Sendable {
+        /// `softWeight * softLoss + (1 - softWeight) * hardLoss`.
+        package let loss: Float
+        /// Sums over rows, divided by the denominator.
+        package let softLoss, hardLoss: Float
+        /// The derivative of `loss` with respect to the predicted features, of their shape; `nil` if not asked for.
+        package let gradient: Tensor?
+        /// The most likely token of each row, lowest id on ties: the draft head's and the target's. -1 in skipped rows.
+        package let draftTokens, targetTokens: [Int32]
+        /// Where the target's token stands in the draft head's order, from 0: among the first n iff `rank < n`.
+        /// `Int32.max` in skipped rows.
+        package let ranks: [Int32]
+        /// Rows whose features or logits are not finite: they count nothing and get no gradient.
+        package let skippedRows: Int
+
+        /// How many rows have the target's token among the draft head's first `count`.
+        package func hits(top count: Int) -> Int { ranks.count { $0 < count } }
+    }
+
+    /// The epsilon inside the authors' logarithm.
+    private static let authorsEpsilon: Float = 1e-8
+
+    /// - Parameters:
+    ///   - predicted: `[rows, hidden]`, only the rows that count.
+    ///   - target: the target's features, of the same shape.
+    ///   - headWeight: `[vocabulary, hidden]`.
+    ///   - denominator: what the sums over rows are divided by: the number of rows that count in the whole batch (the
+    ///     authors' code adds 1e-5).
+    ///   - needsGradient: whether `gradient` is wanted; it costs a third of the time.
+    package static func evaluate(
+        predicted: Tensor, target: Tensor, headWeight: Tensor, options: Options = Options(), denominator: Float,
+        needsGradient: Bool = true, on pool: ThreadPool
+    ) -> Result {
+        let (rows, hidden, vocabulary) = (predicted.rowCount, predicted.width, headWeight.rowCount)
+        precondition(
+            predicted.shape == target.shape && headWeight.shape == [vocabulary, hidden],
+            "predicted features \(predicted.shape), true features \(target.shape), head weight \(headWeight.shape)")
+        precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
+        var labels = HardLabels(options.hardLabel, rows: rows)
+        let chunks = VocabularyChunks(rows: rows, vocabulary: vocabulary, hidden: hidden, logitSets: 2)
+        var gradient = needsGradient ? Tensor(uninitialized: predicted.shape) : nil
+        let gradients = unsafe gradient?.mutablePointer()
+        var outcomes = [Row](repeating: Row(), count: rows)
+
+        let capacity = min(chunks.chunkRows, rows)
+        let features = TensorStorage(uninitialized: 2 * capacity * hidden)
+        let logits = TensorStorage(uninitialized: 2 * capacity * vocabulary)
+        let shares = TensorStorage(uninitialized: needsGradient ? chunks.sliceCount * capacity * hidden : 0)
+        let (p, t, w) = unsafe (predicted.pointer, target.pointer, headWeight.pointer)
+        for index in 0..<chunks.chunkCount {
+            let chunk = chunks.chunk(index)
+            let (count, start) = (chunk.count, chunk.lowerBound * hidden)
+            // The draft head's rows, then the target's: one product reads the head weight once for both.
+            unsafe features.base.update(from: p + start, count: count * hidden)
+            unsafe (features.base + count * hidden).update(from: t + start, count: count * hidden)
+            unsafe chunks.logits(features.base, count: 2 * count, weight: w, into: logits.base, on: pool)
+            let draws = labels.next(count)
+            unsafe outcomes.withUnsafeMutableBufferPointer { outcomes in
+                let results = unsafe outcomes.baseAddress! + chunk.lowerBound
+                pool.run(count) { row in
+                    unsafe results[row] = compare(
+                        draft: logits.base + row * vocabulary, target: logits.base + (count + row) * vocabulary,
+                        vocabulary: vocabulary, label: draws[row], options: options, denominator: denominator,
+                        isUsable: falcon_all_finite(p + start + row * hidden, hidden) != 0
+                            && falcon_all_finite(t + start + row * hidden, hidden) != 0)
+                }
+            }
+            if let gradients = unsafe gradients {
+                unsafe chunks.featureGradient(
+                    logits.base, count: count, weight: w, shares: shares.base, into: gradients + start, on: pool)
+            }
+        }
+        return result(outcomes, gradient, options, denominator)
+    }
+
+    private static func result(
+        _ rows: [Row], _ gradient: Tensor?, _ options: Options, _ denominator: Float
+    ) -> Result {
+        let count = rows.isEmpty ? 1 : Double(denominator)
+        let soft = rows.reduce(0.0) { $0 + Double($1.soft) } / count
+        let hard = rows.reduce(0.0) { $0 + Double($1.hard) } / count
+        let alpha = Double(options.softWeight)
+        return Result(
+            loss: Float(alpha * soft + (1 - alpha) * hard), softLoss: Float(soft), hardLoss: Float(hard),
+            gradient: gradient, draftTokens: rows.map(\.draftToken), targetTokens: rows.map(\.targetToken),
+            ranks: rows.map(\.rank), skippedRows: rows.count { $0.draftToken < 0 })
+    }
+
+    /// What one row gives.
+    private struct Row {
+        var soft: Float = 0, hard: Float = 0
+        var draftToken: Int32 = -1, targetToken: Int32 = -1, rank: Int32 = .max
+    }
+
+    /// Compares one row's logits and leaves the loss's derivative in place of the draft head's.
+    private static func compare(
+        draft: UnsafeMutablePointer<Float>, target: UnsafePointer<Float>, vocabulary: Int, label: HardLabels.Row,
+        options: Options, denominator: Float, isUsable: Bool
+    ) -> Row {
+        let loops = unsafe TrainingLoops.best
+        var row = Row()
+        let targetMaximum = unsafe loops.maximum(target, vocabulary, &row.targetToken)
+        let draftMaximum = unsafe loops.maximum(draft, vocabulary, &row.draftToken)
+        let targetSum = unsafe loops.sum_of_exponentials(target, vocabulary, targetMaximum, 1)
+        let draftSum = unsafe loops.sum_of_exponentials(draft, vocabulary, draftMaximum, 1)
+        guard isUsable, targetSum.isFinite, draftSum.isFinite else {
+            // 0 * NaN is NaN: a bad row must leave zeros, or it would spread through the product with the weight.
+            unsafe draft.update(repeating: 0, count: vocabulary)
+            return Row()
+        }
+        let (targetLog, draftLog) = (log(targetSum), log(draftSum))
+        let hardToken: Int
+        switch label {
+        case .argmax: hardToken = Int(row.targetToken)
+        case .given(let token): hardToken = Int(token)
+        case .draw(let uniform):
+            hardToken = unsafe loops.draw(target, vocabulary, targetMaximum, uniform * Double(targetSum))
+        }
+        precondition((0..<vocabulary).contains(hardToken), "label \(hardToken) in a vocabulary of \(vocabulary)")
+        row.hard = unsafe draftLog - (draft[hardToken] - draftMaximum)
+        row.rank = unsafe Int32(loops.rank(draft, vocabulary, Int(row.targetToken)))
+        let (soft, hard) = (options.softWeight / denominator, (1 - options.softWeight) / denominator)
+        switch options.softLoss {
+        case .divergence:
+            row.soft = unsafe loops.distil(
+                draft, target, vocabulary, draftMaximum, draftLog, targetMaximum, targetLog, soft, hard)
+        case .authorsCode(let temperature):
+            let sharpness = 1 / temperature
+            let targetSoftSum = unsafe loops.sum_of_exponentials(target, vocabulary, targetMaximum, sharpness)
+            let draftSoftSum = unsafe loops.sum_of_exponentials(draft, vocabulary, draftMaximum, sharpness)
+            row.soft = unsafe loops.distil_authors_code(
+                draft, target, vocabulary, draftMaximum, draftLog, log(draftSoftSum), targetMaximum, targetLog,
+                log(targetSoftSum), temperature, authorsEpsilon, soft, hard)
+        }
+        unsafe draft[hardToken] -= hard
+        return row
+    }
+}
+
+/// The label of each row, drawn in row order before the rows are shared among threads.
+private struct HardLabels {
+    enum Row {
+        case argmax
+        case given(Int32)
+        /// A number in `[0, 1)` that picks a token from the distribution.
+        case draw(Double)
+    }
+
+    private var choice: Distillation.HardLabel
+    private var position = 0
+
+    init(_ choice: Distillation.HardLabel, rows: Int) {
+        if case .tokens(let tokens) = choice {
+            precondition(tokens.count == rows, "\(tokens.count) labels for \(rows) rows")
+        }
+        self.choice = choice
+    }
+
+    mutating func next(_ count: Int) -> [Row] {
+        defer { position += count }
+        switch choice {
+        case .argmax: return [Row](repeating: .argmax, count: count)
+        case .tokens(let tokens): return tokens[position..<position + count].map(Row.given)
+        case .sample(var source):
+            let rows = (0..<count).map { _ in Row.draw(source.uniformDouble()) }
+            choice = .sample(source)
+            return rows
+        }
+    }
+}
