@@ -8,8 +8,8 @@ struct MergeWorkspace {
     /// The symbol after this one; `count` at the end, -1 for a symbol that was merged into its left neighbour.
     private var next: [Int32] = []
     private var previous: [Int32] = []
-    /// A binary heap of rank << 32 | position: lowest rank first, then leftmost.
-    private var heap: [UInt64] = []
+    /// Possible merges as rank << 32 | position: lowest rank first, then leftmost.
+    private var proposals = BinaryHeap<UInt64>()
 
     mutating func removeAll() {
         tokens.removeAll(keepingCapacity: true)
@@ -32,13 +32,13 @@ struct MergeWorkspace {
         let count = tokens.count
         next.removeAll(keepingCapacity: true)
         previous.removeAll(keepingCapacity: true)
-        heap.removeAll(keepingCapacity: true)
+        proposals.removeAll()
         for index in 0..<count {
             next.append(Int32(index + 1))
             previous.append(Int32(index - 1))
         }
         for index in 0..<max(0, count - 1) { propose(index, table) }
-        while let top = pop() {
+        while let top = proposals.pop() {
             let left = Int(top & 0xffff_ffff)
             let right = Int(next[left])
             // A stale proposal: the symbol is gone, is the last, or one of the two has grown since.
@@ -67,34 +67,6 @@ struct MergeWorkspace {
 
     private mutating func propose(_ left: Int, _ table: MergeTable) {
         guard let merge = table.merge(tokens[left], tokens[Int(next[left])]) else { return }
-        push(UInt64(merge.rank) << 32 | UInt64(left))
-    }
-
-    private mutating func push(_ item: UInt64) {
-        heap.append(item)
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard item < heap[parent] else { break }
-            heap[child] = heap[parent]
-            child = parent
-        }
-        heap[child] = item
-    }
-
-    private mutating func pop() -> UInt64? {
-        guard let top = heap.first, let item = heap.popLast() else { return nil }
-        if heap.isEmpty { return top }
-        var parent = 0
-        while true {
-            var child = parent * 2 + 1
-            guard child < heap.count else { break }
-            if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
-            guard heap[child] < item else { break }
-            heap[parent] = heap[child]
-            parent = child
-        }
-        heap[parent] = item
-        return top
+        proposals.push(UInt64(merge.rank) << 32 | UInt64(left))
     }
 }

@@ -12,13 +12,19 @@ enum WordPattern: Sendable, Equatable {
 
     /// The scanner of a pattern as written in a tokenizer's file; `nil` for one that is not known.
     init?(regularExpression: String) {
-        let head = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"#
-        let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-        switch regularExpression {
-        case #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#: self = .gpt2
-        case head + "{1,3}" + tail: self = .llama3(digits: 3)
-        case head + tail: self = .llama3(digits: 1)
-        default: return nil
+        let known: [WordPattern] = [.gpt2, .llama3(digits: 3), .llama3(digits: 1)]
+        guard let pattern = known.first(where: { $0.regularExpression == regularExpression }) else { return nil }
+        self = pattern
+    }
+
+    /// The pattern as written in a tokenizer's file.
+    var regularExpression: String {
+        switch self {
+        case .gpt2: #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+        case .llama3(let digits):
+            #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"# + (digits == 1 ? "" : "{1,\(digits)}")
+                + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        case .digits(let individual): individual ? #"\p{N}"# : #"\p{N}+"#
         }
     }
 
