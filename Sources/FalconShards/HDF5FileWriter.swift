@@ -5,6 +5,9 @@ import Foundation
 /// An HDF5 file being written, under a temporary name until `finish`. Used by one thread at a time.
 ///
 /// The same contents give the same bytes: no times are recorded.
+///
+/// A file that is not finished, because writing failed or nobody wants it any more, is removed and its handles are
+/// abandoned: closing them would write, and the library (1.10.8) crashes where that fails.
 final class HDF5FileWriter {
     /// The file's name once it is whole.
     let path: String
@@ -32,9 +35,8 @@ final class HDF5FileWriter {
     }
 
     deinit {
-        // A writer that was dropped before its end leaves nothing.
-        guard handle != nil else { return }
-        handle = nil
+        guard let handle else { return }
+        handle.abandon()
         unsafe unlink(temporary)
     }
 
@@ -43,6 +45,10 @@ final class HDF5FileWriter {
     /// - Returns: the file's length in bytes.
     func finish() throws -> Int {
         guard let open = handle else { preconditionFailure("\(path) is finished twice") }
+        // Where this fails the file stays to be abandoned; behind it, closing has nothing left to write.
+        try HDF5Library.enter {
+            _ = try HDF5Library.check(H5Fflush(open.identifier, H5F_SCOPE_GLOBAL), "H5Fflush", path)
+        }
         handle = nil
         do {
             try open.close("H5Fclose", path)
@@ -94,6 +100,7 @@ final class HDF5FileWriter {
             let copies = unsafe texts.map { unsafe strdup($0) }
             defer { unsafe copies.forEach { unsafe free($0) } }
             try unsafe write(dataset, type, copies)
+            try dataset.close("H5Dclose", path)
         }
     }
 
@@ -103,6 +110,7 @@ final class HDF5FileWriter {
             let type = try HDF5ElementType.int64.makeHandle(path)
             let dataset = try create(name, type, rows: integers.count)
             try write(dataset, type, Int64.bytes(of: integers))
+            try dataset.close("H5Dclose", path)
         }
     }
 
@@ -186,7 +194,12 @@ final class HDF5FileWriter {
                 dataset.identifier, type.identifier, falcon_h5_whole_space(), falcon_h5_whole_space(),
                 falcon_h5_default_properties(), source.baseAddress)
         }
-        try HDF5Library.check(written, "H5Dwrite", path)
+        do {
+            try HDF5Library.check(written, "H5Dwrite", path)
+        } catch {
+            dataset.abandon()
+            throw error
+        }
     }
 
     /// The library refuses to name a filter that it does not know. Ours compresses nothing: chunks are written as they

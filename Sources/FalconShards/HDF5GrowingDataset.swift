@@ -29,6 +29,9 @@ final class HDF5GrowingDataset {
         filters = ChunkFilters(steps: [.shuffle(elementSize: elementSize), .zstd])
     }
 
+    /// Behind `finish` there is nothing left to abandon.
+    deinit { handle.abandon() }
+
     /// Adds whole rows of raw little-endian bytes at the end.
     func append(_ rows: [UInt8], on pool: ThreadPool) throws {
         precondition(rows.count % rowBytes == 0, "\(rows.count) bytes are no rows of \(rowBytes) for \(name)")

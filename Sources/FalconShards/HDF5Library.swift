@@ -9,10 +9,15 @@ final class HDF5Library {
     /// Recursive, because the last reference to a handle may go, and close it, inside another call.
     private static let lock = NSRecursiveLock()
 
+    /// At its exit the library would flush the files that are still open. Those are the ones whose disk was full, and
+    /// it crashes over them. Has to be said before any other call.
+    private static let isPrepared = H5dont_atexit() >= 0
+
     /// Runs `body` while no other thread is in the library.
     static func enter<Value>(_ body: () throws -> Value) rethrows -> Value {
         lock.lock()
         defer { lock.unlock() }
+        _ = isPrepared
         // Each thread has an error stack of its own, and each would print itself to standard error.
         H5Eset_auto2(falcon_h5_default_error_stack(), nil, nil)
         return try body()
@@ -37,6 +42,12 @@ final class HDF5Library {
                     return 0
                 }, target)
         }
+        // For system calls it dumps addresses and times around the one thing that helps.
+        if let start = problem.range(of: "error message = '"),
+            let end = problem.range(of: "'", range: start.upperBound..<problem.endIndex)
+        {
+            return String(problem[start.upperBound..<end.lowerBound])
+        }
         return problem
     }
 }
@@ -60,6 +71,9 @@ final class HDF5Handle {
         guard isOpen else { return }
         HDF5Library.enter { _ = closing(identifier) }
     }
+
+    /// Leaves the object open until the process ends, where closing it would try to write again to a full disk.
+    func abandon() { isOpen = false }
 
     /// Closes the object now, where it matters whether that works: what was written may fail to reach the disk.
     func close(_ call: String, _ path: String) throws {
