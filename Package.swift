@@ -111,7 +111,7 @@ let package = Package(
         tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
         tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
         tests("FalconDraft", ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
-        tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconTensor"]),
+        tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests("FalconTraining", ["FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
         tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
         tests("Command", []),

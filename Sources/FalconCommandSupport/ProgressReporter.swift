@@ -47,7 +47,8 @@ package final class ProgressReporter: Sendable {
         let start = now()
         state = Mutex(
             State(
-                measure: ProgressMeasure(total: total, unit: unit, earlier: finished, completed: finished, start: start),
+                measure: ProgressMeasure(
+                    total: total, unit: unit, earlier: finished, completed: finished, start: start),
                 lastDrawn: start))
     }
 

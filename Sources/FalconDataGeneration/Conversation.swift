@@ -42,7 +42,8 @@ struct ConversationEncoder: Sendable {
             throw .skipped("the assistant says nothing within the greatest length")
         }
         return Conversation(
-            id: dialogue.id, tokens: Array(encoded.ids.prefix(length)), lossMask: Array(encoded.lossMask.prefix(length)),
+            id: dialogue.id, tokens: Array(encoded.ids.prefix(length)),
+            lossMask: Array(encoded.lossMask.prefix(length)),
             isTruncated: length < encoded.ids.count)
     }
 }

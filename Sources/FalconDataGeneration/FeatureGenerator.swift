@@ -132,7 +132,8 @@ package final class FeatureGenerator {
     ) -> [String] {
         var notes = ["template \(template)"]
         if maxLength < options.maxLength {
-            notes.append("the target has \(maxLength) positions: conversations are cut there, not at \(options.maxLength)")
+            notes.append(
+                "the target has \(maxLength) positions: conversations are cut there, not at \(options.maxLength)")
         }
         let shown = 5
         notes += problems.prefix(shown).map { "\(options.dataset): \($0)" }

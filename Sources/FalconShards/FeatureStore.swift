@@ -30,7 +30,9 @@ package final class FeatureStore: Sendable {
             starts.append(sequences.count)
             sequences += reader.ids.enumerated().map { ($0.element, reader.length(of: $0.offset)) }
         }
-        guard !sequences.isEmpty else { throw FileError(folder, "holds no sequences; let falcon-gen-data finish a shard") }
+        guard !sequences.isEmpty else {
+            throw FileError(folder, "holds no sequences; let falcon-gen-data finish a shard")
+        }
         (self.sequences, self.starts) = (sequences, starts)
     }
 
@@ -77,7 +79,8 @@ package final class FeatureStore: Sendable {
         func require(_ what: String, _ stored: String, _ actual: String) throws {
             guard stored == actual else {
                 throw FileError(
-                    folder, "its features were made with another \(what): fingerprint \(stored.prefix(12)), but this "
+                    folder,
+                    "its features were made with another \(what): fingerprint \(stored.prefix(12)), but this "
                         + "\(what) has \(actual.prefix(12)); make them anew with falcon-gen-data")
             }
         }
@@ -123,7 +126,8 @@ package final class FeatureStore: Sendable {
         }
         guard reader.count == facts.sequences, reader.offsets[reader.count] == facts.tokens else {
             throw FileError(
-                reader.path, "holds \(reader.count) sequences of \(reader.offsets[reader.count]) tokens where the "
+                reader.path,
+                "holds \(reader.count) sequences of \(reader.offsets[reader.count]) tokens where the "
                     + "manifest says \(facts.sequences) of \(facts.tokens)")
         }
         return reader

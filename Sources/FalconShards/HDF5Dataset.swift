@@ -85,7 +85,8 @@ package final class HDF5Dataset: @unchecked Sendable {
         }
         return try HDF5Library.enter {
             let type = try HDF5Handle(H5Dget_type(handle.identifier), "H5Dget_type", file.path, closing: H5Tclose)
-            return try unsafe HDF5Text.read(type, count: rowCount, in: file, of: "the dataset \(name)") { memory, target in
+            return try unsafe HDF5Text.read(type, count: rowCount, in: file, of: "the dataset \(name)") {
+                memory, target in
                 unsafe H5Dread(
                     handle.identifier, memory, falcon_h5_whole_space(), falcon_h5_whole_space(),
                     falcon_h5_default_properties(), target)

@@ -55,7 +55,8 @@ package final class HDF5File: @unchecked Sendable {
         let values = try HDF5Library.enter {
             let object = try open(attribute)
             let type = try HDF5Handle(H5Aget_type(object.identifier), "H5Aget_type", path, closing: H5Tclose)
-            return try unsafe HDF5Text.read(type, count: 1, in: self, of: "the attribute \(attribute)") { memory, target in
+            return try unsafe HDF5Text.read(type, count: 1, in: self, of: "the attribute \(attribute)") {
+                memory, target in
                 unsafe H5Aread(object.identifier, memory, target)
             }
         }

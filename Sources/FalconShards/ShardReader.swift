@@ -34,7 +34,8 @@ package final class ShardReader: Sendable {
         for (index, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
             guard (1...description.maxLength).contains(end - start) else {
                 throw FileError(
-                    path, "sequence \(index) has \(end - start) tokens; 1 to max_length \(description.maxLength) may be")
+                    path, "sequence \(index) has \(end - start) tokens; 1 to max_length \(description.maxLength) may be"
+                )
             }
         }
         ids = try file.dataset(ShardLayout.ids).texts()

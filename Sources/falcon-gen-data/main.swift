@@ -77,11 +77,15 @@ struct GenerateData: FalconCommand {
             total: generator.conversationCount, unit: "conversations", finished: generator.finishedCount,
             quiet: common.quiet)
         generator.notes.forEach(reporter.log)
-        let report = try generator.run { progress in
-            reporter.update(progress.conversations, tokens: progress.tokens)
-            try interruption.check()
+        let report: GenerationReport
+        do {
+            // Also behind an error: its line must not be glued to the bar.
+            defer { reporter.finish() }
+            report = try generator.run { progress in
+                reporter.update(progress.conversations, tokens: progress.tokens)
+                try interruption.check()
+            }
         }
-        reporter.finish()
         if let json { try JSONOutput.write(report, to: json) }
         if json != "-" { report.lines.forEach { print($0) } }
     }

@@ -107,7 +107,8 @@ import Testing
 
     @Test(arguments: try Fixtures.contents(of: "hdf5/inconsistent"))
     func `a file whose parts disagree is refused`(name: String) throws {
-        #expect(refusal { _ = try ShardReader(path: Fixtures.path("hdf5/inconsistent/\(name)")) }?.contains(name) == true)
+        #expect(
+            refusal { _ = try ShardReader(path: Fixtures.path("hdf5/inconsistent/\(name)")) }?.contains(name) == true)
     }
 
     @Test func `a shard with one byte changed is read or refused, but never crashes the reader`() throws {

@@ -1,0 +1,67 @@
+import FalconShards
+import FalconTestSupport
+import Foundation
+import Testing
+
+/// `falcon-gen-data` as a user runs it.
+@Suite struct GenerateDataCommandTests {
+    private func arguments(_ folder: TemporaryFolder) throws -> [String] {
+        [
+            "--target", try TinyTarget.write(into: folder), "--dataset",
+            try folder.write(TinyTarget.chats(9), to: "chats.json"), "--output", folder.file("out"),
+            "--conversations-per-shard", "3",
+        ]
+    }
+
+    @Test func `results go to standard output, logs to standard error, figures to the JSON file`() throws {
+        let folder = try TemporaryFolder()
+        let result = try CommandRunner.run(
+            "falcon-gen-data", arguments(folder) + ["--json", folder.file("figures.json"), "--threads", "2"])
+        #expect(result.status == 0)
+        #expect(result.stdout.hasPrefix("9 written + 0 skipped + 0 failed = 9 conversations\n"))
+        #expect(result.stderr.contains("template chatml"))
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder.file("figures.json")))
+        let figures = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+        #expect(figures?["written"] as? Int == 9)
+        #expect(try FeatureStore(folder: folder.file("out")).count == 9)
+
+        let again = try CommandRunner.run("falcon-gen-data", arguments(folder) + ["--quiet"])
+        #expect(again.status == 0 && again.stderr.isEmpty && again.stdout.contains("3 shards (3 from earlier runs)"))
+    }
+
+    @Test func `wrong usage ends with 64, anything else that fails with 1 and one line`() throws {
+        let folder = try TemporaryFolder()
+        let good = try arguments(folder)
+        for wrong in [
+            ["--part", "0/2"], ["--range", "5:2"], ["--dtype", "int4"], ["--template", "alpaca"], ["--nonsense"],
+        ] {
+            #expect(try CommandRunner.run("falcon-gen-data", good + wrong).status == 64)
+        }
+        let failing = try CommandRunner.run(
+            "falcon-gen-data", ["--target", "nowhere", "--dataset", good[3], "--output", good[5]])
+        #expect(failing.status == 1)
+        #expect(failing.stderr == "falcon-gen-data: nowhere: is no model folder: it has no config.json\n")
+        #expect(failing.stdout.isEmpty)
+    }
+
+    /// A limit on the length of files stands for the end of the disk's space, at many places of a shard's making.
+    @Test(arguments: [1, 3, 6, 8, 10, 12])
+    func `a full disk ends the run in one line and leaves whole files only`(kibibytes: Int) throws {
+        let folder = try TemporaryFolder()
+        let command = ([CommandRunner.productsFolder + "/falcon-gen-data"] + (try arguments(folder)) + ["--quiet"])
+            .map { "'\($0)'" }.joined(separator: " ")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = ["-c", "trap '' XFSZ; ulimit -f \(kibibytes); exec \(command)"]
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+        #expect(text.split(separator: "\n").count == 1 && text.contains("File too large"))
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("out"))
+        #expect(!files.contains { $0.contains("partial") })
+    }
+}
