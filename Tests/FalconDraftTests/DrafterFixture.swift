@@ -12,9 +12,11 @@ struct DrafterFixture {
     let tensors: [String: Tensor]
     let integers: [String: [Int64]]
 
+    init(_ name: String) throws { try self.init(folder: "drafter/" + name, file: "io") }
+
     /// - Parameter file: `io` for outputs, `grads` for gradients.
-    init(_ name: String, file: String = "io") throws {
-        folder = Fixtures.path("drafter/" + name)
+    init(folder path: String, file: String) throws {
+        folder = Fixtures.path(path)
         tensors = try Fixtures.tensors(folder + "/\(file).safetensors")
         integers = try Fixtures.integers(folder + "/\(file).safetensors")
     }

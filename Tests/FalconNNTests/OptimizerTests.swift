@@ -1,0 +1,195 @@
+import FalconAutograd
+import FalconNN
+import FalconTensor
+import FalconTestSupport
+import Foundation
+import Testing
+
+/// AdamW, clipping and schedules against PyTorch and transformers.
+@Suite struct OptimizerTests {
+    let pool = ThreadPool(threadCount: 1)
+
+    struct Case: Decodable {
+        var lr: Double
+        var betas: [Double]
+        var eps: Double
+        var weight_decay: Double
+        var steps: Int
+        var lr_used: [Double]
+        var clip: Clip?
+
+        /// `["value", 0.5]`
+        struct Clip: Decodable {
+            var kind: String
+            var limit: Double
+
+            init(from decoder: any Decoder) throws {
+                var list = try decoder.unkeyedContainer()
+                kind = try list.decode(String.self)
+                limit = try list.decode(Double.self)
+            }
+        }
+    }
+
+    @Test(arguments: ["plain", "clip_value", "clip_norm", "schedule", "zero_gradient", "tiny_gradients"])
+    func `Ten steps agree with torch`(name: String) throws {
+        let folder = "optim/" + name
+        let text = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path(folder + "/case.json")))
+        let expected = try JSONDecoder().decode(Case.self, from: text)
+        let tensors = try Fixtures.tensors(folder + "/case.safetensors")
+        func tensor(_ key: String, step: Int? = nil) throws -> Tensor {
+            let stored = try #require(tensors[key])
+            guard let step else { return stored }
+            let shape = Array(stored.shape.dropFirst())
+            let count = stored.count / expected.steps
+            return Tensor(Array(stored.scalars[step * count..<(step + 1) * count]), shape)
+        }
+
+        let parameters = ParameterCollection(try (0..<3).map { Parameter("\($0)", try tensor("init.\($0)")) })
+        var optimizer = AdamW(
+            parameters,
+            .init(
+                betas: (expected.betas[0], expected.betas[1]), epsilon: expected.eps,
+                weightDecay: expected.weight_decay))
+        for step in 0..<expected.steps {
+            // The loss sum(gradient * parameter) has the gradient that the fixture gives.
+            var tape = Tape(on: pool)
+            var loss = Tape.constant(Tensor([0], []))
+            for (index, parameter) in parameters.all.enumerated() {
+                let term = tape.dot(tape.variable(parameter), try tensor("grad.\(index)", step: step))
+                loss = tape.add(loss, term)
+            }
+            var gradients = ParameterGradients(tape.gradients(of: loss), for: parameters)
+            switch expected.clip?.kind {
+            case "value": gradients.clip(toValue: Float(expected.clip?.limit ?? 0))
+            case "norm": gradients.clip(toNorm: expected.clip?.limit ?? 0)
+            default: break
+            }
+            for index in 0..<3 {
+                expectClose(
+                    gradients.tensors[index], try tensor("clipped_grad.\(index)", step: step), absolute: 1e-7,
+                    relative: 1e-6, "\(name), clipped gradient \(index) of step \(step)")
+            }
+            optimizer.step(parameters, gradients, learningRate: expected.lr_used[step], on: pool)
+            for (index, parameter) in parameters.all.enumerated() {
+                expectClose(
+                    parameter.value, try tensor("param.\(index)", step: step), absolute: 2e-6,
+                    "\(name), parameter \(index) after step \(step)")
+            }
+        }
+        let state = Dictionary(uniqueKeysWithValues: optimizer.state(for: parameters).map { ($0.name, $0.tensor) })
+        for index in 0..<3 {
+            expectClose(
+                try #require(state["\(index).exp_avg"]), try tensor("exp_avg.\(index)"), absolute: 1e-12,
+                relative: 1e-5, "\(name), first moment \(index)")
+            expectClose(
+                try #require(state["\(index).exp_avg_sq"]), try tensor("exp_avg_sq.\(index)"), absolute: 1e-20,
+                relative: 1e-5, "\(name), second moment \(index)")
+        }
+    }
+
+    @Test func `A saved optimiser goes on to the same bits`() throws {
+        func network() -> ParameterCollection {
+            var random = RandomSource(seed: 1)
+            return ParameterCollection([
+                Parameter("a", Tensor(normal: 1, [5, 7], from: &random)),
+                Parameter("b", Tensor(normal: 1, [3], from: &random)),
+            ])
+        }
+        func step(_ parameters: ParameterCollection, _ optimizer: inout AdamW) {
+            var tape = Tape(on: pool)
+            var loss = Tape.constant(Tensor([0], []))
+            for parameter in parameters.all {
+                loss = tape.add(loss, tape.dot(tape.variable(parameter), parameter.value))
+            }
+            let gradients = ParameterGradients(tape.gradients(of: loss), for: parameters)
+            optimizer.step(parameters, gradients, learningRate: 0.01, on: pool)
+        }
+        let whole = network()
+        var optimizer = AdamW(whole)
+        for _ in 0..<6 { step(whole, &optimizer) }
+
+        let stopped = network()
+        var first = AdamW(stopped)
+        for _ in 0..<3 { step(stopped, &first) }
+        let state = Dictionary(uniqueKeysWithValues: first.state(for: stopped).map { ($0.name, $0.tensor) })
+        var second = AdamW(stopped)
+        try second.load(StoredParameters(state), for: stopped)
+        for _ in 0..<3 { step(stopped, &second) }
+
+        #expect(second.stepCount == 6)
+        for (left, right) in zip(whole.all, stopped.all) { #expect(left.value == right.value) }
+    }
+
+    @Test func `An optimiser's state of another network is refused by name`() throws {
+        let parameters = ParameterCollection([Parameter("a", Tensor(zeros: [2]))])
+        let others = ParameterCollection([Parameter("b", Tensor(zeros: [2]))])
+        let state = AdamW(others).state(for: others)
+        var optimizer = AdamW(parameters)
+        let stored = StoredParameters(Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.tensor) }))
+        let error = #expect(throws: StateDictError.self) { try optimizer.load(stored, for: parameters) }
+        #expect(error?.missing == ["a.exp_avg", "a.exp_avg_sq"])
+        #expect(error?.unexpected == ["b.exp_avg", "b.exp_avg_sq"])
+    }
+
+    struct ScheduleCase: Decodable {
+        var base_lr: Double
+        var warmup_steps: Int
+        var total_steps: Int
+        var step: [Int]
+        var lr: [Double]
+    }
+
+    @Test func `The linear schedule agrees with transformers`() throws {
+        let text = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("optim/linear_schedule.json")))
+        for expected in try JSONDecoder().decode([ScheduleCase].self, from: text) {
+            let schedule = LearningRateSchedule(
+                .linear, baseRate: expected.base_lr, warmupSteps: expected.warmup_steps,
+                totalSteps: expected.total_steps)
+            for (step, rate) in zip(expected.step, expected.lr) {
+                let computed = schedule.rate(at: step)
+                #expect(abs(computed - rate) <= 1e-12 * rate, "step \(step) of \(schedule)")
+            }
+        }
+    }
+
+    @Test func `Constant and cosine schedules warm up like the linear one`() {
+        for kind in LearningRateSchedule.Kind.allCases {
+            let schedule = LearningRateSchedule(kind, baseRate: 2, warmupSteps: 4, totalSteps: 12)
+            #expect((0...4).map(schedule.rate) == [0, 0.5, 1, 1.5, 2])
+        }
+        let cosine = LearningRateSchedule(.cosine, baseRate: 2, warmupSteps: 4, totalSteps: 12)
+        #expect(abs(cosine.rate(at: 8) - 1) < 1e-12)
+        #expect(cosine.rate(at: 12) == 0 && cosine.rate(at: 100) == 0)
+        let constant = LearningRateSchedule(.constant, baseRate: 2, warmupSteps: 0, totalSteps: 3)
+        #expect(constant.rate(at: 0) == 2 && constant.rate(at: 100) == 2)
+    }
+
+    @Test func `Accumulated halves of a batch give the gradient of the whole`() {
+        let parameters = ParameterCollection([Parameter("weight", Tensor([1, 2, 3, 4], [2, 2]))])
+        let weight = parameters.all[0]
+        let inputs = Tensor([1, -1, 0.5, 2, 3, 1, -2, 0.25], [4, 2])
+        /// The mean over rows of the sum of a linear layer's output.
+        func gradients(rows: [Int], seed: Float) -> Gradients {
+            var tape = Tape(on: pool)
+            let output = tape.linear(Tape.constant(inputs.rows(at: rows)), weight: tape.variable(weight))
+            let mean = tape.scale(tape.sum(output), by: 1 / Float(rows.count))
+            return tape.gradients(of: mean, seed: seed)
+        }
+        var halves = ParameterGradients(zerosFor: parameters)
+        halves.add(gradients(rows: [0, 1], seed: 0.5), for: parameters)
+        halves.add(gradients(rows: [2, 3], seed: 0.5), for: parameters)
+        let whole = ParameterGradients(gradients(rows: [0, 1, 2, 3], seed: 1), for: parameters)
+        expectClose(halves.tensors[0], whole.tensors[0], absolute: 1e-6, "accumulated gradient")
+    }
+
+    @Test func `A broken gradient is noticed and not clipped into a small one`() {
+        let parameters = ParameterCollection([Parameter("weight", Tensor([1, 2], [2]))])
+        var tape = Tape(on: pool)
+        let loss = tape.dot(tape.variable(parameters.all[0]), Tensor([Float.nan, 3], [2]))
+        var gradients = ParameterGradients(tape.gradients(of: loss), for: parameters)
+        gradients.clip(toValue: 0.5)
+        #expect(!gradients.isFinite)
+        #expect(gradients.tensors[0][1] == 0.5)
+    }
+}
