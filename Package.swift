@@ -104,7 +104,7 @@ let package = Package(
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
-        tests("FalconTokenizer", ["FalconTokenizer"]),
+        tests("FalconTokenizer", ["FalconTokenizer", "FalconTensor"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),

@@ -68,7 +68,9 @@ package struct SHA256Digest: Sendable {
         // Section 5.1.1: a one bit, zeros, and the length in bits as 64-bit big-endian, up to a whole block.
         var padding: [UInt8] = [0x80]
         padding.append(contentsOf: repeatElement(0, count: (119 - Int(length % 64)) % 64))
-        for shift in stride(from: 56, through: 0, by: -8) { padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+        for shift in stride(from: 56, through: 0, by: -8) {
+            padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+        }
         last.update(padding)
         var result: [UInt8] = []
         for word in 0..<8 {

@@ -55,9 +55,7 @@ package final class Tokenizer: Sendable {
     /// The tokens of a text; special tokens named in it are recognised, none is added. O(n log n) at worst.
     package func encode(_ text: String) -> [Int32] {
         var ids: [Int32] = []
-        var copy = text
-        ids.reserveCapacity(copy.utf8.count / 3)
-        forEachToken(of: &copy, tracksOrigins: false) { id, _ in ids.append(id) }
+        forEachToken(of: text, tracksOrigins: false) { id, _ in ids.append(id) }
         return ids
     }
 
@@ -65,8 +63,7 @@ package final class Tokenizer: Sendable {
     package func encodeWithSpans(_ text: String) -> (ids: [Int32], spans: [Range<Int>]) {
         var ids: [Int32] = []
         var spans: [Range<Int>] = []
-        var copy = text
-        forEachToken(of: &copy, tracksOrigins: true) { id, span in
+        forEachToken(of: text, tracksOrigins: true) { id, span in
             ids.append(id)
             spans.append(span)
         }
@@ -82,7 +79,7 @@ package final class Tokenizer: Sendable {
     }
 
     private func forEachToken(
-        of text: inout String, tracksOrigins: Bool, _ body: (_ id: Int32, _ span: Range<Int>) -> Void
+        of text: String, tracksOrigins: Bool, _ body: (_ id: Int32, _ span: Range<Int>) -> Void
     ) {
         let bytes = Array(text.utf8)
         let shared: Void? = cache.withLockIfAvailable { cache in

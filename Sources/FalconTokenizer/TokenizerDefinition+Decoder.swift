@@ -19,7 +19,9 @@ extension TokenizerDefinition {
             case "ByteFallback": byteFallback = true
             case "Fuse": break
             case "Strip":
-                guard try step["stop"].integer() == 0 else { throw step["stop"].error("is not 0, which is not supported") }
+                guard try step["stop"].integer() == 0 else {
+                    throw step["stop"].error("is not 0, which is not supported")
+                }
                 stripped = (Array(try step["content"].string().utf8), try step["start"].integer())
                 guard !stripped.content.isEmpty else { throw step["content"].error("is empty") }
             case "Metaspace":

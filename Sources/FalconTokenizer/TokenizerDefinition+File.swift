@@ -14,7 +14,9 @@ extension TokenizerDefinition {
         let vocabulary = try VocabularyFile(root["model"], root["added_tokens"])
         let model = try vocabulary.model(isByteLevel: preTokenizer.isByteLevel)
         var words = preTokenizer.cutting
-        if !preTokenizer.isByteLevel, !model.ignoresMerges, words.patterns.isEmpty { words.safeBoundary = vocabulary.safeBoundary }
+        if !preTokenizer.isByteLevel, !model.ignoresMerges, words.patterns.isEmpty {
+            words.safeBoundary = vocabulary.safeBoundary
+        }
         self.init(
             normalizers: try Self.readNormalizers(root["normalizer"]),
             preTokenizer: words,

@@ -32,7 +32,9 @@ struct VocabularyFile {
         var named: [(token: String, id: Int)] = []
         named.reserveCapacity(members.count)
         for member in members {
-            guard let id = member.value.integer else { throw model["vocab"].error("gives '\(member.key)' no integer id") }
+            guard let id = member.value.integer else {
+                throw model["vocab"].error("gives '\(member.key)' no integer id")
+            }
             let spelling = Array(member.key.utf8)
             guard spellings.number(of: spelling) == nil else {
                 throw model["vocab"].error("has '\(member.key)' twice")

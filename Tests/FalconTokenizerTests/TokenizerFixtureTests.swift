@@ -21,7 +21,8 @@ import Testing
             #expect(spans.count == ids.count)
             #expect(spans.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= text.utf8.count })
             #expect(isSame(tokenizer.decode(expected, skippingSpecial: false), entry["decoded"]?.text ?? ""))
-            #expect(isSame(tokenizer.decode(expected, skippingSpecial: true), entry["decoded_skip_special"]?.text ?? ""))
+            #expect(
+                isSame(tokenizer.decode(expected, skippingSpecial: true), entry["decoded_skip_special"]?.text ?? ""))
         }
     }
 
@@ -62,7 +63,9 @@ import Testing
             }
             let rendered = try template.render(messages, addGenerationPrompt: prompts)
             #expect(isSame(rendered.text, chat["prompt"]?.text ?? ""), "\(name): \(rendered.text.debugDescription)")
-            let spans = rendered.assistantSpans.map { [$0.lowerBound, $0.upperBound].map { scalars(rendered.text, $0) } }
+            let spans = rendered.assistantSpans.map {
+                [$0.lowerBound, $0.upperBound].map { scalars(rendered.text, $0) }
+            }
             #expect(spans == (chat["assistant_spans"]?.list ?? []).map { $0.ids.map { Int($0) } }, "\(name)")
             let (ids, mask) = try template.encode(messages, tokenizer, addGenerationPrompt: prompts)
             #expect(ids == chat["ids"]?.ids, "\(name)")

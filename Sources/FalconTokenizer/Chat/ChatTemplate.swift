@@ -65,7 +65,9 @@ package struct ChatTemplate: Sendable, Equatable {
         var mask = [UInt8](repeating: 0, count: ids.count)
         var next = 0
         for (index, span) in spans.enumerated() {
-            while next < chat.assistantSpans.count, chat.assistantSpans[next].upperBound <= span.lowerBound { next += 1 }
+            while next < chat.assistantSpans.count, chat.assistantSpans[next].upperBound <= span.lowerBound {
+                next += 1
+            }
             guard next < chat.assistantSpans.count else { break }
             if chat.assistantSpans[next].overlaps(span) { mask[index] = 1 }
         }

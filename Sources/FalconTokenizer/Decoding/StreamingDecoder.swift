@@ -23,7 +23,9 @@ package struct StreamingDecoder {
     ///
     /// - Returns: the text that is certain now, possibly empty.
     package mutating func append(_ id: Int32) -> String {
-        guard id >= 0, Int(id) < decoder.pieces.count, !(skippingSpecial && decoder.isSpecial[Int(id)]) else { return "" }
+        guard id >= 0, Int(id) < decoder.pieces.count, !(skippingSpecial && decoder.isSpecial[Int(id)]) else {
+            return ""
+        }
         var piece = decoder.pieces[Int(id)]
         if case .nothing = piece { return "" }
         if isFirst, let first = decoder.firstPieces[id] { piece = .text(first) }

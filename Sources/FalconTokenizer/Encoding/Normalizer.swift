@@ -52,10 +52,14 @@ enum Normalizer: Sendable {
         while head < min(old.count, composed.count), old[head] == composed[head] { head += 1 }
         while head > 0, isContinuation(old, head) || isContinuation(composed, head) { head -= 1 }
         var tail = 0
-        while tail < min(old.count, composed.count) - head, old[old.count - 1 - tail] == composed[composed.count - 1 - tail] {
+        while tail < min(old.count, composed.count) - head,
+            old[old.count - 1 - tail] == composed[composed.count - 1 - tail]
+        {
             tail += 1
         }
-        while tail > 0, isContinuation(old, old.count - tail) || isContinuation(composed, composed.count - tail) { tail -= 1 }
+        while tail > 0, isContinuation(old, old.count - tail) || isContinuation(composed, composed.count - tail) {
+            tail -= 1
+        }
         let changed = part.lowerBound + head..<part.upperBound - tail
         changes.append((changed, Array(composed[head..<composed.count - tail])))
     }

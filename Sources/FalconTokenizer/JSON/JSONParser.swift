@@ -113,7 +113,9 @@ package struct JSONParser {
         if position < end, bytes[position] | 0x20 == UInt8(ascii: "e") {
             isWhole = false
             position += 1
-            if position < end, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") { position += 1 }
+            if position < end, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
+                position += 1
+            }
             guard digitRun() > 0 else { throw error("expected digits in the exponent") }
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
@@ -202,17 +204,13 @@ package struct JSONParser {
         guard position + 4 <= end else { throw error("the text ends inside a string") }
         var code: UInt32 = 0
         for byte in bytes[position..<position + 4] {
-            guard let digit = Unicode.Scalar(byte).properties.isASCIIHexDigit ? hexadecimalDigit(byte) : nil else {
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
                 throw error("expected four hexadecimal digits after \\u")
             }
-            code = code << 4 | digit
+            code = code << 4 | UInt32(digit)
         }
         position += 4
         return code
-    }
-
-    private func hexadecimalDigit(_ byte: UInt8) -> UInt32 {
-        byte <= UInt8(ascii: "9") ? UInt32(byte - UInt8(ascii: "0")) : UInt32(byte | 0x20) - 87
     }
 
     private mutating func skipSpace() {

@@ -81,7 +81,12 @@ extension BytePairTrainer {
               "pre_tokenizer": {
                 "type": "Sequence",
                 "pretokenizers": [
-                  {"type": "Split", "pattern": {"Regex": \(Self.quoted(pattern))}, "behavior": "Isolated", "invert": false},
+                  {
+                    "type": "Split",
+                    "pattern": {"Regex": \(Self.quoted(pattern))},
+                    "behavior": "Isolated",
+                    "invert": false
+                  },
                   \(byteLevel)
                 ]
               },

@@ -35,7 +35,7 @@ package struct BytePairTrainer {
     ///   - texts: plain texts, without special tokens.
     ///   - vocabularySize: the number of tokens in all, special ones included.
     ///   - specialTokens: get the last ids, in this order.
-    /// - Returns: the content of a `tokenizer.json` that this module's `Tokenizer` and Hugging Face's `tokenizers` read.
+    /// - Returns: the content of a `tokenizer.json`, which `Tokenizer` and Hugging Face's `tokenizers` read.
     /// - Throws: `TokenizerError` where the vocabulary has no room for the bytes and special tokens, where special
     ///   tokens repeat or are empty, or where the texts are too few for so many tokens.
     package static func train(
