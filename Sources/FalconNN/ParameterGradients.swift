@@ -31,6 +31,11 @@ package struct ParameterGradients {
         }
     }
 
+    /// Multiplies every gradient, e.g. to turn a sum over positions into their mean.
+    package mutating func scale(by factor: Float) {
+        for index in tensors.indices { tensors[index].scale(factor) }
+    }
+
     /// The Euclidean norm of all gradients together.
     package var norm: Double { tensors.reduce(0) { $0 + $1.sumOfSquares() }.squareRoot() }
 

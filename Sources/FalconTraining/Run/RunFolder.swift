@@ -1,0 +1,99 @@
+import FalconTensor
+import Foundation
+
+/// The folder of one training run: its checkpoints, written whole or not at all, and what is logged beside them.
+///
+///     RUN/step-000100/   model.safetensors  optimizer.safetensors  state.json  recipe.toml  config.json
+///     RUN/step-000200/   ...
+///     RUN/latest         the name of the newest whole checkpoint
+///     RUN/metrics.jsonl
+package struct RunFolder: Sendable {
+    package let path: String
+    private static let partial = ".partial-"
+
+    /// Opens the folder, making it where it is missing, and clears what a killed run left half-written.
+    ///
+    /// - Throws: `FileError` where it cannot be made or written.
+    package init(path: String) throws {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw FileError(path, "cannot be made: \(RunFolder.reason(error)); choose another output folder")
+        }
+        guard FileManager.default.isWritableFile(atPath: path) else {
+            throw FileError(path, "is not writable; choose another output folder")
+        }
+        for name in try names() where name.hasPrefix(RunFolder.partial) {
+            try? FileManager.default.removeItem(atPath: path + "/" + name)
+        }
+    }
+
+    /// The name of the checkpoint after `step` optimizer steps.
+    package static func name(step: Int) -> String {
+        let digits = String(step)
+        return "step-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    }
+
+    /// The steps of the whole checkpoints in the folder, ascending.
+    package func steps() throws -> [Int] {
+        try names().compactMap { name in
+            guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), name == RunFolder.name(step: step)
+            else { return nil }
+            return step
+        }.sorted()
+    }
+
+    /// The folder of the newest whole checkpoint; `nil` where there is none yet.
+    package func latest() throws -> String? {
+        // A crash between renaming a checkpoint and noting it leaves the note one behind: the folders decide.
+        try steps().last.map { path + "/" + RunFolder.name(step: $0) }
+    }
+
+    /// Writes a checkpoint: `body` fills a temporary folder, which is synced and renamed into place. Then older ones
+    /// are removed, so that `keep` are left (0: all), `kept` among them in any case.
+    package func writeCheckpoint(
+        step: Int, keep: Int, kept: Set<Int> = [], _ body: (_ folder: String) throws -> Void
+    ) throws {
+        let name = RunFolder.name(step: step)
+        let (temporary, final) = (path + "/" + RunFolder.partial + name, path + "/" + name)
+        try? FileManager.default.removeItem(atPath: temporary)
+        do {
+            try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
+            try body(temporary)
+            AtomicFile.syncFolder(of: temporary + "/state.json")
+            // Only a run that went on from an older checkpoint meets its own later one.
+            if FileManager.default.fileExists(atPath: final) {
+                let old = path + "/" + RunFolder.partial + "old-" + name
+                try FileManager.default.moveItem(atPath: final, toPath: old)
+            }
+            try FileManager.default.moveItem(atPath: temporary, toPath: final)
+        } catch let error as FileError {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw error
+        } catch {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw FileError(final, "cannot be written: \(RunFolder.reason(error))")
+        }
+        AtomicFile.syncFolder(of: final)
+        try AtomicFile.write(path + "/latest", text: name + "\n")
+        try? FileManager.default.removeItem(atPath: path + "/" + RunFolder.partial + "old-" + name)
+        guard keep > 0 else { return }
+        for old in try steps().dropLast(keep) where !kept.contains(old) && old != step {
+            try? FileManager.default.removeItem(atPath: path + "/" + RunFolder.name(step: old))
+        }
+    }
+
+    private func names() throws -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw FileError(path, "cannot be listed: \(RunFolder.reason(error))")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        return (underlying ?? error as NSError).localizedDescription
+    }
+}

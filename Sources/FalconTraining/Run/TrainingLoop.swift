@@ -1,0 +1,228 @@
+import FalconDigest
+import FalconNN
+import FalconTensor
+
+/// What a run needs from outside: threads, a clock, a way to be stopped and someone to tell.
+package struct TrainingEnvironment {
+    package var pool: ThreadPool
+    /// Seconds on any steady clock; only rates are made of it.
+    package var now: () -> Double
+    /// Seconds since 1970, for what TensorBoard shows.
+    package var date: () -> Double
+    /// Polled between steps; true saves a checkpoint and ends the run.
+    package var shouldStop: () -> Bool
+    /// Called after each step with what it measured, and the tokens of this run so far.
+    package var report: (_ step: Int, _ totalSteps: Int, _ tokens: Int, _ metrics: MetricRecord) -> Void
+    /// A line for a person.
+    package var log: (String) -> Void
+
+    package init(
+        pool: ThreadPool, now: @escaping () -> Double, date: @escaping () -> Double = { 0 },
+        shouldStop: @escaping () -> Bool = { false },
+        report: @escaping (_ step: Int, _ totalSteps: Int, _ tokens: Int, _ metrics: MetricRecord) -> Void = {
+            _, _, _, _ in
+        },
+        log: @escaping (String) -> Void = { _ in }
+    ) {
+        self.pool = pool
+        self.now = now
+        self.date = date
+        self.shouldStop = shouldStop
+        self.report = report
+        self.log = log
+    }
+}
+
+/// How a run ended.
+package enum TrainingOutcome: Equatable, Sendable {
+    case finished(step: Int)
+    /// Stopped from outside; the checkpoint is written.
+    case stopped(step: Int)
+}
+
+/// Trains a task step by step, with checkpoints, metrics and resuming: the same for a draft head and a target.
+///
+/// After each optimizer step the whole state is a function of what the checkpoint holds, so that a run that was
+/// stopped anywhere goes on bit by bit as if it had not been.
+package final class TrainingLoop {
+    private let recipe: Recipe
+    private let task: any TrainingTask
+    private let environment: TrainingEnvironment
+    private var optimizer: AdamW
+    private var state: TrainingState
+    private let checkpoints: CheckpointStore
+    private let schedule: LearningRateSchedule
+    /// Steps of the whole run.
+    package let totalSteps: Int
+
+    /// Batches without a finite loss that may follow each other before the run gives up.
+    private static let patience = 10
+
+    /// Prepares a run in `folder`, new or resumed.
+    ///
+    /// - Parameters:
+    ///   - resume: whether to go on from the newest checkpoint, if there is one. Without it a folder that holds one is
+    ///     refused, so that nothing finished is lost.
+    /// - Throws: `FileError` or `RecipeError` in one line.
+    package init(
+        recipe: Recipe, task: any TrainingTask, folder: String, resume: Bool, environment: TrainingEnvironment
+    ) throws {
+        self.recipe = recipe
+        self.task = task
+        self.environment = environment
+        totalSteps = TrainingLoop.totalSteps(recipe: recipe, task: task)
+        schedule = recipe.learningRateSchedule(totalSteps: totalSteps)
+        optimizer = AdamW(
+            task.parameters,
+            AdamW.Configuration(
+                betas: (recipe.optimizer.betas[0], recipe.optimizer.betas[1]),
+                weightDecay: recipe.optimizer.weightDecay))
+        checkpoints = CheckpointStore(folder: try RunFolder(path: folder), recipe: recipe)
+        let toml = try recipe.toml
+        state = TrainingState(kind: task.kind, recipe: toml, recipeHash: SHA256Digest.hexadecimal(of: Array(toml.utf8)))
+        state.random = task.random
+        state.fingerprints = task.fingerprints
+        guard let newest = try checkpoints.folder.latest() else { return }
+        guard resume else {
+            throw FileError(newest, "the run is there already; go on with --resume or choose another --output")
+        }
+        state = try checkpoints.restore(from: newest, into: task, optimizer: &optimizer, expected: state)
+    }
+
+    /// Optimizer steps of the whole run: the epochs, or `training.max_steps` if that is less.
+    package static func totalSteps(recipe: Recipe, task: any TrainingTask) -> Int {
+        let limit = recipe.training.maxSteps
+        var steps = 0
+        for epoch in 0..<recipe.training.epochs {
+            let batches = task.batchCount(epoch: epoch)
+            steps += (batches + recipe.training.accumulation - 1) / recipe.training.accumulation
+            if batches == 0 || (limit > 0 && steps >= limit) { break }
+        }
+        return limit > 0 ? min(steps, limit) : steps
+    }
+
+    /// Runs to the end, or until it is stopped.
+    ///
+    /// - Throws: `TrainingError` where the loss stays without a finite value, `FileError` where the disk fails.
+    package func run() throws -> TrainingOutcome {
+        let log = try MetricsLog(path: checkpoints.folder.path + "/metrics.jsonl", resumingAfter: state.step)
+        let start = environment.now()
+        var (tokens, stepStart, savedStep) = (0, start, state.step)
+        var failures = 0
+        if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
+        while state.step < totalSteps {
+            if environment.shouldStop() {
+                if savedStep != state.step { try save(log) }
+                try task.finish()
+                return .stopped(step: state.step)
+            }
+            var (record, stepTokens) = try step(failures: &failures)
+            tokens += stepTokens
+            let time = environment.now()
+            record["tokens_per_second"] = .number(Double(stepTokens) / max(time - stepStart, 1e-9))
+            let isLast = state.step == totalSteps
+            let isEvaluated = isLast || isDue(recipe.evaluation.everySteps)
+            if isEvaluated { record.append(try task.evaluate(), prefix: "validation_") }
+            stepStart = environment.now()
+            if isEvaluated || isDue(recipe.logging.everySteps) { try log.append(record) }
+            environment.report(state.step, totalSteps, tokens, record)
+            if isLast || isDue(recipe.training.checkpointEverySteps) {
+                try save(log)
+                savedStep = state.step
+            }
+        }
+        try task.finish()
+        return .finished(step: state.step)
+    }
+
+    private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
+
+    /// One optimizer step over `training.accumulation` batches, fewer at an epoch's end.
+    private func step(failures: inout Int) throws -> (MetricRecord, tokens: Int) {
+        let progress = TrainingProgress(
+            epoch: state.epoch, epochs: recipe.training.epochs, step: state.step, totalSteps: totalSteps)
+        let end = min(state.position + recipe.training.accumulation, task.batchCount(epoch: state.epoch))
+        var gradients = ParameterGradients(zerosFor: task.parameters)
+        var metrics = MetricMeans()
+        var (weight, tokens) = (0.0, 0)
+        var ids: [String] = []
+        for index in state.position..<end {
+            let batch = try task.trainBatch(index, progress: progress)
+            tokens += batch.tokens
+            guard batch.loss.isFinite else {
+                try leaveOut("the loss is \(batch.loss)", ids: batch.ids, &failures)
+                continue
+            }
+            metrics.add(batch.metrics)
+            ids += batch.ids
+            guard let found = batch.gradients, batch.weight > 0 else { continue }
+            gradients.add(found, for: task.parameters)
+            weight += batch.weight
+        }
+        let rate = schedule.rate(at: state.step)
+        var norm = 0.0
+        if weight > 0 {
+            gradients.scale(by: Float(1 / weight))
+            norm = gradients.norm
+            if norm.isFinite {
+                if recipe.optimizer.clipValue > 0 { gradients.clip(toValue: Float(recipe.optimizer.clipValue)) }
+                if recipe.optimizer.clipNorm > 0 { gradients.clip(toNorm: recipe.optimizer.clipNorm) }
+                optimizer.step(task.parameters, gradients, learningRate: rate, on: environment.pool)
+                failures = 0
+            } else {
+                try leaveOut("the gradient is not finite", ids: ids, &failures)
+            }
+        }
+        state.step += 1
+        state.position = end
+        if end >= task.batchCount(epoch: state.epoch) { (state.epoch, state.position) = (state.epoch + 1, 0) }
+
+        var record = MetricRecord()
+        record["step"] = .whole(state.step)
+        record["epoch"] = .whole(progress.epoch)
+        record.append(metrics.record)
+        record["lr"] = .number(rate)
+        record["grad_norm"] = .number(norm)
+        return (record, tokens)
+    }
+
+    private func leaveOut(_ reason: String, ids: [String], _ failures: inout Int) throws {
+        state.skippedBatches += 1
+        failures += 1
+        let names = ids.prefix(8).joined(separator: ", ") + (ids.count > 8 ? ", ..." : "")
+        let line = "step \(state.step + 1): \(reason) for \(names)"
+        guard failures < TrainingLoop.patience else {
+            throw TrainingError(
+                "\(line); \(failures) in a row, so lower optimizer.learning_rate or look at these sequences")
+        }
+        environment.log("\(line); left out")
+    }
+
+    private func save(_ log: MetricsLog) throws {
+        try log.synchronize()
+        state.random = task.random
+        try checkpoints.save(state, task: task, optimizer: optimizer)
+    }
+}
+
+/// Training cannot go on: why, in one line.
+package struct TrainingError: Error, CustomStringConvertible, Equatable {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+extension Recipe {
+    /// The learning rate over the steps; the end of the run is the end of the schedule where the recipe names none.
+    func learningRateSchedule(totalSteps: Int) -> LearningRateSchedule {
+        let kind: LearningRateSchedule.Kind =
+            switch schedule.kind {
+            case .linear: .linear
+            case .cosine: .cosine
+            case .constant: .constant
+            }
+        return LearningRateSchedule(
+            kind, baseRate: optimizer.learningRate, warmupSteps: schedule.warmupSteps,
+            totalSteps: schedule.totalSteps > 0 ? schedule.totalSteps : totalSteps)
+    }
+}
