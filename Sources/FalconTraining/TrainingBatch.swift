@@ -1,3 +1,4 @@
+import FalconShards
 import FalconTensor
 
 /// A few sequences, padded to one length, with what each position is fed and what it is asked for.
@@ -31,8 +32,8 @@ package struct TrainingBatch: Sendable {
     ///   - maxLength: longer sequences are cut first.
     ///   - needsTargetToken: positions without a t_{i+k+1} do not count, as when the text gives the hard label.
     package init(
-        _ sequences: [(id: String, tokens: [Int32], lossMask: [UInt8], features: Tensor)], blockSize k: Int,
-        maskShift: MaskShift, maxLength: Int, needsTargetToken: Bool = false
+        _ sequences: [FeatureSequence], blockSize k: Int, maskShift: MaskShift, maxLength: Int,
+        needsTargetToken: Bool = false
     ) {
         precondition(!sequences.isEmpty && k > 0, "a batch of \(sequences.count) sequences, block size \(k)")
         ids = sequences.map(\.id)
@@ -46,8 +47,8 @@ package struct TrainingBatch: Sendable {
         asked.reserveCapacity(sequences.count * time * hidden)
         for (sequence, length) in zip(sequences, lengths) {
             precondition(
-                sequence.features.shape == [sequence.tokens.count, hidden],
-                "features of shape \(sequence.features.shape) for \(sequence.tokens.count) tokens of width \(hidden)")
+                sequence.features.width == hidden,
+                "features of width \(sequence.features.width) beside others of width \(hidden)")
             let features = sequence.features.scalars
             fed.append(contentsOf: features.prefix(length * hidden))
             fed.append(contentsOf: repeatElement(0, count: (time - length) * hidden))

@@ -26,16 +26,37 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[optimizer]\nlearing_rate = 1.0", "r.toml: optimizer.learing_rate is not a key of a recipe, did you mean learning_rate?"),
-        ("[optimiser]\nlearning_rate = 1.0", "r.toml: [optimiser] is not a section of this recipe, did you mean optimizer?"),
-        ("[training]\nepochs = 2.5", "r.toml: training.epochs must be a whole number from 1 to 1000000, but is the number 2.5"),
-        ("[training]\nepochs = 0", "r.toml: training.epochs must be a whole number from 1 to 1000000, but is the whole number 0"),
-        ("[draft]\nfusion = \"lsmt\"", "r.toml: draft.fusion must be one of \"lstm\", \"gated\", \"linear\", but is the text \"lsmt\""),
+        (
+            "[optimizer]\nlearing_rate = 1.0",
+            "r.toml: optimizer.learing_rate is not a key of a recipe, did you mean learning_rate?"
+        ),
+        (
+            "[optimiser]\nlearning_rate = 1.0",
+            "r.toml: [optimiser] is not a section of this recipe, did you mean optimizer?"
+        ),
+        (
+            "[training]\nepochs = 2.5",
+            "r.toml: training.epochs must be a whole number from 1 to 1000000, but is the number 2.5"
+        ),
+        (
+            "[training]\nepochs = 0",
+            "r.toml: training.epochs must be a whole number from 1 to 1000000, but is the whole number 0"
+        ),
+        (
+            "[draft]\nfusion = \"lsmt\"",
+            "r.toml: draft.fusion must be one of \"lstm\", \"gated\", \"linear\", but is the text \"lsmt\""
+        ),
         ("[glance]\nenabled = \"yes\"", "r.toml: glance.enabled must be true or false, but is the text \"yes\""),
-        ("[optimizer]\nbetas = [0.9]", "r.toml: optimizer.betas must be a list of two numbers from 0.0 to 0.999999, but is a list"),
+        (
+            "[optimizer]\nbetas = [0.9]",
+            "r.toml: optimizer.betas must be a list of two numbers from 0.0 to 0.999999, but is a list"
+        ),
         ("[target]\npath = 7", "r.toml: target.path must be a text in quotes, but is the whole number 7"),
         ("epochs = 3", "r.toml: epochs stands outside every section; write [section] above it"),
-        ("[draft]\nblock_size = 1", "r.toml: glance.enabled needs draft.block_size of at least 2; set it to false for block_size 1"),
+        (
+            "[draft]\nblock_size = 1",
+            "r.toml: glance.enabled needs draft.block_size of at least 2; set it to false for block_size 1"
+        ),
         ("[pretrain]\n[glance]\nenabled = true", "r.toml: [glance] is not a section of this recipe"),
     ])
     func `a wrong recipe gets one line that names the key`(toml: String, expected: String) {

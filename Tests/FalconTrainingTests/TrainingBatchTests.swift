@@ -1,3 +1,4 @@
+import FalconShards
 import FalconTensor
 import FalconTestSupport
 import Foundation
@@ -27,11 +28,10 @@ import Testing
         let integers = try Fixtures.integers("glance/\(name)/case.safetensors")
         let batch = TrainingBatch(
             try case_.lengths.indices.map { index in
-                (
-                    "\(index)", try #require(integers["sample\(index).input_ids"]).map { Int32($0) },
-                    try #require(integers["sample\(index).loss_mask"]).map { UInt8($0) },
-                    try #require(tensors["sample\(index).hidden_state"])
-                )
+                FeatureSequence(
+                    id: "\(index)", tokens: try #require(integers["sample\(index).input_ids"]).map { Int32($0) },
+                    lossMask: try #require(integers["sample\(index).loss_mask"]).map { UInt8($0) },
+                    features: try #require(tensors["sample\(index).hidden_state"]))
             }, blockSize: case_.k, maskShift: .authors, maxLength: case_.max_len)
         let count = case_.lengths.count
         #expect(batch.features == tensors["batch.hidden_states"])
@@ -49,7 +49,9 @@ import Testing
             case one([Int]), rows([[Int]])
             init(from decoder: any Decoder) throws {
                 let container = try decoder.singleValueContainer()
-                if let rows = try? container.decode([[Int]].self) { self = .rows(rows) } else {
+                if let rows = try? container.decode([[Int]].self) {
+                    self = .rows(rows)
+                } else {
                     self = .one(try container.decode([Int].self))
                 }
             }
@@ -91,7 +93,9 @@ import Testing
 
     @Test func `noise touches inputs only, and nothing past the end`() {
         let sequences = [4, 7].map { length in
-            ("s", [Int32](repeating: 1, count: length), [UInt8](repeating: 1, count: length), Tensor(zeros: [length, 3]))
+            FeatureSequence(
+                id: "s", tokens: [Int32](repeating: 1, count: length), lossMask: [UInt8](repeating: 1, count: length),
+                features: Tensor(zeros: [length, 3]))
         }
         var batch = TrainingBatch(sequences, blockSize: 2, maskShift: .target, maxLength: 6)
         var random = RandomSource(seed: 1)
@@ -105,8 +109,11 @@ import Testing
 
     @Test func `rows that count leave out the glanced ones`() {
         let batch = TrainingBatch(
-            [("s", [1, 2, 3, 4, 5, 6, 7], [0, 0, 0, 1, 1, 1, 1], Tensor(zeros: [7, 2]))], blockSize: 2,
-            maskShift: .target, maxLength: 100)
+            [
+                FeatureSequence(
+                    id: "s", tokens: [1, 2, 3, 4, 5, 6, 7], lossMask: [0, 0, 0, 1, 1, 1, 1],
+                    features: Tensor(zeros: [7, 2]))
+            ], blockSize: 2, maskShift: .target, maxLength: 100)
         #expect(batch.countingRows() == [0, 1, 2, 3])
         #expect(batch.countingRows(excluding: [GlancePlan(positions: [2])]) == [0, 1, 3])
     }

@@ -46,7 +46,8 @@ enum RecipeValue: Equatable {
             let problem = error.description.split(separator: "\n").joined(separator: " ")
             throw RecipeError(
                 source: source, key: "",
-                problem: "is not TOML at line \(error.source.begin.line), column \(error.source.begin.column): \(problem)")
+                problem:
+                    "is not TOML at line \(error.source.begin.line), column \(error.source.begin.column): \(problem)")
         }
     }
 

@@ -46,7 +46,7 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     package var epochs = 20
     /// Stops after this many steps, if the epochs last longer; 0: never.
     package var maxSteps = 0
-    /// Sequences (or packed rows) of one forward pass.
+    /// Sequences of one forward pass; for a target, see `pretrain.row_length`.
     package var batchSize = 8
     /// Forward passes of one optimizer step.
     package var accumulation = 1

@@ -35,12 +35,12 @@ package struct PretrainSection: RecipeSection, Equatable, Sendable {
 
     static let name = "pretrain"
     /// Chats, as `falcon-gen-data` takes them.
-    package var dataset = "Datasets/chats-train.json"
+    package var dataset = "Datasets/quickstart-train.json"
     /// Chats that are never trained on; empty: none.
     package var validationDataset = ""
     /// A folder with a `tokenizer.json`; empty: byte pairs are learned from the dataset.
     package var tokenizer = ""
-    /// Tokens of a packed row.
+    /// Longer dialogues are cut to this many tokens. A batch has up to `training.batch_size` times as many.
     package var rowLength = 512
     package var lossOn = LossOn.all
     /// Where the finished model goes; empty: the folder `model` of the run.

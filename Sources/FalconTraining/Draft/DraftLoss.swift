@@ -1,0 +1,54 @@
+import FalconAutograd
+import FalconTensor
+
+/// The loss of a draft head over the rows that count (Falcon, section 3.3):
+/// `feature_weight * smooth-L1 + distill_weight * (alpha * soft + (1 - alpha) * hard)`, summed over rows.
+struct DraftLoss {
+    let recipe: LossSection
+    /// `[vocabulary, hidden]`, frozen.
+    let headWeight: Tensor
+
+    /// What some rows gave.
+    struct Result {
+        /// The sums over rows.
+        let total, feature, soft, hard: Double
+        let rowCount: Int
+        /// For each row, how many tokens the head finds more likely than the target's choice; `nil` where a row's
+        /// values are not finite.
+        let ranks: [Int?]
+
+        var isFinite: Bool { total.isFinite && ranks.allSatisfy { $0 != nil } }
+    }
+
+    /// - Parameters:
+    ///   - predicted: g, `[rows, hidden]`.
+    ///   - target: f k positions ahead, of the same shape.
+    ///   - dataTokens: t_{i+k+1} of each row, for `hard_label = "data"`.
+    ///   - random: draws the labels of `hard_label = "sample"`; moved on by one stream a call.
+    func callAsFunction(
+        predicted: Variable, target: Tensor, dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
+    ) -> (loss: Variable, result: Result) {
+        let hardLabel: Distillation.HardLabel =
+            switch recipe.hardLabel {
+            case .argmax: .argmax
+            case .sample: .sample(random.stream("\(random.next())"))
+            case .data: .tokens(dataTokens)
+            }
+        // A temperature of 1 is the paper's divergence; any other one is the authors' mixed form.
+        let softLoss: Distillation.SoftLoss =
+            recipe.temperature == 1 ? .divergence : .authorsCode(temperature: Float(recipe.temperature))
+        let options = Distillation.Options(
+            softLoss: softLoss, hardLabel: hardLabel, softWeight: Float(recipe.softWeight))
+        let (distilled, parts) = tape.distillation(
+            predicted, target: target, headWeight: headWeight, options: options, denominator: 1)
+        let (feature, _) = tape.smoothL1(predicted, target: target, denominator: 1)
+        let loss = tape.add(
+            tape.scale(feature, by: Float(recipe.featureWeight)),
+            tape.scale(distilled, by: Float(recipe.distillWeight)))
+        let result = Result(
+            total: Double(loss.value.scalar), feature: Double(feature.value.scalar), soft: Double(parts.softLoss),
+            hard: Double(parts.hardLoss), rowCount: parts.ranks.count,
+            ranks: parts.ranks.map { $0 == .max ? nil : Int($0) })
+        return (loss, result)
+    }
+}

@@ -1,0 +1,209 @@
+import FalconAutograd
+import FalconDigest
+import FalconDraft
+import FalconModels
+import FalconNN
+import FalconShards
+import FalconTensor
+import FalconWeights
+import Foundation
+
+/// Trains a draft head by Coupled Sequential Glancing Distillation (Falcon, section 3.2 and 3.3).
+///
+/// For each batch: a first pass without gradient finds out how many positions are wrong; that many times lambda, some
+/// blocks are shown their own truth; the second pass over the replaced inputs is the one that learns.
+package final class DraftTraining: TrainingTask {
+    package let kind = "draft"
+    package var random: [String: RandomSource]
+    package var parameters: ParameterCollection { network.parameters }
+    package let fingerprints: [String: String]
+
+    let recipe: Recipe
+    let target: TargetHead
+    let network: DraftNetwork
+    let validation: DraftValidation
+    private let batches: FeatureBatches
+    private let loss: DraftLoss
+    private let pool: ThreadPool
+
+    /// - Parameters:
+    ///   - recipe: one without a `[pretrain]` section.
+    ///   - log: told what is trained on what.
+    /// - Throws: `FileError` in one line, also where the shards are another target's.
+    package convenience init(recipe: Recipe, pool: ThreadPool, log: (String) -> Void) throws {
+        try self.init(
+            recipe: recipe, target: try TargetHead(folder: recipe.target.path, pool: pool),
+            store: try FeatureStore(folder: recipe.data.shards), pool: pool, log: log)
+    }
+
+    init(recipe: Recipe, target: TargetHead, store: FeatureStore, pool: ThreadPool, log: (String) -> Void) throws {
+        try store.requireFingerprints(target: target.fingerprint, tokenizer: target.tokenizerFingerprint)
+        guard store.description.hiddenSize == target.configuration.hiddenSize else {
+            throw FileError(
+                store.folder,
+                "has features of width \(store.description.hiddenSize), but the target's are "
+                    + "\(target.configuration.hiddenSize) wide; make them anew with falcon-gen-data")
+        }
+        let (training, heldOut) = store.split(validationFraction: recipe.data.validationFraction)
+        guard !training.isEmpty else {
+            throw FileError(store.folder, "holds no sequence for training; lower data.validation_fraction")
+        }
+        let seed = RandomSource(seed: UInt64(recipe.training.seed))
+        random = Dictionary(
+            uniqueKeysWithValues: ["noise", "glance", "dropout", "labels"].map { ($0, seed.stream($0)) })
+        fingerprints = [
+            "target": target.fingerprint, "tokenizer": target.tokenizerFingerprint,
+            "set of feature shards": SHA256Digest.hexadecimal(
+                of: Array(store.manifest.shards.map(\.sha256).joined().utf8)),
+        ]
+        network = try DraftTraining.network(recipe: recipe, target: target)
+        batches = FeatureBatches(
+            store, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
+            maxLength: recipe.data.maxLength)
+        loss = DraftLoss(recipe: recipe.loss, headWeight: target.weight)
+        validation = DraftValidation(recipe: recipe, store: store, indices: heldOut, target: target, pool: pool)
+        self.recipe = recipe
+        self.target = target
+        self.pool = pool
+        let tokens = training.reduce(0) { $0 + min(store.sequences[$1].length, recipe.data.maxLength) }
+        log(
+            "\(training.count) sequences, \(tokens) tokens an epoch; \(heldOut.count) held out; "
+                + "\(network.parameters.trainableCount) parameters")
+    }
+
+    package func batchCount(epoch: Int) -> Int { batches.count }
+
+    package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
+        let sequences = try batches.batch(index, epoch: progress.epoch)
+        var batch = TrainingBatch(
+            sequences, blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
+            maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data)
+        draw("noise") { random in
+            batch.add(
+                FeatureNoise(kind: recipe.noise.kind, halfWidth: Float(recipe.noise.halfWidth)), random: &random)
+        }
+        var metrics = MetricMeans()
+        let plans = glance(batch, progress: progress, metrics: &metrics)
+        let learned = batch.countingRows(excluding: recipe.glance.lossOnGlanced ? [] : plans)
+        let tokens = batch.lengths.reduce(0, +)
+        guard !learned.isEmpty else {
+            return BatchOutcome(gradients: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
+        }
+
+        var tape = Tape(on: pool)
+        let shown = batch.glancing(plans)
+        let predicted = draw("dropout") { random in
+            var dropout =
+                recipe.draft.dropout > 0 ? Dropout(rate: Float(recipe.draft.dropout), random: random) : nil
+            defer { if let dropout { random = dropout.random } }
+            return network.forward(
+                features: Tape.constant(shown.features), nextTokens: shown.nextTokens, lengths: shown.lengths,
+                dropout: &dropout, tape: &tape)
+        }
+        let rows = tape.rows(of: predicted, at: learned)
+        let dataTokens = learned.map { batch.targetTokens[$0 / batch.time][$0 % batch.time] }
+        let (sum, result) = draw("labels") { random in
+            loss(
+                predicted: rows, target: batch.targetFeatures.rows(at: learned), dataTokens: dataTokens,
+                random: &random, tape: &tape)
+        }
+        let weight = Double(learned.count)
+        guard result.isFinite else {
+            let guilty = Set(zip(learned, result.ranks).filter { $0.1 == nil }.map { $0.0 / batch.time }).sorted()
+            return BatchOutcome(
+                gradients: nil, loss: .nan, weight: 0, tokens: tokens, metrics: metrics,
+                ids: guilty.isEmpty ? batch.ids : guilty.map { batch.ids[$0] })
+        }
+        measure(result, rows: learned, plans: plans, time: batch.time, metrics: &metrics)
+        return BatchOutcome(
+            gradients: tape.gradients(of: sum), loss: result.total / weight, weight: weight, tokens: tokens,
+            metrics: metrics, ids: batch.ids)
+    }
+
+    package func evaluate() throws -> MetricRecord { try validation.evaluate(network) }
+
+    package func writeModel(to folder: String) throws {
+        // With the frozen embedding, so that a checkpoint is a draft head's folder by itself.
+        try network.write(folder: folder, as: .float32)
+    }
+
+    package func readModel(from folder: String) throws {
+        let path = folder + "/model.safetensors"
+        do {
+            try network.parameters.load(StoredParameters(try SafetensorsFile(path: path)))
+        } catch let error as StateDictError {
+            throw FileError(path, error.description)
+        }
+    }
+
+    package func finish() throws {}
+
+    /// The first pass, and what it lets each sequence see (method of section 3.2).
+    private func glance(
+        _ batch: TrainingBatch, progress: TrainingProgress, metrics: inout MetricMeans
+    ) -> [GlancePlan] {
+        guard recipe.glance.enabled else { return [] }
+        let lambda = recipe.glance.schedule.lambda(epoch: progress.epoch, epochs: progress.epochs)
+        metrics.set("lambda", to: lambda)
+        let counting = batch.countingRows()
+        let first = network.features(
+            batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
+        let drafted = HeadArgmax.tokens(first.rows(at: counting), headWeight: target.weight, on: pool)
+        let truth = HeadArgmax.tokens(batch.targetFeatures.rows(at: counting), headWeight: target.weight, on: pool)
+        var wrong = [Int](repeating: 0, count: batch.lengths.count)
+        for (index, row) in counting.enumerated() where drafted[index] != truth[index] {
+            wrong[row / batch.time] += 1
+        }
+        let plans = draw("glance") { random in
+            zip(batch.counting, wrong).map { counting, distance in
+                GlancePlan(
+                    counting: counting, blockSize: recipe.draft.blockSize,
+                    number: GlancePlan.number(lambda: lambda, hammingDistance: distance), random: &random)
+            }
+        }
+        metrics.add("hamming", count: wrong.reduce(0, +))
+        metrics.add("glanced", count: plans.reduce(0) { $0 + $1.positions.count })
+        return plans
+    }
+
+    private func measure(
+        _ result: DraftLoss.Result, rows: [Int], plans: [GlancePlan], time: Int, metrics: inout MetricMeans
+    ) {
+        let weight = Double(rows.count)
+        metrics.add("loss", sum: result.total, weight: weight)
+        metrics.add("feature_loss", sum: result.feature, weight: weight)
+        metrics.add("soft_loss", sum: result.soft, weight: weight)
+        metrics.add("hard_loss", sum: result.hard, weight: weight)
+        // A position that was handed its own label says nothing about the head.
+        let glanced = Set(plans.enumerated().flatMap { row, plan in plan.positions.map { row * time + $0 } })
+        let clean = zip(rows, result.ranks).filter { !glanced.contains($0.0) }
+        var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
+        accuracy.add(rows: clean.map(\.0), ranks: clean.map { $0.1 ?? .max }, time: time)
+        accuracy.add(to: &metrics)
+    }
+
+    /// Lets `body` draw from a named source, which is kept where it then stands.
+    private func draw<Result>(_ name: String, _ body: (inout RandomSource) throws -> Result) rethrows -> Result {
+        var source = random[name] ?? RandomSource(seed: UInt64(recipe.training.seed)).stream(name)
+        defer { random[name] = source }
+        return try body(&source)
+    }
+
+    /// A new head of the recipe's shape, with fresh weights or those of `draft.init_from`.
+    private static func network(recipe: Recipe, target: TargetHead) throws -> DraftNetwork {
+        let fusion: FusionKind =
+            switch recipe.draft.fusion {
+            case .lstm: .lstm
+            case .gated: .gated
+            case .linear: .linear
+            }
+        let configuration = DraftConfiguration(
+            target: target.configuration, blockSize: recipe.draft.blockSize, layerCount: recipe.draft.layers,
+            fusion: fusion)
+        guard recipe.draft.initFrom.isEmpty else {
+            return try DraftNetwork(configuration, weightsIn: recipe.draft.initFrom, embedding: target.embedding)
+        }
+        let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
+        return try DraftNetwork(configuration, .random(source), embedding: target.embedding)
+    }
+}

@@ -1,0 +1,62 @@
+import FalconAutograd
+import FalconDraft
+import FalconShards
+import FalconTensor
+
+/// Measures a draft head on the held-out sequences, teacher-forced: without glancing, noise or dropout.
+///
+/// Positions are taken where drafting happens, whatever mask the training uses, so that figures of different recipes
+/// compare.
+struct DraftValidation {
+    private let recipe: Recipe
+    private let store: FeatureStore
+    private let indices: [Int]
+    private let loss: DraftLoss
+    private let pool: ThreadPool
+
+    init(recipe: Recipe, store: FeatureStore, indices: [Int], target: TargetHead, pool: ThreadPool) {
+        self.recipe = recipe
+        self.store = store
+        self.indices = Array(indices.prefix(recipe.evaluation.sequences))
+        var section = recipe.loss
+        // The same labels at every evaluation.
+        section.hardLabel = .argmax
+        loss = DraftLoss(recipe: section, headWeight: target.weight)
+        self.pool = pool
+    }
+
+    /// Losses, accuracies by block offset, and the estimated accept length. Empty where nothing is held out.
+    func evaluate(_ network: DraftNetwork) throws -> MetricRecord {
+        var metrics = MetricMeans()
+        var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
+        for start in stride(from: 0, to: indices.count, by: recipe.training.batchSize) {
+            let part = indices[start..<min(start + recipe.training.batchSize, indices.count)]
+            let batch = TrainingBatch(
+                try part.map { try store.sequence(at: $0, limit: recipe.data.maxLength) },
+                blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength)
+            let rows = batch.countingRows()
+            guard !rows.isEmpty else { continue }
+            let predicted = network.features(
+                batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
+            var tape = Tape(on: pool, recordsGradients: false)
+            var unused = RandomSource(seed: 0)
+            let (_, result) = loss(
+                predicted: Tape.constant(predicted.rows(at: rows)), target: batch.targetFeatures.rows(at: rows),
+                dataTokens: [], random: &unused, tape: &tape)
+            let weight = Double(rows.count)
+            metrics.add("loss", sum: result.total, weight: weight)
+            metrics.add("feature_loss", sum: result.feature, weight: weight)
+            metrics.add("soft_loss", sum: result.soft, weight: weight)
+            metrics.add("hard_loss", sum: result.hard, weight: weight)
+            accuracy.add(rows: rows, ranks: result.ranks.map { $0 ?? .max }, time: batch.time)
+        }
+        var record = metrics.record
+        guard !record.entries.isEmpty else { return record }
+        var means = MetricMeans()
+        accuracy.add(to: &means)
+        record.append(means.record)
+        record["block_prefix"] = .numbers(accuracy.prefixShares)
+        record["accept_length"] = .number(accuracy.acceptLength(depths: recipe.evaluation.depths))
+        return record
+    }
+}

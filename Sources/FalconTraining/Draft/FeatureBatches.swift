@@ -1,0 +1,43 @@
+import FalconShards
+import FalconTensor
+
+/// Gives the training batches of feature shards in order, reading ahead on a thread of its own.
+final class FeatureBatches {
+    private let store: FeatureStore
+    private let indices: [Int]
+    private let limit: LengthBucketSampler.Limit
+    private let seed: UInt64
+    private let maxLength: Int
+    /// Batches of an epoch: with a limit of sequences, the same for all.
+    let count: Int
+    private var prefetcher: Prefetcher?
+    /// Where the prefetcher stands.
+    private var position = LengthBucketSampler.Position()
+
+    /// - Parameters:
+    ///   - indices: the store's sequences to take, at least one.
+    ///   - batchSize: sequences of a batch; the last of an epoch may have fewer.
+    init(_ store: FeatureStore, indices: [Int], batchSize: Int, seed: UInt64, maxLength: Int) {
+        self.store = store
+        self.indices = indices
+        self.limit = .sequences(batchSize)
+        self.seed = seed
+        self.maxLength = maxLength
+        count = (indices.count + batchSize - 1) / batchSize
+    }
+
+    /// The batch with a number in an epoch's order. Asking for the one after the last is quick; any other starts the
+    /// reading anew.
+    func batch(_ index: Int, epoch: Int) throws -> [FeatureSequence] {
+        let wanted = LengthBucketSampler.Position(epoch: epoch, batch: index)
+        if prefetcher == nil || position != wanted {
+            let sampler = LengthBucketSampler(
+                lengths: store.sequences.map { min($0.length, maxLength) }, indices: indices, limit: limit, seed: seed,
+                position: wanted)
+            prefetcher = Prefetcher(store, sampler, maxLength: maxLength)
+        }
+        guard let batch = try prefetcher?.next() else { return [] }
+        position = index + 1 == count ? .init(epoch: epoch + 1) : .init(epoch: epoch, batch: index + 1)
+        return batch.sequences
+    }
+}
