@@ -1,1 +1,114 @@
-print("scaffold")
+import ArgumentParser
+import FalconCommandSupport
+import FalconTensor
+import FalconTraining
+import Foundation
+
+struct Train: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "falcon-train",
+        abstract: "Trains a draft head, or a small target, as a recipe says.",
+        discussion: """
+            EXAMPLE
+              falcon-train --recipe Recipes/glance.toml --set target.path=models/llama \\
+                  --set data.shards=features --output Checkpoints/llama-draft
+
+            Ctrl-C saves a checkpoint; the same command with --resume goes on bit by bit as if it had not stopped.
+            """,
+        version: falconVersion)
+
+    @Option(help: "The recipe, a TOML file.")
+    var recipe: String
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Replaces a value of the recipe; may be given several times.", valueName: "section.key=value"))
+    var settings: [String] = []
+
+    @Option(help: "The run's folder; Checkpoints/NAME after the recipe's file where it is left out.")
+    var output: String?
+
+    @Flag(help: "Go on from the newest checkpoint of the run's folder; start there if it has none.")
+    var resume = false
+
+    @Flag(help: "Measure a few steps, print what the whole run will take, and write nothing.")
+    var dryRun = false
+
+    @Option(help: "Write the figures of --dry-run, or the last step's, as JSON to this file; - for standard output.")
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output)
+        let interruption = Interruption()
+        var environment = TrainingEnvironment(
+            pool: common.makePool(), now: { ProcessInfo.processInfo.systemUptime },
+            date: { Date().timeIntervalSince1970 },
+            shouldStop: { interruption.isRequested },
+            log: { if !common.quiet { StandardError.print($0) } })
+        if dryRun { return try rehearse(run, environment) }
+
+        var progress: ProgressReporter?
+        var last = MetricRecord()
+        environment.report = { step, totalSteps, tokens, metrics in
+            // The first report knows where the run starts and ends.
+            let reporter =
+                progress
+                ?? ProgressReporter(total: totalSteps, unit: "steps", finished: step - 1, quiet: common.quiet)
+            progress = reporter
+            reporter.update(step, tokens: tokens, note: Train.note(metrics))
+            last = metrics
+        }
+        environment.log = { line in
+            if let progress { progress.log(line) } else if !common.quiet { StandardError.print(line) }
+        }
+        let outcome = try run.run(resume: resume, environment: environment)
+        progress?.finish()
+        if let json {
+            if json == "-" { print(last.json) } else { try AtomicFile.write(json, text: last.json + "\n") }
+        }
+        switch outcome {
+        case .finished(let step): environment.log("\(run.folder): finished at step \(step)")
+        case .stopped(let step):
+            throw StoppedRun(folder: run.folder, step: step)
+        }
+    }
+
+    private func rehearse(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
+        let rehearsal = try run.rehearse(environment: environment)
+        if let json { return try JSONOutput.write(rehearsal, to: json) }
+        func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
+        print(
+            """
+            steps            \(rehearsal.steps) in \(rehearsal.epochs) epochs at most
+            parameters       \(rehearsal.trainableParameters) trainable
+            time per step    \(String(format: "%.3f s", rehearsal.secondsPerStep))
+            tokens per second \(Int(rehearsal.tokensPerSecond))
+            time in all      \(String(format: "%.0f s", rehearsal.secondsInAll))
+            peak memory      \(megabytes(rehearsal.peakMemoryBytes))
+            checkpoints      \(megabytes(rehearsal.checkpointBytes)) on disk
+            """)
+    }
+
+    /// What stands behind the progress bar.
+    private static func note(_ metrics: MetricRecord) -> String {
+        var parts: [String] = []
+        if let loss = metrics.number("loss") { parts.append(String(format: "loss %.3f", loss)) }
+        if let length = metrics.number("validation_accept_length") {
+            parts.append(String(format: "accept length about %.2f", length))
+        }
+        return parts.joined(separator: ", ")
+    }
+}
+
+/// The run was stopped from outside; its checkpoint is whole.
+struct StoppedRun: Error, CustomStringConvertible {
+    let folder: String
+    let step: Int
+
+    var description: String { "interrupted; \(folder) is saved at step \(step), go on with --resume" }
+}
+
+Train.launch()

@@ -1,0 +1,87 @@
+import FalconTensor
+import Foundation
+
+/// A training run as the command starts it: from a recipe to a finished folder.
+package struct TrainingRun {
+    package let recipe: Recipe
+    /// The run's folder.
+    package let folder: String
+
+    /// - Parameters:
+    ///   - folder: where checkpoints and logs go; `Checkpoints/NAME` after the recipe's file where it is `nil`.
+    /// - Throws: `RecipeError` in one line.
+    package init(recipePath: String, settings: [String], folder: String?) throws {
+        recipe = try Recipe(path: recipePath, settings: settings)
+        let name = ((recipePath as NSString).lastPathComponent as NSString).deletingPathExtension
+        self.folder = folder ?? "Checkpoints/\(name)"
+    }
+
+    /// Trains to the end, or until the environment says stop.
+    package func run(resume: Bool, environment: TrainingEnvironment) throws -> TrainingOutcome {
+        // The folder first: a run that cannot be saved should not read gigabytes of features before it says so.
+        _ = try RunFolder(path: folder)
+        let task = try makeTask(folder: folder, environment: environment)
+        return try TrainingLoop(
+            recipe: recipe, task: task, folder: folder, resume: resume, environment: environment
+        ).run()
+    }
+
+    /// Runs a few steps that are thrown away and says what the whole run will take.
+    package func rehearse(steps: Int = 3, environment: TrainingEnvironment) throws -> Rehearsal {
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("falcon-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let task = try makeTask(folder: scratch, environment: environment)
+        return try Rehearsal(recipe: recipe, task: task, steps: steps, environment: environment)
+    }
+
+    private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
+        recipe.pretrain == nil
+            ? try DraftTraining(recipe: recipe, pool: environment.pool, log: environment.log)
+            : try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
+    }
+}
+
+/// What a run will take, measured on a few steps.
+package struct Rehearsal: Codable, Sendable {
+    package let steps: Int
+    package let epochs: Int
+    package let trainableParameters: Int
+    package let secondsPerStep: Double
+    package let tokensPerSecond: Double
+    package let secondsInAll: Double
+    package let peakMemoryBytes: Int
+    /// Weights and both moments of the optimizer in float32, times the checkpoints that are kept.
+    package let checkpointBytes: Int
+
+    enum CodingKeys: String, CodingKey {
+        case steps, epochs
+        case trainableParameters = "trainable_parameters"
+        case secondsPerStep = "seconds_per_step"
+        case tokensPerSecond = "tokens_per_second"
+        case secondsInAll = "seconds_in_all"
+        case peakMemoryBytes = "peak_memory_bytes"
+        case checkpointBytes = "checkpoint_bytes"
+    }
+
+    init(recipe: Recipe, task: any TrainingTask, steps measured: Int, environment: TrainingEnvironment) throws {
+        steps = TrainingLoop.totalSteps(recipe: recipe, task: task)
+        epochs = recipe.training.epochs
+        trainableParameters = task.parameters.trainableCount
+        let kept = recipe.training.keepCheckpoints > 0 ? recipe.training.keepCheckpoints : 1
+        checkpointBytes = kept * 4 * (task.parameters.all.reduce(0) { $0 + $1.value.count } + 2 * trainableParameters)
+        let progress = TrainingProgress(epoch: 0, epochs: epochs, step: 0, totalSteps: steps)
+        let batches = min(measured * recipe.training.accumulation, task.batchCount(epoch: 0))
+        let start = environment.now()
+        var tokens = 0
+        for index in 0..<batches {
+            let outcome = try task.trainBatch(index, progress: progress)
+            tokens += outcome.tokens
+            if environment.shouldStop() { break }
+        }
+        let seconds = max(environment.now() - start, 1e-9)
+        secondsPerStep = seconds / Double(max(1, batches)) * Double(recipe.training.accumulation)
+        tokensPerSecond = Double(tokens) / seconds
+        secondsInAll = secondsPerStep * Double(steps)
+        peakMemoryBytes = ProcessMemory.peakByteCount
+    }
+}
