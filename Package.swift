@@ -113,7 +113,7 @@ let package = Package(
         tests("FalconDraft", ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
         tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests("FalconTraining", ["FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
-        tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
+        tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests("Command", []),
     ]
 )

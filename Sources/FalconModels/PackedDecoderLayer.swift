@@ -84,16 +84,7 @@ package final class PackedDecoderLayer: Sendable {
         _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, visible: [AttentionCache.Visible],
         on pool: ThreadPool
     ) -> Tensor {
-        let (query, keyValue) = (shape.queryWidth, shape.keyValueWidth)
-        let normalized = inputNorm.map { x.normalized(weight: $0, epsilon: shape.normEpsilon) } ?? x
-        var projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
-        let (queries, keys) = (0..<query, query..<query + keyValue)
-        if let queryNorm, let keyNorm {
-            projected.normalizeHeads(columns: queries, weight: queryNorm, epsilon: shape.normEpsilon)
-            projected.normalizeHeads(columns: keys, weight: keyNorm, epsilon: shape.normEpsilon)
-        }
-        angles.rotate(&projected, columns: 0..<query + keyValue, heads: shape.headCount + shape.keyValueHeadCount, on: pool)
-        cache.store(projected, keyColumn: query, valueColumn: query + keyValue, at: slot)
+        let projected = store(x, angles: angles, cache: cache, slot: slot, on: pool)
         let attended = cache.attend(projected, visible: visible, slots: slot + x.rowCount, on: pool)
 
         var hidden = output.multiply(attended, bias: outputBias, on: pool)
@@ -103,5 +94,27 @@ package final class PackedDecoderLayer: Sendable {
         var result = down.multiply(middle.gatedUnit(on: pool), bias: downBias, on: pool)
         result.add(hidden)
         return result
+    }
+
+    /// Leaves the keys and values of rows in the cache's slots from `slot` on: all that remains of rows whose output
+    /// nobody wants.
+    ///
+    /// - Returns: queries, keys and values side by side, `[rows, query + 2 * keyValue]`.
+    @discardableResult
+    package func store(
+        _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, on pool: ThreadPool
+    ) -> Tensor {
+        let (query, keyValue) = (shape.queryWidth, shape.keyValueWidth)
+        let normalized = inputNorm.map { x.normalized(weight: $0, epsilon: shape.normEpsilon) } ?? x
+        var projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
+        let (queries, keys) = (0..<query, query..<query + keyValue)
+        if let queryNorm, let keyNorm {
+            projected.normalizeHeads(columns: queries, weight: queryNorm, epsilon: shape.normEpsilon)
+            projected.normalizeHeads(columns: keys, weight: keyNorm, epsilon: shape.normEpsilon)
+        }
+        angles.rotate(
+            &projected, columns: 0..<query + keyValue, heads: shape.headCount + shape.keyValueHeadCount, on: pool)
+        cache.store(projected, keyColumn: query, valueColumn: query + keyValue, at: slot)
+        return projected
     }
 }

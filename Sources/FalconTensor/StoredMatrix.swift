@@ -36,6 +36,19 @@ package struct StoredMatrix: Sendable {
         source = .tensor(tensor)
     }
 
+    /// Some of the rows, left where they lie.
+    package func rows(_ range: Range<Int>) -> StoredMatrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows) rows")
+        switch source {
+        case .tensor(let tensor): return StoredMatrix(tensor.reshaped([rows, columns]).rows(range))
+        case .file(let file, let offset):
+            let first = offset + range.lowerBound * columns * type.size
+            return StoredMatrix(
+                file: file, range: first..<first + range.count * columns * type.size, type: type, rows: range.count,
+                columns: columns)
+        }
+    }
+
     /// All values as float32, `[rows, columns]`.
     package func tensor() -> Tensor {
         switch source {

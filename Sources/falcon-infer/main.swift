@@ -1,1 +1,1 @@
-print("scaffold")
+FalconInfer.launch()

@@ -1,0 +1,103 @@
+import FalconTokenizer
+
+/// One answered turn of a dialogue.
+package struct AnsweredTurn: Sendable {
+    package let promptTokens: Int
+    package let decoded: DecodedText
+    /// The answer as text, without special tokens.
+    package let text: String
+    /// The same prompt decoded plainly, where that was asked for.
+    package let baseline: DecodedText?
+    /// Whether the answer goes round in a cycle.
+    package let loops: Bool
+
+    /// Positions where speculative and plain decoding differ, lengths included; 0 without a baseline.
+    package var mismatchedTokens: Int {
+        guard let baseline else { return 0 }
+        let common = zip(decoded.tokens, baseline.tokens)
+        return common.count { $0 != $1 } + abs(decoded.tokens.count - baseline.tokens.count)
+    }
+}
+
+/// A dialogue with the model's own answers.
+package struct AnsweredDialogue: Sendable {
+    package let prompt: PromptDialogue
+    package let turns: [AnsweredTurn]
+    /// Why the rest of the turns was left out, where it was.
+    package let problem: (any Error)?
+}
+
+/// Asks the turns of dialogues one after the other; each answer becomes part of the next turn's prompt.
+package struct DialogueRunner {
+    private let tokenizer: Tokenizer
+    private let template: ChatTemplate
+    private let decoder: any TextDecoder
+    private let baseline: (any TextDecoder)?
+    private let stop: StopRule
+    private let detector: LoopDetector
+
+    /// - Parameters:
+    ///   - decoder: what is measured.
+    ///   - baseline: plain decoding by the same model, run on every prompt for comparison; `nil` leaves it out.
+    package init(
+        tokenizer: Tokenizer, template: ChatTemplate, decoder: any TextDecoder, baseline: (any TextDecoder)?,
+        stop: StopRule, detector: LoopDetector = LoopDetector()
+    ) {
+        self.tokenizer = tokenizer
+        self.template = template
+        self.decoder = decoder
+        self.baseline = baseline
+        self.stop = stop
+        self.detector = detector
+    }
+
+    /// Answers a dialogue's turns, up to the first whose prompt the template cannot render or the context cannot hold.
+    ///
+    /// - Parameter receive: gets each turn's text as it comes; may throw to stop the work.
+    /// - Throws: whatever `receive` throws.
+    package func answer(
+        _ dialogue: PromptDialogue, receive: (_ turn: Int, _ text: String) throws -> Void = { _, _ in }
+    ) throws -> AnsweredDialogue {
+        var messages = dialogue.preface
+        var turns: [AnsweredTurn] = []
+        for (number, turn) in dialogue.turns.enumerated() {
+            messages.append(ChatMessage(role: .user, content: turn))
+            do {
+                let prompt = try template.encode(messages, tokenizer, addGenerationPrompt: true).ids
+                let answered = try answer(prompt) { try receive(number, $0) }
+                messages.append(ChatMessage(role: .assistant, content: answered.text))
+                turns.append(answered)
+            } catch let problem as DecodingError {
+                return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
+            } catch let problem as TokenizerError {
+                return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
+            }
+        }
+        return AnsweredDialogue(prompt: dialogue, turns: turns, problem: nil)
+    }
+
+    /// Decodes a few tokens that nobody counts, so that the first measured prompt does not pay for first touches of
+    /// memory.
+    package func warmUp(_ dialogue: PromptDialogue) throws {
+        let messages = dialogue.preface + [ChatMessage(role: .user, content: dialogue.turns[0])]
+        guard let prompt = try? template.encode(messages, tokenizer, addGenerationPrompt: true).ids else { return }
+        let few = StopRule(endTokens: [], maximumTokens: min(8, stop.maximumTokens))
+        for decoder in [decoder, baseline].compactMap({ $0 }) {
+            do { _ = try decoder.decode(prompt, stop: few) } catch is DecodingError {}
+        }
+    }
+
+    private func answer(_ prompt: [Int32], receive: (String) throws -> Void) throws -> AnsweredTurn {
+        var stream = StreamingDecoder(tokenizer, skippingSpecial: true)
+        let decoded = try decoder.decode(prompt, stop: stop) { tokens in
+            let text = tokens.map { stream.append($0) }.joined()
+            if !text.isEmpty { try receive(text) }
+        }
+        let rest = stream.finish()
+        if !rest.isEmpty { try receive(rest) }
+        return AnsweredTurn(
+            promptTokens: prompt.count, decoded: decoded,
+            text: tokenizer.decode(decoded.tokens, skippingSpecial: true),
+            baseline: try baseline?.decode(prompt, stop: stop), loops: detector.loops(decoded.tokens))
+    }
+}

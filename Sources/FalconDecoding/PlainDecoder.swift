@@ -1,0 +1,40 @@
+import FalconModels
+import FalconTensor
+
+/// Plain greedy decoding: one target pass a token. What speculative decoding is measured against, and must equal.
+package struct PlainDecoder: TextDecoder {
+    private let target: TargetModel
+    private let pool: ThreadPool
+    private let clock: SecondsClock
+
+    package init(target: TargetModel, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds) {
+        self.target = target
+        self.pool = pool
+        self.clock = clock
+    }
+
+    package func decode(
+        _ prompt: [Int32], stop: StopRule, receive: ([Int32]) throws -> Void
+    ) throws -> DecodedText {
+        let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.maxPositions)
+        var text = DecodedText()
+        guard stop.maximumTokens > 0 else { return text }
+        let start = clock()
+        defer { text.seconds.total = clock() - start }
+
+        let cache = target.makeCache(capacity: prompt.count + stop.maximumTokens)
+        var newest = text.seconds.measure(\.prefill, clock) {
+            let features = target.forward(prompt, cache: cache, on: pool)
+            return target.greedyTokens(features.rows(prompt.count - 1..<prompt.count), on: pool)[0]
+        }
+        var ended = try text.takeFirst(newest, stop: stop, receive: receive)
+        while !ended {
+            newest = text.seconds.measure(\.verify, clock) {
+                target.greedyTokens(target.forward([newest], cache: cache, on: pool), on: pool)[0]
+            }
+            ended = try text.take([newest], drafted: 0, draftPasses: 0, stop: stop, receive: receive)
+        }
+        text.seconds.total = clock() - start
+        return text
+    }
+}

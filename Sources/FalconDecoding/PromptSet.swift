@@ -1,0 +1,44 @@
+import FalconTokenizer
+
+/// What to ask: a dialogue's system messages and its user turns. The answers are the model's own.
+package struct PromptDialogue: Sendable, Equatable {
+    package let id: String
+    package let category: String?
+    /// Messages before the first turn.
+    package let preface: [ChatMessage]
+    package let turns: [String]
+
+    /// - Throws: `DecodingError` where nobody asks anything.
+    package init(_ dialogue: Dialogue) throws {
+        id = dialogue.id
+        category = dialogue.category
+        preface = Array(dialogue.messages.prefix { $0.role == .system })
+        turns = dialogue.messages.filter { $0.role == .user }.map(\.content)
+        guard !turns.isEmpty else { throw DecodingError.noTurn(dialogue: id) }
+    }
+
+    /// One question.
+    package init(prompt: String) {
+        (id, category, preface, turns) = ("prompt", nil, [], [prompt])
+    }
+
+    /// Reads a question file (`question_id`, `turns`) or a chat dataset, of which the user's messages are asked.
+    ///
+    /// - Parameter limit: the most dialogues to take, from the start.
+    /// - Returns: the dialogues, and one line for each row that is left out.
+    /// - Throws: `TokenizerError` where the file is no dataset, `DecodingError` where it holds no question.
+    package static func read(_ path: String, limit: Int?) throws -> (dialogues: [PromptDialogue], problems: [String]) {
+        var (rows, problems) = try ChatDataset.read(path)
+        if let limit { rows = Array(rows.prefix(limit)) }
+        var dialogues: [PromptDialogue] = []
+        for row in rows {
+            do {
+                dialogues.append(try PromptDialogue(row))
+            } catch let error as DecodingError {
+                problems.append("\(error)")
+            }
+        }
+        guard !dialogues.isEmpty else { throw DecodingError.noPrompts(path: path) }
+        return (dialogues, problems)
+    }
+}

@@ -1,0 +1,78 @@
+import FalconModels
+import FalconTensor
+import FalconWeights
+
+/// A draft head for drafting: packed weights, no gradients. `DraftSession` runs it over one sequence.
+///
+/// From the features f of the last k positions and the tokens one step ahead it predicts the next k features
+/// (Falcon, "Semi-autoregressive draft head"); the target's LM head turns those into candidates.
+package final class DraftHead: Sendable {
+    package let configuration: DraftConfiguration
+    let layers: [PackedDecoderLayer]
+    let fusion: PackedFusion
+    let rotary: RotaryTable
+    private let embed: @Sendable ([Int32]) -> Tensor
+
+    /// Opens a folder with the head's `config.json` and weights and packs them.
+    ///
+    /// - Parameters:
+    ///   - target: the model to draft for; lends its embedding to a head that is stored without one.
+    ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
+    /// - Throws: `FileError` where a file is missing or damaged, a tensor is missing or has another shape, or the
+    ///   head's sizes are not the target's.
+    package convenience init(
+        folder: String, target: TargetModel? = nil, fusion: FusionKind? = nil, pool: ThreadPool
+    ) throws {
+        var configuration = try DraftConfiguration(folder: folder)
+        if let fusion { configuration.fusion = fusion }
+        if let target {
+            try DraftHead.check(configuration.model, against: target.configuration, path: folder + "/config.json")
+        }
+        try self.init(configuration, weights: WeightFolder(path: folder), target: target, pool: pool)
+    }
+
+    /// Packs a head whose configuration is at hand.
+    ///
+    /// - Throws: `FileError` where a tensor is missing or has another shape.
+    package init(
+        _ configuration: DraftConfiguration, weights folder: WeightFolder, target: TargetModel?, pool: ThreadPool
+    ) throws {
+        self.configuration = configuration
+        let (weights, model) = (LayerWeights(folder), configuration.model)
+        fusion = try PackedFusion(weights, configuration, on: pool)
+        layers = try (0..<model.layerCount).map { index in
+            try PackedDecoderLayer(
+                weights.scope("layers.\(index)"), shape: DecoderLayerShape(model, hasInputNorm: index > 0), on: pool)
+        }
+        rotary = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
+        let name = "embed_tokens.weight"
+        if let target, !folder.names.contains(name) {
+            embed = { target.embed($0) }
+        } else {
+            let matrix = try weights.matrix(name, rows: model.vocabularySize, columns: model.hiddenSize)
+            embed = { matrix.gather($0) }
+        }
+    }
+
+    /// k: how many tokens a pass drafts.
+    package var blockSize: Int { configuration.blockSize }
+
+    private static func check(_ own: ModelConfiguration, against target: ModelConfiguration, path: String) throws {
+        let sizes = [
+            ("hidden_size", own.hiddenSize, target.hiddenSize),
+            ("vocab_size", own.vocabularySize, target.vocabularySize),
+        ]
+        for (name, size, expected) in sizes where size != expected {
+            throw FileError(
+                path, "\(name) is \(size), the target's is \(expected): use a draft head trained for this target")
+        }
+    }
+
+    /// The head's input: embedding of the next token beside the feature, `[rows, 2 * hidden]`.
+    func inputs(features: Tensor, nextTokens: [Int32]) -> Tensor {
+        precondition(
+            features.rowCount == nextTokens.count && features.width == configuration.model.hiddenSize,
+            "\(nextTokens.count) tokens for features of shape \(features.shape)")
+        return Tensor.sideBySide(embed(nextTokens), features)
+    }
+}

@@ -1,0 +1,138 @@
+import FalconModels
+import FalconTensor
+
+/// How the draft head's input, token embedding beside feature, becomes one row: the drafting form of the fusion.
+///
+/// With `lstm` the rows of a branch depend on each other through a state, which each branch of a draft tree carries
+/// on from its parent's; with `gated` and `linear` each row stands alone and the state is empty.
+struct PackedFusion: Sendable {
+    /// Where the recurrence stands at the end of some branches: (hidden, cell) of each of the two LSTM layers,
+    /// `[branches, hidden size]` each; empty for fusions without a recurrence.
+    struct State: Sendable {
+        var layers: [(hidden: Tensor, cell: Tensor)]
+
+        /// The states of some of the branches, in this order.
+        func branches(_ indices: [Int]) -> State {
+            State(layers: layers.map { ($0.hidden.rows(indices), $0.cell.rows(indices)) })
+        }
+
+        /// The branches of several states, one after the other.
+        static func joined(_ states: [State]) -> State {
+            State(
+                layers: states[0].layers.indices.map { layer in
+                    (
+                        Tensor.stacked(states.map { $0.layers[layer].hidden }),
+                        Tensor.stacked(states.map { $0.layers[layer].cell })
+                    )
+                })
+        }
+    }
+
+    /// One LSTM layer, its two biases added together.
+    private struct Recurrence: Sendable {
+        let input: PackedMatrix
+        let hidden: PackedMatrix
+        let bias: Tensor
+    }
+
+    private enum Form: Sendable {
+        case linear(PackedMatrix, bias: Tensor?)
+        case gated([(input: PackedMatrix, bias: Tensor)])
+        case recurrent([Recurrence])
+    }
+
+    private let form: Form
+    private let hiddenSize: Int
+
+    /// - Parameter weights: scope of the draft head's weights, by the names of its state dictionary.
+    /// - Throws: `FileError` where a tensor is missing or has another shape.
+    init(_ weights: LayerWeights, _ configuration: DraftConfiguration, on pool: ThreadPool) throws {
+        let hiddenSize = configuration.model.hiddenSize
+        self.hiddenSize = hiddenSize
+        let lstm = weights.scope("lstm")
+        let gates = 4 * hiddenSize
+        func bias(_ layer: Int) throws -> Tensor {
+            var bias = try lstm.vector("bias_ih_l\(layer)", count: gates)
+            bias.add(try lstm.vector("bias_hh_l\(layer)", count: gates))
+            return bias
+        }
+        switch configuration.fusion {
+        case .linear:
+            let matrix = try weights.matrix("fc.weight", rows: hiddenSize, columns: 2 * hiddenSize)
+            let bias = configuration.hasLinearBias ? try weights.vector("fc.bias", count: hiddenSize) : nil
+            form = .linear(PackedMatrix([matrix], on: pool), bias: bias)
+        case .gated:
+            // The forget gate and the recurrent weights multiply a state of zeros: they are left out.
+            form = .gated(
+                try [2 * hiddenSize, hiddenSize].enumerated().map { layer, width in
+                    let matrix = try lstm.matrix("weight_ih_l\(layer)", rows: gates, columns: width)
+                    let live = [matrix.rows(0..<hiddenSize), matrix.rows(2 * hiddenSize..<gates)]
+                    let all = try bias(layer).reshaped([4, hiddenSize])
+                    return (PackedMatrix(live, on: pool), all.rows([0, 2, 3]).reshaped([3 * hiddenSize]))
+                })
+        case .lstm:
+            form = .recurrent(
+                try [2 * hiddenSize, hiddenSize].enumerated().map { layer, width in
+                    let input = try lstm.matrix("weight_ih_l\(layer)", rows: gates, columns: width)
+                    let hidden = try lstm.matrix("weight_hh_l\(layer)", rows: gates, columns: hiddenSize)
+                    return Recurrence(
+                        input: PackedMatrix([input], on: pool), hidden: PackedMatrix([hidden], on: pool),
+                        bias: try bias(layer))
+                })
+        }
+    }
+
+    /// Where a sequence starts.
+    var initialState: State {
+        guard case .recurrent(let layers) = form else { return State(layers: []) }
+        return State(layers: layers.map { _ in (Tensor(zeros: [1, hiddenSize]), Tensor(zeros: [1, hiddenSize])) })
+    }
+
+    /// Fuses the next rows of some branches, the same number for each.
+    ///
+    /// - Parameters:
+    ///   - inputs: `[branches * steps, 2 * hidden]`, each branch's rows together; embedding before feature.
+    ///   - state: where the branches stand.
+    /// - Returns: `[branches * steps, hidden]` in the same order, and where the branches stand now.
+    func fuse(_ inputs: Tensor, branches: Int, from state: State, on pool: ThreadPool) -> (rows: Tensor, state: State) {
+        switch form {
+        case .linear(let matrix, let bias):
+            return (matrix.multiply(inputs, bias: bias, on: pool), state)
+        case .gated(let layers):
+            let rows = layers.reduce(inputs) { rows, layer in
+                Tensor.gatedStep(gates: layer.input.multiply(rows, bias: layer.bias, on: pool))
+            }
+            return (rows, state)
+        case .recurrent(let layers):
+            var (rows, next) = (inputs, state)
+            for (index, layer) in layers.enumerated() {
+                rows = recur(rows, branches: branches, layer, state: &next.layers[index], on: pool)
+            }
+            return (rows, next)
+        }
+    }
+
+    /// One LSTM layer over the rows of all branches at once, step by step.
+    private func recur(
+        _ rows: Tensor, branches: Int, _ layer: Recurrence, state: inout (hidden: Tensor, cell: Tensor),
+        on pool: ThreadPool
+    ) -> Tensor {
+        let steps = rows.rowCount / branches
+        let fromInput = layer.input.multiply(rows, bias: layer.bias, on: pool)
+        var outputs: [Tensor] = []
+        for step in 0..<steps {
+            var gates = layer.hidden.multiply(state.hidden, on: pool)
+            gates.add(branches == 1 ? fromInput.rows(step..<step + 1) : fromInput.rows(rowsOf(step, steps, branches)))
+            state = Tensor.recurrentStep(gates: gates, cell: state.cell)
+            outputs.append(state.hidden)
+        }
+        // From step by step to branch by branch.
+        let byStep = Tensor.stacked(outputs)
+        guard branches > 1 else { return byStep }
+        return byStep.rows((0..<branches).flatMap { branch in (0..<steps).map { $0 * branches + branch } })
+    }
+
+    private func rowsOf(_ step: Int, _ steps: Int, _ branches: Int) -> [Int] {
+        (0..<branches).map { $0 * steps + step }
+    }
+}

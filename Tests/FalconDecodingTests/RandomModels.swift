@@ -1,0 +1,75 @@
+import FalconDraft
+import FalconModels
+import FalconNN
+import FalconTensor
+import FalconTestSupport
+import FalconWeights
+import Foundation
+
+/// Small random targets and draft heads in Hugging Face's layout, for properties that hold for any weights.
+struct RandomModels {
+    let folder: TemporaryFolder
+    let target: TargetModel
+
+    static let vocabulary = 48
+
+    /// - Parameter favoured: how many tokens have so large LM head rows that target and draft head hardly ever choose
+    ///   another: then even a random head's guesses are often right.
+    init(
+        seed: UInt64, layers: Int = 2, keyValueHeads: Int = 2, context: Int = 512, favoured: Int = 5, pool: ThreadPool
+    ) throws {
+        folder = try TemporaryFolder()
+        var random = RandomSource(seed: seed)
+        let (hidden, wide, heads, size) = (16, 24, 4, 4)
+        try folder.write(
+            """
+            {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": \(RandomModels.vocabulary),
+             "hidden_size": \(hidden), "intermediate_size": \(wide), "num_hidden_layers": \(layers),
+             "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads), "rms_norm_eps": 1e-5,
+             "rope_theta": 10000.0, "max_position_embeddings": \(context), "tie_word_embeddings": false,
+             "eos_token_id": 47, "hidden_act": "silu"}
+            """, to: "target/config.json")
+        var tensors: [(name: String, tensor: Tensor)] = []
+        func add(_ name: String, _ shape: [Int], _ deviation: Float) {
+            tensors.append((name, Tensor(normal: deviation, shape, from: &random)))
+        }
+        add("model.embed_tokens.weight", [RandomModels.vocabulary, hidden], 1)
+        var head: [Float] = []
+        for token in 0..<RandomModels.vocabulary {
+            head += Tensor(normal: token < favoured ? 5 : 1, [hidden], from: &random).scalars
+        }
+        tensors.append(("lm_head.weight", Tensor(head, [RandomModels.vocabulary, hidden])))
+        tensors.append(("model.norm.weight", Tensor(repeating: 1, [hidden])))
+        for layer in 0..<layers {
+            let scope = "model.layers.\(layer)."
+            for norm in ["input_layernorm", "post_attention_layernorm"] {
+                tensors.append((scope + norm + ".weight", Tensor(repeating: 1, [hidden])))
+            }
+            add(scope + "self_attn.q_proj.weight", [hidden, hidden], 0.5)
+            add(scope + "self_attn.k_proj.weight", [keyValueHeads * size, hidden], 0.5)
+            add(scope + "self_attn.v_proj.weight", [keyValueHeads * size, hidden], 0.5)
+            add(scope + "self_attn.o_proj.weight", [hidden, hidden], 0.5)
+            add(scope + "mlp.gate_proj.weight", [wide, hidden], 0.3)
+            add(scope + "mlp.up_proj.weight", [wide, hidden], 0.3)
+            add(scope + "mlp.down_proj.weight", [hidden, wide], 0.3)
+        }
+        try SafetensorsWriter.write(
+            folder.file("target/model.safetensors"), tensors: tensors, as: .float32, metadata: [:])
+        target = try TargetModel(folder: folder.file("target"), pool: pool)
+    }
+
+    /// A head with random weights: its guesses are hardly ever right, which must not matter.
+    func network(blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64) throws -> DraftNetwork {
+        let configuration = DraftConfiguration(
+            target: target.configuration, blockSize: blockSize, layerCount: layers, fusion: fusion)
+        return try DraftNetwork(
+            configuration, .random(RandomSource(seed: seed)), embedding: target.embedding)
+    }
+
+    func head(_ network: DraftNetwork, pool: ThreadPool) throws -> DraftHead {
+        let path = folder.file("draft-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try network.write(folder: path)
+        return try DraftHead(folder: path, target: target, pool: pool)
+    }
+}

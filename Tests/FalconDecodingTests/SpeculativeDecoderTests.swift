@@ -1,0 +1,147 @@
+import FalconDraft
+import FalconModels
+import FalconTensor
+import Testing
+
+@testable import FalconDecoding
+
+/// The promise of speculative decoding: the same tokens as plain decoding, whatever the draft head guesses.
+@Suite struct SpeculativeDecoderTests {
+    static let shapes: [(blockSize: Int, fusion: FusionKind, layers: Int)] = (1...4).flatMap { blockSize in
+        FusionKind.allCases.map { (blockSize, $0, 1) }
+    } + [(2, .gated, 2), (3, .lstm, 2), (4, .linear, 3)]
+
+    private func prompt(_ length: Int, _ random: inout RandomSource) -> [Int32] {
+        (0..<length).map { _ in Int32(random.below(RandomModels.vocabulary)) }
+    }
+
+    @Test(arguments: shapes)
+    func `Speculative output equals plain output, over random targets, heads, trees and prompts`(
+        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int
+    ) throws {
+        let pool = ThreadPool(threadCount: 2)
+        let seed = UInt64(blockSize * 100 + layers * 10 + fusion.rawValue.count)
+        var random = RandomSource(seed: seed)
+        var accepted = 0
+        for round in 0..<3 {
+            let models = try RandomModels(seed: seed + UInt64(round), keyValueHeads: 1 << round, pool: pool)
+            let head = try models.head(
+                models.network(blockSize: blockSize, layers: layers, fusion: fusion, seed: seed), pool: pool)
+            let plain = PlainDecoder(target: models.target, pool: pool)
+            for _ in 0..<3 {
+                let tree = try TokenTree(
+                    name: "random", blockSize: blockSize, paths: randomPaths(&random, nodes: 5 + random.below(40)))
+                let speculative = SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+                let prompt = prompt(1 + random.below(20), &random)
+                // The favoured tokens are not among the end tokens: texts run to the limit.
+                let stop = StopRule(endTokens: [47], maximumTokens: 40)
+                var streamed: [Int32] = []
+                let text = try speculative.decode(prompt, stop: stop) { streamed += $0 }
+                let expected = try plain.decode(prompt, stop: stop)
+                #expect(text.tokens == expected.tokens && streamed == text.tokens)
+                expectConsistent(text)
+                accepted += text.statistics.acceptedDraftTokens
+            }
+        }
+        // The property is empty where nothing was ever accepted.
+        #expect(accepted > 10)
+    }
+
+    @Test func `Shipped trees and chains keep the output too`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 9, pool: pool)
+        let head = try models.head(models.network(blockSize: 2, fusion: .lstm, seed: 4), pool: pool)
+        let stop = StopRule(endTokens: [47], maximumTokens: 30)
+        let expected = try PlainDecoder(target: models.target, pool: pool).decode([5, 6, 7], stop: stop)
+        for name in TokenTree.names + ["chain:1", "chain:2", "chain:7"] {
+            let tree = try TokenTree.select(name, blockSize: 2)
+            for alignment in [DraftSession.Alignment.newest, .start] {
+                let decoder = SpeculativeDecoder(
+                    target: models.target, head: head, tree: tree, alignment: alignment, pool: pool)
+                #expect(try decoder.decode([5, 6, 7], stop: stop).tokens == expected.tokens, "\(name)")
+            }
+        }
+    }
+
+    @Test func `Text ends at an end token inside a block, with nothing behind it counted`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 21, favoured: 3, pool: pool)
+        let head = try models.head(models.network(blockSize: 3, fusion: .gated, seed: 5), pool: pool)
+        let tree = try TokenTree.select("large", blockSize: 3)
+        let decoder = SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+        let plain = PlainDecoder(target: models.target, pool: pool)
+        let free = try plain.decode([1, 2, 3, 4], stop: StopRule(endTokens: [], maximumTokens: 40)).tokens
+        for end in Set(free) {
+            let stop = StopRule(endTokens: [end], maximumTokens: 40)
+            let text = try decoder.decode([1, 2, 3, 4], stop: stop)
+            #expect(text.tokens == Array(free.prefix((free.firstIndex(of: end) ?? 0) + 1)))
+            expectConsistent(text)
+        }
+    }
+
+    @Test func `Any limit on new tokens is kept`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 22, pool: pool)
+        let head = try models.head(models.network(blockSize: 2, fusion: .linear, seed: 5), pool: pool)
+        let decoder = SpeculativeDecoder(
+            target: models.target, head: head, tree: try TokenTree.select("medium", blockSize: 2), pool: pool)
+        let plain = PlainDecoder(target: models.target, pool: pool)
+        for limit in 0...12 {
+            let stop = StopRule(endTokens: [], maximumTokens: limit)
+            let text = try decoder.decode([3, 1], stop: stop)
+            #expect(text.tokens.count == limit)
+            #expect(try text.tokens == plain.decode([3, 1], stop: stop).tokens)
+            expectConsistent(text)
+        }
+    }
+
+    @Test func `A context that fills up ends both decoders at the same token`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 23, context: 24, pool: pool)
+        let head = try models.head(models.network(blockSize: 4, fusion: .lstm, seed: 5), pool: pool)
+        let decoder = SpeculativeDecoder(
+            target: models.target, head: head, tree: try TokenTree.select("large", blockSize: 4), pool: pool)
+        let plain = PlainDecoder(target: models.target, pool: pool)
+        let stop = StopRule(endTokens: [], maximumTokens: 1000)
+        for length in [1, 3, 10, 22, 23] {
+            let prompt = (0..<length).map { Int32($0) }
+            let text = try decoder.decode(prompt, stop: stop)
+            #expect(text.tokens.count == 24 - length)
+            #expect(try text.tokens == plain.decode(prompt, stop: stop).tokens)
+        }
+        let full = (0..<24).map { Int32($0) }
+        for decoder in [decoder, plain] as [any TextDecoder] {
+            #expect(throws: DecodingError.promptTooLong(tokens: 24, context: 24)) {
+                try decoder.decode(full, stop: stop)
+            }
+            #expect(throws: DecodingError.emptyPrompt) { try decoder.decode([], stop: stop) }
+        }
+    }
+
+    @Test func `The number of threads changes nothing`() throws {
+        let stop = StopRule(endTokens: [], maximumTokens: 40)
+        var texts: [DecodedText] = []
+        for threads in [1, 3] {
+            let pool = ThreadPool(threadCount: threads)
+            let models = try RandomModels(seed: 24, pool: pool)
+            let head = try models.head(models.network(blockSize: 2, fusion: .lstm, seed: 5), pool: pool)
+            let tree = try TokenTree.select("large", blockSize: 2)
+            texts.append(
+                try SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+                    .decode([9, 8, 7], stop: stop))
+        }
+        #expect(texts[0].tokens == texts[1].tokens && texts[0].acceptLengths == texts[1].acceptLengths)
+    }
+
+    /// Figures that follow from each other.
+    private func expectConsistent(_ text: DecodedText) {
+        let statistics = text.statistics
+        #expect(statistics.generatedTokens == text.tokens.count)
+        #expect(statistics.targetPasses == text.acceptLengths.count)
+        #expect(statistics.acceptedDraftTokens == text.acceptLengths.reduce(0, +))
+        #expect(statistics.histogram.reduce(0, +) == statistics.targetPasses)
+        // Each pass yields its accepted tokens and one of the target's own, but for a pass that ends the text.
+        let yielded = 1 + statistics.acceptedDraftTokens + statistics.targetPasses
+        #expect(text.tokens.isEmpty || yielded - text.tokens.count == 0 || yielded - text.tokens.count == 1)
+    }
+}
