@@ -81,9 +81,9 @@ if ! is_done infer "$inputs" "$out/report.json"; then
     finish infer "$inputs"
 fi
 
-figure() { # figure KEY [FORMAT]: one number of the report
+figure() { # figure KEY [FORMAT]: one number of the report; deeper lines are of one category or of some prompts
     local value
-    value="$(grep -oE "\"$1\"[[:space:]]*:[[:space:]]*[-+.0-9eE]+" "$out/report.json" | head -n 1 | sed 's/.*: *//')"
+    value="$(grep -oE "^  \"$1\"[[:space:]]*:[[:space:]]*[-+.0-9eE]+" "$out/report.json" | head -n 1 | sed 's/.*: *//')"
     [[ -n "$value" ]] || stop "$out/report.json has no $1"
     # shellcheck disable=SC2059
     printf "${2:-%s}" "$value"

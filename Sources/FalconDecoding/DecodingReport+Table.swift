@@ -15,7 +15,10 @@ extension DecodingReport {
                 ("tree", "\(tree.name): \(tree.nodes) nodes, \(tree.depth) deep"),
                 ("accept length", "\(number(statistics.acceptLength)) drafted tokens per target pass"),
                 ("  without looping texts", "\(number(calm.acceptLength)) over \(withoutLoops.prompts) prompts"),
-                ("acceptance rate", "\(number(100 * statistics.acceptanceRate, digits: 1)) % of all tokens were drafted"),
+                (
+                    "acceptance rate",
+                    "\(number(100 * statistics.acceptanceRate, digits: 1)) % of all tokens were drafted"
+                ),
                 ("accepted by depth", statistics.acceptanceByDepth.map { number($0) }.joined(separator: " ")),
             ]
         } else {

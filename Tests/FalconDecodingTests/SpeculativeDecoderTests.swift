@@ -7,9 +7,10 @@ import Testing
 
 /// The promise of speculative decoding: the same tokens as plain decoding, whatever the draft head guesses.
 @Suite struct SpeculativeDecoderTests {
-    static let shapes: [(blockSize: Int, fusion: FusionKind, layers: Int)] = (1...4).flatMap { blockSize in
-        FusionKind.allCases.map { (blockSize, $0, 1) }
-    } + [(2, .gated, 2), (3, .lstm, 2), (4, .linear, 3)]
+    static let shapes: [(blockSize: Int, fusion: FusionKind, layers: Int)] =
+        (1...4).flatMap { blockSize in
+            FusionKind.allCases.map { (blockSize, $0, 1) }
+        } + [(2, .gated, 2), (3, .lstm, 2), (4, .linear, 3)]
 
     private func prompt(_ length: Int, _ random: inout RandomSource) -> [Int32] {
         (0..<length).map { _ in Int32(random.below(RandomModels.vocabulary)) }

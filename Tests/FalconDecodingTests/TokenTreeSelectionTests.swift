@@ -32,7 +32,8 @@ import Testing
         #expect(throws: TokenTreeError.tooDeep(tree: "t", path: tooDeep[TokenTree.depthLimit])) {
             try TokenTree(name: "t", blockSize: 2, paths: tooDeep)
         }
-        let tooWide = (0..<20).map { [$0] } + (0..<400).map { [$0 / 20, $0 % 20] }
+        let tooWide =
+            (0..<20).map { [$0] } + (0..<400).map { [$0 / 20, $0 % 20] }
             + (0..<700).map { [$0 / 400, $0 / 20 % 20, $0 % 20] }
         #expect(throws: TokenTreeError.tooManyNodes(tree: "t", tooWide.count)) {
             try TokenTree(name: "t", blockSize: 2, paths: tooWide)

@@ -32,7 +32,8 @@ import Testing
                          "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "k_mask": \(blockSize),
                          "max_position_embeddings": 128, "fusion": "\(fusion.rawValue)", "qkv_bias": true,
                          "initializer_range": 0.3}
-                        """, to: "config.json")).object)
+                        """, to: "config.json")
+                ).object)
             let configuration = try DraftConfiguration(document, path: "config.json")
             network = try DraftNetwork(
                 configuration, .random(random), embedding: Tensor(normal: 1, [30, 16], from: &random))
