@@ -4,6 +4,7 @@
 #include "vector_math.h"
 
 #include "training_elementwise_body.h"
+#include "training_decoder_body.h"
 #include "training_recurrence_body.h"
 #include "training_softmax_body.h"
 
@@ -26,6 +27,10 @@ const falcon_training_loops VARIANT = {
     .lstm_step_adjoint = lstm_step_adjoint,
     .gated_cell = gated_cell,
     .gated_cell_adjoint = gated_cell_adjoint,
+    .rms_norm = rms_norm,
+    .rms_norm_adjoint = rms_norm_adjoint,
+    .gated_unit = gated_unit,
+    .gated_unit_adjoint = gated_unit_adjoint,
     .smooth_l1 = smooth_l1,
     .maximum = maximum,
     .sum_of_exponentials = sum_of_exponentials,

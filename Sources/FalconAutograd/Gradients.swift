@@ -10,5 +10,7 @@ package struct Gradients {
     package subscript(_ variable: Variable) -> Tensor? { variable.node.flatMap { byNode[$0] } }
 
     /// The gradient for a trainable object's leaf; `nil` where the loss does not depend on it.
-    package subscript(owner object: AnyObject) -> Tensor? { leavesByOwner[ObjectIdentifier(object)].flatMap { self[$0] } }
+    package subscript(owner object: AnyObject) -> Tensor? {
+        leavesByOwner[ObjectIdentifier(object)].flatMap { self[$0] }
+    }
 }

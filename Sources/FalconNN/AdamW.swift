@@ -8,7 +8,9 @@ package struct AdamW {
         package var epsilon: Double
         package var weightDecay: Double
 
-        package init(betas: (first: Double, second: Double) = (0.9, 0.95), epsilon: Double = 1e-8, weightDecay: Double = 0.01) {
+        package init(
+            betas: (first: Double, second: Double) = (0.9, 0.95), epsilon: Double = 1e-8, weightDecay: Double = 0.01
+        ) {
             self.betas = betas
             self.epsilon = epsilon
             self.weightDecay = weightDecay

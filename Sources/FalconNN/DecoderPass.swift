@@ -14,7 +14,8 @@ package struct DecoderPass {
     ///   - table: the rotary frequencies; positions count from 0 in each row.
     package init(lengths: [Int], time: Int, blockSize: Int, table: RotaryTable) {
         precondition(
-            lengths.allSatisfy { (1...max(1, time)).contains($0) }, "rows of \(lengths) positions in a batch of \(time)")
+            lengths.allSatisfy { (1...max(1, time)).contains($0) }, "rows of \(lengths) positions in a batch of \(time)"
+        )
         visibility = Visibility(blockSize: blockSize, lengths: lengths)
         angles = table.angles(at: lengths.flatMap { _ in Array(0..<time) })
     }

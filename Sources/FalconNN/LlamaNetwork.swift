@@ -35,7 +35,8 @@ package final class LlamaNetwork {
             DecoderLayer(model.scope("layers").scope("\(number)"), configuration)
         }
         norm = RMSNorm(model.scope("norm"), width: configuration.hiddenSize, epsilon: configuration.normEpsilon)
-        head = tiesEmbeddings
+        head =
+            tiesEmbeddings
             ? embedding.weight
             : builder.root.scope("lm_head").parameter("weight", [vocabulary, configuration.hiddenSize], initializer)
         table = RotaryTable(inverseFrequencies: inverseFrequencies)

@@ -18,7 +18,8 @@ package struct StoredParameters {
     /// One of its tensors, which has the given shape.
     package let read: (String, [Int]) throws -> Tensor
 
-    package init(names: [String], shape: @escaping (String) -> [Int]?, read: @escaping (String, [Int]) throws -> Tensor) {
+    package init(names: [String], shape: @escaping (String) -> [Int]?, read: @escaping (String, [Int]) throws -> Tensor)
+    {
         self.names = names
         self.shape = shape
         self.read = read

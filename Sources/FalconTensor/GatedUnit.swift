@@ -5,10 +5,11 @@ extension Tensor {
     /// `silu(gate) * up`, value by value; both of one shape.
     package static func gatedUnit(_ gate: Tensor, _ up: Tensor, on pool: ThreadPool) -> Tensor {
         precondition(gate.shape == up.shape, "a gate of shape \(gate.shape) for values of shape \(up.shape)")
+        let loops = unsafe TrainingLoops.best
         let (width, output) = (gate.width, Tensor(uninitialized: gate.shape))
         pool.runRows(gate.rowCount, width: width) { _, rows in
             let start = rows.lowerBound * width
-            unsafe falcon_gated_unit(
+            unsafe loops.gated_unit(
                 gate.pointer + start, up.pointer + start, rows.count * width, output.storage.base + start)
         }
         return output
@@ -20,11 +21,12 @@ extension Tensor {
     ) -> (gate: Tensor, up: Tensor) {
         precondition(
             gradient.shape == gate.shape, "a gradient of shape \(gradient.shape) for an output of shape \(gate.shape)")
+        let loops = unsafe TrainingLoops.best
         let width = gate.width
         let (gateGradient, upGradient) = (Tensor(uninitialized: gate.shape), Tensor(uninitialized: gate.shape))
         pool.runRows(gate.rowCount, width: width) { _, rows in
             let start = rows.lowerBound * width
-            unsafe falcon_gated_unit_adjoint(
+            unsafe loops.gated_unit_adjoint(
                 gradient.pointer + start, gate.pointer + start, up.pointer + start, rows.count * width,
                 gateGradient.storage.base + start, upGradient.storage.base + start)
         }

@@ -14,10 +14,11 @@ extension Tensor {
     ) -> (output: Tensor, inverse: Tensor) {
         precondition(weight.count == width, "a norm weight of shape \(weight.shape) for rows of shape \(shape)")
         let (rows, width) = (rowCount, width)
+        let loops = unsafe TrainingLoops.best
         let (output, inverse) = (Tensor(uninitialized: shape), Tensor(uninitialized: [rows]))
         pool.runRows(rows, width: width) { _, range in
             for row in range {
-                unsafe inverse.storage.base[row] = falcon_rms_norm_row(
+                unsafe inverse.storage.base[row] = loops.rms_norm(
                     pointer + row * width, weight.pointer, epsilon, width, output.storage.base + row * width)
             }
         }
@@ -35,12 +36,13 @@ extension Tensor {
     ) -> (input: Tensor, weight: Tensor) {
         precondition(gradient.shape == shape, "a gradient of shape \(gradient.shape) for an output of shape \(shape)")
         let (rows, width) = (rowCount, width)
+        let loops = unsafe TrainingLoops.best
         let inputGradient = Tensor(uninitialized: shape)
         // Each piece sums its own rows, and the pieces are added in order.
         let partial = Tensor(zeros: [ThreadPool.rowPieces(rows, width: width), width])
         pool.runRows(rows, width: width) { piece, range in
             for row in range {
-                unsafe falcon_rms_norm_row_adjoint(
+                unsafe loops.rms_norm_adjoint(
                     gradient.pointer + row * width, pointer + row * width, weight.pointer,
                     inverse.storage.base[row], width, inputGradient.storage.base + row * width,
                     partial.storage.base + piece * width)

@@ -72,6 +72,22 @@ typedef struct falcon_training_loops {
         const float *_Nonnull gates, const float *_Nonnull hidden_gradient, float *_Nonnull gate_gradients,
         size_t size);
 
+    // RMSNorm of one row: output = weight * input * inverse, where inverse = 1 / sqrt(mean(input^2) + epsilon) is
+    // returned.
+    float (*_Nonnull rms_norm)(
+        const float *_Nonnull input, const float *_Nonnull weight, float epsilon, size_t width,
+        float *_Nonnull output);
+    // Sets the row's input gradient and adds to the weight's.
+    void (*_Nonnull rms_norm_adjoint)(
+        const float *_Nonnull gradient, const float *_Nonnull input, const float *_Nonnull weight, float inverse,
+        size_t width, float *_Nonnull input_gradient, float *_Nonnull weight_gradient);
+    // output = gate * sigmoid(gate) * up.
+    void (*_Nonnull gated_unit)(
+        const float *_Nonnull gate, const float *_Nonnull up, size_t count, float *_Nonnull output);
+    void (*_Nonnull gated_unit_adjoint)(
+        const float *_Nonnull gradient, const float *_Nonnull gate, const float *_Nonnull up, size_t count,
+        float *_Nonnull gate_gradient, float *_Nonnull up_gradient);
+
     // Returns the sum of smooth-L1 (beta 1) over a row and writes its gradient times `scale`.
     float (*_Nonnull smooth_l1)(
         const float *_Nonnull predicted, const float *_Nonnull target, size_t count, float scale,
