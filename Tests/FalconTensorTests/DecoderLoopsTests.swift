@@ -21,39 +21,43 @@ import Testing
         let expectedInverse = 1 / (meanSquare + 1e-5).squareRoot()
         let x = input.map(Double.init)
         let (w, g) = (weight.map(Double.init), gradient.map(Double.init))
-        let along = (0..<width).reduce(0) { $0 + g[$1] * w[$1] * x[$1] }
-        let cubed = expectedInverse * expectedInverse * expectedInverse / Double(width)
+        let along: Double = (0..<width).reduce(0) { $0 + g[$1] * w[$1] * x[$1] }
+        let cubed: Double = expectedInverse * expectedInverse * expectedInverse / Double(width)
+        let expectedOutput: [Double] = (0..<width).map { w[$0] * x[$0] * expectedInverse }
+        let expectedGradient: [Double] = (0..<width).map { g[$0] * w[$0] * expectedInverse - cubed * along * x[$0] }
+        // Added to the ones that are there.
+        let expectedWeightGradient: [Double] = (0..<width).map { 1 + g[$0] * x[$0] * expectedInverse }
         for table in Self.tables {
             var output = [Float](repeating: 0, count: width)
             let inverse = table.rms_norm(input, weight, 1e-5, width, &output)
             #expect(abs(Double(inverse) - expectedInverse) < 1e-6 * expectedInverse)
-            #expect(Self.agree(output, (0..<width).map { w[$0] * x[$0] * expectedInverse }))
+            #expect(Self.agree(output, expectedOutput))
             var inputGradient = output
             var weightGradient = [Float](repeating: 1, count: width)
             table.rms_norm_adjoint(gradient, input, weight, inverse, width, &inputGradient, &weightGradient)
-            #expect(
-                Self.agree(inputGradient, (0..<width).map { g[$0] * w[$0] * expectedInverse - cubed * along * x[$0] }))
-            // Adds to what is there.
-            #expect(Self.agree(weightGradient, (0..<width).map { 1 + g[$0] * x[$0] * expectedInverse }))
+            #expect(Self.agree(inputGradient, expectedGradient))
+            #expect(Self.agree(weightGradient, expectedWeightGradient))
         }
     }
 
     @Test(arguments: [1, 3, 16, 17, 64, 100]) func `Gated unit and its adjoint`(count: Int) {
         let (gate, up, gradient) = (Self.values(count, 0), Self.values(count, 1), Self.values(count, 2))
-        let sigmoid = gate.map { 1 / (1 + exp(-Double($0))) }
+        var (expectedOutput, expectedGate, expectedUp): ([Double], [Double], [Double]) = ([], [], [])
+        for index in 0..<count {
+            let (g, u, y) = (Double(gate[index]), Double(up[index]), Double(gradient[index]))
+            let sigmoid: Double = 1 / (1 + exp(-g))
+            expectedOutput.append(g * sigmoid * u)
+            expectedGate.append(y * u * sigmoid * (1 + g * (1 - sigmoid)))
+            expectedUp.append(y * g * sigmoid)
+        }
         for table in Self.tables {
             var output = [Float](repeating: 0, count: count)
             table.gated_unit(gate, up, count, &output)
-            #expect(Self.agree(output, (0..<count).map { Double(gate[$0]) * sigmoid[$0] * Double(up[$0]) }))
+            #expect(Self.agree(output, expectedOutput))
             var (gateGradient, upGradient) = (output, output)
             table.gated_unit_adjoint(gradient, gate, up, count, &gateGradient, &upGradient)
-            #expect(
-                Self.agree(
-                    gateGradient,
-                    (0..<count).map {
-                        Double(gradient[$0]) * Double(up[$0]) * sigmoid[$0] * (1 + Double(gate[$0]) * (1 - sigmoid[$0]))
-                    }))
-            #expect(Self.agree(upGradient, (0..<count).map { Double(gradient[$0] * gate[$0]) * sigmoid[$0] }))
+            #expect(Self.agree(gateGradient, expectedGate))
+            #expect(Self.agree(upGradient, expectedUp))
         }
     }
 }
