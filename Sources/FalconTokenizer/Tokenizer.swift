@@ -15,7 +15,8 @@ package final class Tokenizer: Sendable {
 
     let decoder: TokenDecoder
     private let definition: TokenizerDefinition
-    private let cache = Mutex(WordCache())
+    /// Caches that no thread is using: each call takes one and gives it back.
+    private let caches = Mutex<[WordCache]>([])
 
     /// Reads `tokenizer.json` in a model's folder.
     ///
@@ -81,13 +82,9 @@ package final class Tokenizer: Sendable {
     private func forEachToken(
         of text: String, tracksOrigins: Bool, _ body: (_ id: Int32, _ span: Range<Int>) -> Void
     ) {
-        let bytes = Array(text.utf8)
-        let shared: Void? = cache.withLockIfAvailable { cache in
-            definition.forEachToken(of: bytes, tracksOrigins: tracksOrigins, &cache, body)
-        }
-        guard shared == nil else { return }
-        // Another thread is encoding: go on without its cache rather than wait.
-        var own = WordCache()
-        definition.forEachToken(of: bytes, tracksOrigins: tracksOrigins, &own, body)
+        var cache = caches.withLock { $0.popLast() } ?? WordCache()
+        definition.forEachToken(of: Array(text.utf8), tracksOrigins: tracksOrigins, &cache, body)
+        let used = cache
+        caches.withLock { $0.append(used) }
     }
 }

@@ -27,7 +27,7 @@ package enum ChatDataset {
         if first == UInt8(ascii: "[") {
             do {
                 for (row, value) in (try JSONParser.parse(bytes, in: content).array ?? []).enumerated() {
-                    reading.add(value, row: row, place: "row \(row)")
+                    reading.add(value, row: row)
                 }
             } catch let error as JSONError {
                 throw TokenizerError(path, "is not JSON: \(error)")
@@ -49,7 +49,7 @@ package enum ChatDataset {
             let end = bytes[start..<content.upperBound].firstIndex(of: 0x0a) ?? content.upperBound
             if bytes[start..<end].contains(where: { !isSpace($0) }) {
                 do {
-                    reading.add(try JSONParser.parse(bytes, in: start..<end), row: row, place: "row \(row)")
+                    reading.add(try JSONParser.parse(bytes, in: start..<end), row: row)
                     readable += 1
                 } catch let error as JSONError {
                     firstError = firstError ?? error
@@ -65,7 +65,7 @@ package enum ChatDataset {
             throw TokenizerError(path, "is neither JSON nor JSON lines: \(firstError)")
         }
         reading = Reading()
-        reading.add(value, row: 0, place: "row 0")
+        reading.add(value, row: 0)
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {
@@ -77,11 +77,11 @@ package enum ChatDataset {
         var dialogues: [Dialogue] = []
         var problems: [String] = []
 
-        mutating func add(_ value: JSONValue, row: Int, place: String) {
+        mutating func add(_ value: JSONValue, row: Int) {
             do {
                 dialogues.append(try ChatRow(value, row: row).dialogue)
             } catch {
-                problems.append("\(place)\(error.id.map { " (id '\($0)')" } ?? ""): \(error.problem)")
+                problems.append("row \(row)\(error.id.map { " (id '\($0)')" } ?? ""): \(error.problem)")
             }
         }
     }
