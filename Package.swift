@@ -92,13 +92,26 @@ let package = Package(
             swiftSettings: strict),
         command("falcon-gen-data", ["FalconDataGeneration", "FalconShards"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
-        command("falcon-export", ["FalconTraining", "FalconDraft", "FalconWeights", "FalconTensor"]),
+        command("falcon-export", ["FalconDraft", "FalconWeights", "FalconTensor"]),
         command(
             "falcon-infer",
             ["FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
 
         library("FalconBenchmark", ["FalconModels", "FalconWeights", "FalconTensor"]),
         command("falcon-bench", ["FalconBenchmark", "FalconTensor"]),
+
+        library(
+            "FalconInspection",
+            [
+                "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconAutograd", "FalconShards",
+                "FalconTokenizer", "FalconWeights", "FalconTensor",
+            ]),
+        command(
+            "falcon-inspect",
+            [
+                "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
+                "FalconTokenizer", "FalconWeights", "FalconTensor",
+            ]),
 
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
@@ -114,6 +127,12 @@ let package = Package(
         tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests("FalconTraining", ["FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
         tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
-        tests("Command", []),
+        tests(
+            "FalconInspection",
+            [
+                "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer",
+                "FalconWeights", "FalconTensor",
+            ]),
+        tests("Command", ["FalconWeights"]),
     ]
 )

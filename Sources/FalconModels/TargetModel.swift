@@ -118,7 +118,8 @@ package final class TargetModel: Sendable {
     /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
     package var headWeight: Tensor { headMatrix.tensor() }
 
-    private static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {
+    /// The fingerprint of a model whose weights need not be packed.
+    package static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {
         var digest = SHA256Digest()
         digest.update(
             Array(

@@ -8,27 +8,44 @@ package enum SafetensorsWriter {
     ///   - path: the file.
     ///   - tensors: written in this order; a name twice is the caller's error and traps.
     ///   - type: how the values are written; float16 and bfloat16 round to nearest even.
+    ///   - integers: tensors of whole numbers, written first, as int64.
     ///   - metadata: notes for `__metadata__`. Hugging Face's loader wants `format: pt` there, so it is added.
     /// - Throws: `FileError` where the disk fails or a finite value is too large for float16.
     package static func write(
         _ path: String, tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
-        metadata: [String: String] = [:]
+        integers: [(name: String, values: [Int64], shape: [Int])] = [], metadata: [String: String] = [:]
     ) throws {
-        precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor name occurs twice")
-        precondition(!tensors.contains { $0.name == "__metadata__" }, "__metadata__ is not a tensor's name")
+        var entries: [Entry] = integers.map { Entry(name: $0.name, dtype: "I64", shape: $0.shape, size: 8) }
+        entries += tensors.map {
+            Entry(name: $0.name, dtype: type.safetensorsName, shape: $0.tensor.shape, size: type.size)
+        }
+        let names = entries.map(\.name)
+        precondition(Set(names).count == names.count, "a tensor name occurs twice")
+        precondition(!names.contains("__metadata__"), "__metadata__ is not a tensor's name")
+        for (name, values, shape) in integers {
+            precondition(values.count == shape.reduce(1, *), "\(values.count) values of '\(name)' for shape \(shape)")
+        }
         try AtomicFile.write(path) { file in
-            let header = header(tensors, as: type, metadata: metadata)
+            let header = header(entries, metadata: metadata)
             try file.write(UInt64(header.count).littleEndianBytes)
             try file.write(header)
+            for (_, values, _) in integers { try file.write(values.flatMap(\.littleEndianBytes)) }
             for (name, tensor) in tensors {
                 try file.write(try tensor.checkedBytes(as: type, name: name, path: path))
             }
         }
     }
 
-    private static func header(
-        _ tensors: [(name: String, tensor: Tensor)], as type: ElementType, metadata: [String: String]
-    ) -> [UInt8] {
+    /// A tensor in the header.
+    private struct Entry {
+        let name: String
+        let dtype: String
+        let shape: [Int]
+        /// Bytes of one value.
+        let size: Int
+    }
+
+    private static func header(_ entries: [Entry], metadata: [String: String]) -> [UInt8] {
         var notes = JSONObject()
         for (key, text) in metadata.merging(["format": "pt"], uniquingKeysWith: { given, _ in given })
             .sorted(by: { $0.key < $1.key })
@@ -38,13 +55,13 @@ package enum SafetensorsWriter {
         var object = JSONObject()
         object["__metadata__"] = .object(notes)
         var start = 0
-        for (name, tensor) in tensors {
-            let end = start + tensor.count * type.size
-            var entry = JSONObject()
-            entry["dtype"] = .string(type.safetensorsName)
-            entry["shape"] = .array(tensor.shape.map { .integer($0) })
-            entry["data_offsets"] = .array([.integer(start), .integer(end)])
-            object[name] = .object(entry)
+        for entry in entries {
+            let end = start + entry.shape.reduce(entry.size, *)
+            var fields = JSONObject()
+            fields["dtype"] = .string(entry.dtype)
+            fields["shape"] = .array(entry.shape.map { .integer($0) })
+            fields["data_offsets"] = .array([.integer(start), .integer(end)])
+            object[entry.name] = .object(fields)
             start = end
         }
         var header = Array(JSONValue.object(object).text().utf8)

@@ -50,9 +50,11 @@ import Testing
             ("b", Tensor((0..<6).map { Float($0) }, [2, 3])), ("a", Tensor([-7], [])), ("empty", Tensor([], [0, 4])),
             ("a \"quoted\" Ключ\n", Tensor([1, 2], [2])),
         ]
-        try SafetensorsWriter.write(path, tensors: tensors, as: type, metadata: ["step": "3"])
+        try SafetensorsWriter.write(
+            path, tensors: tensors, as: type, integers: [("ids", [-1, 1 << 40], [1, 2])], metadata: ["step": "3"])
         let file = try SafetensorsFile(path: path)
-        #expect(file.names == tensors.map(\.name))
+        #expect(file.names == ["ids"] + tensors.map(\.name))
+        #expect(try file.integers("ids") == [-1, 1 << 40])
         #expect(file.metadata == ["format": "pt", "step": "3"])
         for (name, tensor) in tensors {
             #expect(try file.tensor(name) == tensor)

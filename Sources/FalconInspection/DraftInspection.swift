@@ -1,0 +1,61 @@
+import FalconDraft
+import FalconTensor
+import FalconWeights
+
+/// What a draft head's folder holds, and what is wrong with it: by itself, and for a target.
+package struct DraftInspection: Sendable, Encodable {
+    package let folder: String
+    package let blockSize, layers, hiddenSize, vocabularySize: Int
+    package let fusion: String
+    package let rotary: String
+    /// Values of the head without the embedding, which is the target's.
+    package let parameters: Int
+    package let storedTypes: [String: Int]
+    package let findings: [Finding]
+
+    /// - Parameters:
+    ///   - folder: with `config.json` and weights.
+    ///   - fusion: taken in place of the configuration's.
+    ///   - target: the folder of the model that the head is to draft for.
+    /// - Throws: `FileError` where a configuration is not supported or a file is damaged.
+    package init(folder: String, fusion: FusionKind?, target: String?) throws {
+        var configuration = try DraftConfiguration(folder: folder)
+        if let fusion { configuration.fusion = fusion }
+        let weights = try WeightFolder(path: folder)
+        self.folder = folder
+        let model = configuration.model
+        (blockSize, layers) = (configuration.blockSize, model.layerCount)
+        (hiddenSize, vocabularySize) = (model.hiddenSize, model.vocabularySize)
+        self.fusion = configuration.fusion.rawValue
+        rotary = model.rotary.words
+        let stored = weights.names.compactMap { weights.stored($0) }
+        parameters = stored.reduce(0) { $0 + ($1.name == "embed_tokens.weight" ? 0 : $1.count) }
+        storedTypes = Dictionary(stored.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
+
+        var findings = try TensorList.findings(
+            TensorList.draft(configuration, hasEmbedding: weights.contains("embed_tokens.weight")), in: weights
+        ) { $0.hasSuffix("rotary_emb.inv_freq") }
+        if findings.isEmpty { findings += try DraftDoctor.weightFindings(configuration, weights) }
+        if !weights.contains("embed_tokens.weight") {
+            findings.append(.note("no embed_tokens.weight: the embedding is taken from the target"))
+        }
+        if let target { findings += try DraftDoctor.targetFindings(configuration, weights, target: target) }
+        self.findings = findings
+    }
+
+    /// The report for people.
+    package var lines: [String] {
+        let types = storedTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        return FactTable.lines([
+            ("block size", "\(blockSize)"), ("fusion", fusion), ("layers", "\(layers), hidden size \(hiddenSize)"),
+            ("vocabulary", "\(vocabularySize)"), ("positions", rotary),
+            ("parameters", "\(parameters) without the embedding"), ("stored", "tensors: \(types)"),
+        ]) + findings.map(\.line)
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case folder, layers, fusion, rotary, parameters, findings
+        case blockSize = "block_size", hiddenSize = "hidden_size", vocabularySize = "vocabulary_size"
+        case storedTypes = "stored_types"
+    }
+}

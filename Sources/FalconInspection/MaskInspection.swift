@@ -1,0 +1,77 @@
+import FalconTokenizer
+
+/// The loss mask of a dialogue: which tokens the assistant says, and where a draft head learns from them.
+///
+/// A position i of a head with blocks of k predicts token i + k + 1, so it counts in the loss where that token is the
+/// assistant's: the mask moves k + 1 places to the left.
+package struct MaskInspection: Sendable, Encodable {
+    package let id: String
+    package let tokens: [Int32]
+    /// 1 on the assistant's tokens, end of turn included.
+    package let lossMask: [UInt8]
+    /// Positions that count in the loss.
+    package let countedPositions: Int
+    package let findings: [Finding]
+    private let pieces: [String]
+
+    /// - Throws: `TokenizerError` where the template has no form for the dialogue.
+    package init(_ dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer, blockSize: Int) throws {
+        let (ids, mask) = try template.encode(dialogue.messages, tokenizer)
+        id = dialogue.id
+        tokens = ids
+        lossMask = mask
+        pieces = ids.map { tokenizer.decode([$0], skippingSpecial: false) }
+        countedPositions = (0..<ids.count).count { position in
+            let predicted = position + blockSize + 1
+            return predicted < ids.count && mask[predicted] == 1
+        }
+        findings = MaskInspection.findings(ids, mask, dialogue, template, tokenizer, counted: countedPositions)
+    }
+
+    private static func findings(
+        _ ids: [Int32], _ mask: [UInt8], _ dialogue: Dialogue, _ template: ChatTemplate, _ tokenizer: Tokenizer,
+        counted: Int
+    ) -> [Finding] {
+        var findings: [Finding] = []
+        let answers = dialogue.messages.filter { $0.role == .assistant }
+        if answers.isEmpty { findings.append(.problem("no message of the assistant: nothing to learn from")) }
+        if !mask.contains(1) { findings.append(.problem("no token counts: the mask is zero everywhere")) }
+        if mask.contains(1), counted == 0 {
+            findings.append(.problem("no position counts: the answers start too early for this block size"))
+        }
+        guard let end = tokenizer.id(of: template.endOfTurn) else {
+            findings.append(.problem("the end of turn \(template.endOfTurn) is not one token of this tokenizer"))
+            return findings
+        }
+        let ends = ids.indices.count { mask[$0] == 1 && ids[$0] == end }
+        if ends != answers.count {
+            findings.append(.problem("\(answers.count) answers, but \(ends) ends of turn among the counted tokens"))
+        }
+        for answer in answers where answer.content.first?.isWhitespace == true {
+            findings.append(.note("an answer begins with white space, which a model rarely writes"))
+            break
+        }
+        if ids.count > 1, ids[0] == ids[1], tokenizer.isSpecial(ids[0]) {
+            findings.append(.problem("the beginning-of-text token stands there twice"))
+        }
+        return findings
+    }
+
+    /// The text, token by token; the assistant's tokens are green, or in ⟦ ⟧ without colours.
+    package func text(withColours: Bool) -> String {
+        let (open, close) = withColours ? ("\u{1B}[32m", "\u{1B}[0m") : ("⟦", "⟧")
+        var text = ""
+        for (index, piece) in pieces.enumerated() {
+            let isCounted = lossMask[index] == 1
+            if isCounted, index == 0 || lossMask[index - 1] == 0 { text += open }
+            text += piece
+            if isCounted, index + 1 == pieces.count || lossMask[index + 1] == 0 { text += close }
+        }
+        return text
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, tokens, findings
+        case lossMask = "loss_mask", countedPositions = "counted_positions"
+    }
+}

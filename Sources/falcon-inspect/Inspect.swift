@@ -1,0 +1,48 @@
+import ArgumentParser
+import FalconCommandSupport
+import FalconInspection
+import FalconTensor
+
+@main
+struct Inspect: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "falcon-inspect",
+        abstract: "Shows what is inside a file and finds what is wrong with it.",
+        discussion: """
+            EXAMPLES
+              falcon-inspect model --target models/llama
+              falcon-inspect draft --draft drafts/llama --target models/llama
+              falcon-inspect tree --tree medium --block-size 2
+
+            Ends with 1 where a problem is found.
+            """,
+        version: falconVersion,
+        subcommands: [
+            InspectModel.self, InspectDraft.self, InspectShard.self, InspectTokenizer.self, InspectTree.self,
+            InspectMasks.self, InspectFeatures.self,
+        ])
+
+    static func main() { launch() }
+}
+
+/// The inspection found problems, which were printed.
+struct ProblemsFound: Error, CustomStringConvertible {
+    let path: String
+    let count: Int
+
+    var description: String { "\(path): \(count) problem\(count == 1 ? "" : "s") found, listed above" }
+
+    /// - Throws: itself where there is a problem among the findings.
+    static func check(_ findings: [Finding], path: String) throws {
+        if findings.problemCount > 0 { throw ProblemsFound(path: path, count: findings.problemCount) }
+    }
+}
+
+/// Printing a report: for people to standard output, for programs to a file.
+enum Report {
+    /// - Parameter json: where the figures go; "-" prints them in place of the lines.
+    static func write(_ lines: [String], _ figures: some Encodable, json: String?) throws {
+        if json != "-" { for line in lines { print(line) } }
+        if let json { try JSONOutput.write(figures, to: json) }
+    }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import FalconCommandSupport
+import FalconInspection
+
+struct InspectModel: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model",
+        abstract: "Shows a target model's configuration and weights; checks every tensor.",
+        discussion: "Example: falcon-inspect model --target models/llama")
+
+    @Option(help: "The target model's folder.")
+    var target: String
+
+    @Option(help: "Write the figures as JSON to this file; - for standard output.")
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let model = try ModelInspection(folder: target)
+        try Report.write(model.lines, model, json: json)
+        try ProblemsFound.check(model.findings, path: target)
+    }
+}

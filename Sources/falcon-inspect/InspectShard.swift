@@ -1,0 +1,48 @@
+import ArgumentParser
+import FalconCommandSupport
+import FalconInspection
+
+struct InspectShard: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shard",
+        abstract: "Shows what a folder of feature shards holds; checks or dumps sequences.",
+        discussion: """
+            Examples:
+              falcon-inspect shard --shards features --verify
+              falcon-inspect shard --shards features --sequence 0 --output first.safetensors
+            """)
+
+    @Option(help: "The folder with manifest.json and the shards.")
+    var shards: String
+
+    @Flag(help: "Read everything: compare digests, check every sequence.")
+    var verify = false
+
+    @Option(help: "The sequence to dump, from 0.")
+    var sequence: Int?
+
+    @Option(help: "The safetensors file to dump the sequence to.")
+    var output: String?
+
+    @Option(help: "Write the figures as JSON to this file; - for standard output.")
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (sequence == nil) == (output == nil) else {
+            throw ValidationError("--sequence and --output belong together.")
+        }
+    }
+
+    func run() throws {
+        if let sequence, let output {
+            try ShardInspection.dump(folder: shards, sequence: sequence, to: output)
+            if !common.quiet { StandardError.print("\(output): sequence \(sequence) of \(shards)") }
+            return
+        }
+        let inspection = try ShardInspection(folder: shards, isThorough: verify)
+        try Report.write(inspection.lines, inspection, json: json)
+        try ProblemsFound.check(inspection.findings, path: shards)
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import FalconCommandSupport
+import FalconDecoding
+import FalconInspection
+
+struct InspectTree: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tree",
+        abstract: "Draws a draft tree and counts what it costs.",
+        discussion: """
+            Example: falcon-inspect tree --tree medium --block-size 2
+
+            Known trees: \(TokenTree.names.joined(separator: ", ")), chain:D, or a TOML file.
+            """)
+
+    @Option(help: ArgumentHelp("The tree.", valueName: "NAME|FILE.toml|chain:D"))
+    var tree: String
+
+    @Option(help: "k, the tokens that one draft pass predicts.")
+    var blockSize = 2
+
+    @Flag(help: "Print the tree as a TOML file that --tree reads.")
+    var toml = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let tree = try TokenTree.select(tree, blockSize: blockSize)
+        if toml {
+            print(tree.toml, terminator: "")
+        } else {
+            for line in TreeDrawing.lines(tree) { print(line) }
+        }
+    }
+}
