@@ -81,28 +81,34 @@ if ! is_done infer "$inputs" "$out/report.json"; then
     finish infer "$inputs"
 fi
 
-figure() { # figure KEY [FORMAT]: one number of the report; deeper lines are of one category or of some prompts
+figure() { # figure JSON KEY [FORMAT]: one number at the top level of a report as our commands indent it
     local value
-    value="$(grep -oE "^  \"$1\"[[:space:]]*:[[:space:]]*[-+.0-9eE]+" "$out/report.json" | head -n 1 | sed 's/.*: *//')"
-    [[ -n "$value" ]] || stop "$out/report.json has no $1"
+    value="$(sed -nE "s/^  \"$2\" *: *([-+.0-9eE]+).*/\1/p" <<< "$1")"
+    [[ -n "$value" ]] || stop "$out/report.json has no $2"
     # shellcheck disable=SC2059
-    printf "${2:-%s}" "$value"
+    printf "${3:-%s}" "$value"
 }
-mismatched="$(figure mismatched_tokens)"
-cat << TABLE
+all="$(cat "$out/report.json")"
+calm="$(sed -n '/^  "without_loops"/,/^  }/p' "$out/report.json" | sed 's/^  //')"
+row() { printf '  %-18s %8s   %s\n' "$1" "$2" "$3"; }
+mismatched="$(figure "$all" mismatched_tokens)"
 
-$(figure prompts) prompts that neither the target nor the draft head has seen, $(figure generated_tokens) tokens:
-
-  accept length      $(figure accept_length %8.2f)   draft tokens that the target accepts, for each of its passes
-  tokens per pass    $(figure tokens_per_pass %8.2f)   those and the one that the target adds; plain decoding makes 1
-  with draft head    $(figure tokens_per_second %8.0f)   tokens per second
-  plain decoding     $(figure baseline_tokens_per_second %8.0f)   tokens per second, same target, prompts and run
-  speed-up           $(figure speedup %8.2f)   the one divided by the other
-  mismatched tokens  $(figure mismatched_tokens %8.0f)   tokens that differ from plain decoding: must be 0
+echo
+echo "$(figure "$all" prompts) prompts that neither the target nor the draft head has seen," \
+    "$(figure "$all" generated_tokens) tokens:"
+echo
+row "accept length" "$(figure "$all" accept_length %.2f)" "draft tokens that the target accepts, for each of its passes"
+row "without loops" "$(figure "$calm" accept_length %.2f)" "the same over the answers that do not repeat themselves"
+row "tokens per pass" "$(figure "$all" tokens_per_pass %.2f)" "those and the target's own one; plain decoding makes 1"
+row "with draft head" "$(figure "$all" tokens_per_second %.0f)" "tokens per second"
+row "plain decoding" "$(figure "$all" baseline_tokens_per_second %.0f)" "tokens per second, same target, prompts and run"
+row "speed-up" "$(figure "$all" speedup %.2f)" "the one divided by the other"
+row "mismatched tokens" "$mismatched" "tokens that differ from plain decoding: must be 0"
+cat << TEXT
 
 The answers are in $out/answers.jsonl, all figures in $out/report.json. Time: $((SECONDS - begun)) s.
 Try a prompt of your own:
-  $bin/falcon-infer --target $target --draft $out/draft --stream \\
+  .build/release/falcon-infer --target $target --draft $out/draft --stream \\
       --prompt "Sort these words alphabetically: pear, fig, plum."
-TABLE
+TEXT
 [[ "$mismatched" == 0 ]] || stop "drafting changed $mismatched tokens; that is a defect, please report it"
