@@ -97,11 +97,11 @@ echo
 echo "$(figure "$all" prompts) prompts that neither the target nor the draft head has seen," \
     "$(figure "$all" generated_tokens) tokens:"
 echo
-row "accept length" "$(figure "$all" accept_length %.2f)" "draft tokens that the target accepts, for each of its passes"
+row "accept length" "$(figure "$all" accept_length %.2f)" "draft tokens that the target accepts in each of its passes"
 row "without loops" "$(figure "$calm" accept_length %.2f)" "the same over the answers that do not repeat themselves"
 row "tokens per pass" "$(figure "$all" tokens_per_pass %.2f)" "those and the target's own one; plain decoding makes 1"
 row "with draft head" "$(figure "$all" tokens_per_second %.0f)" "tokens per second"
-row "plain decoding" "$(figure "$all" baseline_tokens_per_second %.0f)" "tokens per second, same target, prompts and run"
+row "plain decoding" "$(figure "$all" baseline_tokens_per_second %.0f)" "tokens per second; same target, same prompts"
 row "speed-up" "$(figure "$all" speedup %.2f)" "the one divided by the other"
 row "mismatched tokens" "$mismatched" "tokens that differ from plain decoding: must be 0"
 cat << TEXT
