@@ -8,11 +8,9 @@ static inline hid_t falcon_h5_whole_space(void) { return H5S_ALL; }
 static inline hsize_t falcon_h5_unlimited(void) { return H5S_UNLIMITED; }
 static inline size_t falcon_h5_variable_length(void) { return H5T_VARIABLE; }
 
-static inline unsigned falcon_h5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned falcon_h5_truncate(void) { return H5F_ACC_TRUNC; }
 
 static inline hid_t falcon_h5_file_access_class(void) { return H5P_FILE_ACCESS; }
-static inline hid_t falcon_h5_file_create_class(void) { return H5P_FILE_CREATE; }
 static inline hid_t falcon_h5_dataset_create_class(void) { return H5P_DATASET_CREATE; }
 
 // Types as they stand in files: always little-endian.
@@ -25,18 +23,8 @@ static inline hid_t falcon_h5_float32(void) { return H5T_IEEE_F32LE; }
 static inline hid_t falcon_h5_c_string(void) { return H5T_C_S1; }
 static inline hid_t falcon_h5_native_int64(void) { return H5T_NATIVE_INT64; }
 
-static inline H5Z_filter_t falcon_h5_shuffle(void) { return H5Z_FILTER_SHUFFLE; }
 static inline int falcon_h5_filter_class_version(void) { return H5Z_CLASS_T_VERS; }
 static inline unsigned falcon_h5_filter_mandatory(void) { return H5Z_FLAG_MANDATORY; }
 
 // The library keeps this pointer, so it must last as long as the process.
 static inline const char *falcon_h5_zstd_name(void) { return "zstd"; }
-
-// From HDF5 2.0 on this name is a macro over two versions.
-static inline herr_t falcon_h5_read_chunk(hid_t dataset, const hsize_t *offset, uint32_t *filters, void *target) {
-#if H5_VERSION_GE(2, 0, 0)
-    return H5Dread_chunk1(dataset, H5P_DEFAULT, offset, filters, target);
-#else
-    return H5Dread_chunk(dataset, H5P_DEFAULT, offset, filters, target);
-#endif
-}

@@ -35,19 +35,6 @@ package enum HDF5ElementType: String, Sendable {
         }
         return handle
     }
-
-    /// Recognises a type that stands in a file; `nil` for any other, big-endian numbers included.
-    /// Called behind the door of `HDF5Library`.
-    init?(of type: HDF5Handle, _ path: String) throws {
-        for candidate in [HDF5ElementType.float16, .float32, .int8, .int32, .int64, .uint8, .uint16] {
-            let known = try candidate.makeHandle(path)
-            if try HDF5Library.check(H5Tequal(type.identifier, known.identifier), "H5Tequal", path) > 0 {
-                self = candidate
-                return
-            }
-        }
-        return nil
-    }
 }
 
 extension FixedWidthInteger where Self: BitwiseCopyable {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct HDF5FileTests {
     @Test(arguments: [
         ("f16_zstd", ElementType.float16), ("bf16_zstd", .bfloat16), ("f16_shuffle_zstd", .float16),
-        ("f16_uncompressed", .float16),
+        ("f32_zstd_latest", .float32), ("f16_uncompressed", .float16),
     ])
     func `a file that h5py wrote is read exactly`(name: String, type: ElementType) throws {
         let file = try HDF5File(path: Fixtures.path("hdf5/\(name).h5"))
@@ -33,19 +33,7 @@ import Testing
         #expect(try file.text("format") == "fixture")
     }
 
-    /// It has the layout message of HDF5 2.0, which older libraries do not know.
-    @Test func `a file in the newest format is read exactly, or refused by the library's own words`() throws {
-        let expected = try Fixtures.tensors("hdf5/f32_zstd_latest.expected.safetensors")
-        do {
-            let hidden = try HDF5File(path: Fixtures.path("hdf5/f32_zstd_latest.h5")).dataset("hidden")
-            let bytes = try hidden.bytes(rows: 0..<hidden.rowCount)
-            #expect(Tensor(bytes: bytes, as: .float32, hidden.shape) == expected["hidden"])
-        } catch let error as HDF5Error {
-            #expect(error.call == "H5Dopen2" && error.problem.contains("version"))
-        }
-    }
-
-    @Test(arguments: ["f16_zstd", "f16_shuffle_zstd", "f16_uncompressed"])
+    @Test(arguments: ["f16_zstd", "f16_shuffle_zstd", "f32_zstd_latest", "f16_uncompressed"])
     func `any range of rows equals the same rows of the whole`(name: String) throws {
         let dataset = try HDF5File(path: Fixtures.path("hdf5/\(name).h5")).dataset("hidden")
         let whole = try dataset.bytes(rows: 0..<dataset.rowCount)
@@ -79,15 +67,16 @@ import Testing
         #expect(refusal { _ = try file.integer("format") }?.hasSuffix("format is not a whole number") == true)
     }
 
-    @Test func `a file with one byte changed is read or refused, but never crashes the reader`() throws {
+    @Test(arguments: ["f16_shuffle_zstd", "f32_zstd_latest", "f16_uncompressed"])
+    func `a file with one byte changed is read or refused, but never crashes the reader`(name: String) throws {
         let folder = try TemporaryFolder()
-        let good = try MappedFile(path: Fixtures.path("hdf5/f16_shuffle_zstd.h5"))
+        let good = try MappedFile(path: Fixtures.path("hdf5/\(name).h5"))
         let bytes = good.bytes(0..<good.count)
         var random = RandomSource(seed: 7)
-        for round in 0..<300 {
+        for round in 0..<400 {
             var changed = bytes
             // Headers lie in front and are the ones that could mislead; half of the changes go there.
-            let place = random.below(round % 2 == 0 ? 4096 : bytes.count)
+            let place = random.below(round % 2 == 0 ? min(4096, bytes.count) : bytes.count)
             changed[place] = UInt8(truncatingIfNeeded: random.next())
             let path = try folder.write(changed, to: "changed.h5")
             _ = refusal {

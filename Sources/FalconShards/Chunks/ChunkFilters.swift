@@ -11,6 +11,7 @@ struct ChunkFilters: Equatable, Sendable {
 
     /// Registered with the HDF Group: https://github.com/HDFGroup/hdf5_plugins.
     static let zstdIdentifier: Int32 = 32015
+    static let shuffleIdentifier = 2
 
     let steps: [Step]
 
