@@ -4,10 +4,12 @@ import Foundation
 
 /// Where the golden data of the tests lies.
 package enum Fixtures {
+    /// The root of this checkout.
+    package static let repository: String = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
     /// `Tests/Fixtures` of this checkout: small files that every checkout has.
-    package static let folder: String = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("Tests/Fixtures").path
+    package static let folder = repository + "/Tests/Fixtures"
 
     /// The folder with the large shared fixtures, targets and data sets, where the environment variable
     /// `FALCON_SHARED` names one.
