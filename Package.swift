@@ -130,7 +130,7 @@ let package = Package(
         tests(
             "FalconInspection",
             [
-                "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer",
+                "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
                 "FalconWeights", "FalconTensor",
             ]),
         tests("Command", ["FalconWeights"]),

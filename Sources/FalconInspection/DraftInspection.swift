@@ -16,9 +16,10 @@ package struct DraftInspection: Sendable, Encodable {
     /// - Parameters:
     ///   - folder: with `config.json` and weights.
     ///   - fusion: taken in place of the configuration's.
+    ///   - blockSize: the k that the head is expected to have.
     ///   - target: the folder of the model that the head is to draft for.
     /// - Throws: `FileError` where a configuration is not supported or a file is damaged.
-    package init(folder: String, fusion: FusionKind?, target: String?) throws {
+    package init(folder: String, fusion: FusionKind?, blockSize expected: Int? = nil, target: String?) throws {
         var configuration = try DraftConfiguration(folder: folder)
         if let fusion { configuration.fusion = fusion }
         let weights = try WeightFolder(path: folder)
@@ -35,6 +36,10 @@ package struct DraftInspection: Sendable, Encodable {
         var findings = try TensorList.findings(
             TensorList.draft(configuration, hasEmbedding: weights.contains("embed_tokens.weight")), in: weights
         ) { $0.hasSuffix("rotary_emb.inv_freq") }
+        if let expected, expected != blockSize {
+            findings.append(
+                .problem("k_mask is \(blockSize), not \(expected): trees and features for one fit no other"))
+        }
         if findings.isEmpty { findings += try DraftDoctor.weightFindings(configuration, weights) }
         if !weights.contains("embed_tokens.weight") {
             findings.append(.note("no embed_tokens.weight: the embedding is taken from the target"))

@@ -27,6 +27,9 @@ struct InspectDraft: FalconCommand {
     @Option(help: "gated, lstm or linear, in place of what the head's configuration says.")
     var fusion: FusionKind?
 
+    @Option(help: "The k that the head is expected to have.")
+    var blockSize: Int?
+
     @Option(help: "Run the head over the tensors of this safetensors file.")
     var input: String?
 
@@ -49,7 +52,7 @@ struct InspectDraft: FalconCommand {
             if !common.quiet { StandardError.print("\(output): written") }
             return
         }
-        let inspection = try DraftInspection(folder: draft, fusion: fusion, target: target)
+        let inspection = try DraftInspection(folder: draft, fusion: fusion, blockSize: blockSize, target: target)
         try Report.write(inspection.lines, inspection, json: json)
         try ProblemsFound.check(inspection.findings, path: draft)
     }

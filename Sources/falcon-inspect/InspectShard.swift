@@ -5,14 +5,14 @@ import FalconInspection
 struct InspectShard: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "shard",
-        abstract: "Shows what a folder of feature shards holds; checks or dumps sequences.",
+        abstract: "Shows what feature shards hold; checks or dumps sequences.",
         discussion: """
             Examples:
               falcon-inspect shard --shards features --verify
               falcon-inspect shard --shards features --sequence 0 --output first.safetensors
             """)
 
-    @Option(help: "The folder with manifest.json and the shards.")
+    @Option(help: "A folder with manifest.json and shards, or one shard.")
     var shards: String
 
     @Flag(help: "Read everything: compare digests, check every sequence.")
@@ -37,11 +37,11 @@ struct InspectShard: FalconCommand {
 
     func run() throws {
         if let sequence, let output {
-            try ShardInspection.dump(folder: shards, sequence: sequence, to: output)
+            try ShardInspection.dump(path: shards, sequence: sequence, to: output)
             if !common.quiet { StandardError.print("\(output): sequence \(sequence) of \(shards)") }
             return
         }
-        let inspection = try ShardInspection(folder: shards, isThorough: verify)
+        let inspection = try ShardInspection(path: shards, isThorough: verify)
         try Report.write(inspection.lines, inspection, json: json)
         try ProblemsFound.check(inspection.findings, path: shards)
     }

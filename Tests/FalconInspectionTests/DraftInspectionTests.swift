@@ -58,6 +58,12 @@ import Testing
         #expect(findings.contains { $0.text.contains("'lstm.weight_ih_l0' has no place") })
     }
 
+    @Test func `a head of another block size than expected is a problem`() throws {
+        let folder = Fixtures.path("drafter/k3_gqa")
+        let findings = try DraftInspection(folder: folder, fusion: .lstm, blockSize: 2, target: nil).findings
+        #expect(findings.contains { $0.severity == .problem && $0.text.contains("k_mask is 3, not 2") })
+    }
+
     @Test func `a head of another target is found out by its sizes`() throws {
         let findings = try DraftInspection(
             folder: Fixtures.path("drafter/k2_mha"), fusion: nil, target: Fixtures.path("targets/llama_gqa")
