@@ -6,6 +6,7 @@
 #include "training_elementwise_body.h"
 #include "training_decoder_body.h"
 #include "training_recurrence_body.h"
+#include "training_product_body.h"
 #include "training_softmax_body.h"
 
 #define TEXT_OF(name) #name
@@ -17,6 +18,10 @@ const falcon_training_loops VARIANT = {
     .logarithm = logarithm,
     .sigmoid = sigmoid,
     .hyperbolic_tangent = hyperbolic_tangent,
+    .product_rows = PRODUCT_ROWS,
+    .product_panel = PANEL,
+    .pack_pairs = pack_pairs,
+    .multiply_pairs = multiply_pairs,
     .attention_soften = attention_soften,
     .attention_adjoint = attention_adjoint,
     .dot = dot_product,

@@ -4,6 +4,7 @@ extern const falcon_training_loops falcon_training_baseline;
 #if defined(__x86_64__)
 extern const falcon_training_loops falcon_training_avx2;
 extern const falcon_training_loops falcon_training_avx512;
+extern const falcon_training_loops falcon_training_avx512bf16;
 #endif
 
 const falcon_training_loops *falcon_training_loops_at(size_t index) {
@@ -11,9 +12,11 @@ const falcon_training_loops *falcon_training_loops_at(size_t index) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (index == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &falcon_training_avx2;
-    if (index == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
-        return &falcon_training_avx512;
+    const int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                     __builtin_cpu_supports("fma");
+    if (index == 2 && wide) return &falcon_training_avx512;
+    if (index == 3 && wide && __builtin_cpu_supports("avx512bf16")) return &falcon_training_avx512bf16;
 #endif
     return NULL;
 }
@@ -23,7 +26,7 @@ const falcon_training_loops *falcon_training_loops_best(void) {
     static const falcon_training_loops *_Atomic chosen;
     const falcon_training_loops *best = chosen;
     if (best) return best;
-    for (size_t index = 0; index < 3; index++) {
+    for (size_t index = 0; index < FALCON_TRAINING_TABLES; index++) {
         const falcon_training_loops *table = falcon_training_loops_at(index);
         if (table) best = table;
     }

@@ -14,7 +14,8 @@ extension Tape {
     ) -> (loss: Variable, result: Distillation.Result) {
         let result = Distillation.evaluate(
             predicted: predicted.value, target: target, headWeight: headWeight, options: options,
-            denominator: denominator, needsGradient: predicted.needsGradient, on: pool)
+            denominator: denominator, needsGradient: predicted.needsGradient, precision: precision,
+            on: pool)
         let loss = record(
             Tensor([result.loss], []), KnownGradientOperation(gradients: [result.gradient]), inputs: [predicted])
         return (loss, result)

@@ -12,12 +12,14 @@ extension Tape {
     package mutating func gatedFusion(_ input: Variable, weight: Variable, biases: [Variable]) -> Variable {
         var bias = Tensor(zeros: [weight.shape[0]])
         for part in biases { bias.add(part.value) }
-        let (hidden, gates) = GatedCell.forward(input.value, weight: weight.value, bias: bias, on: pool)
+        let precision = precision
+        let (hidden, gates) = GatedCell.forward(
+            input.value, weight: weight.value, bias: bias, precision: precision, on: pool)
         return record(
             hidden.reshaped(input.shape.dropLast() + [hidden.width]),
             GatedFusionOperation(
                 input: input.value, weight: weight.value, gates: gates, biasCount: biases.count,
-                needsInput: input.needsGradient),
+                needsInput: input.needsGradient, precision: precision),
             inputs: [input, weight] + biases)
     }
 }
@@ -26,10 +28,12 @@ struct GatedFusionOperation: Operation {
     let input, weight, gates: Tensor
     let biasCount: Int
     let needsInput: Bool
+    let precision: ProductPrecision
 
     func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
         let gradients = GatedCell.adjoint(
-            gradient, input: input, weight: weight, gates: gates, needsInput: needsInput, on: pool)
+            gradient, input: input, weight: weight, gates: gates, needsInput: needsInput, precision: precision,
+            on: pool)
         return [gradients.input, gradients.weight] + [Tensor?](repeating: gradients.bias, count: biasCount)
     }
 }

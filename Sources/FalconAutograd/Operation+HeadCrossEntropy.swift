@@ -14,7 +14,8 @@ extension Tape {
     ) -> (loss: Variable, result: HeadCrossEntropy.Result) {
         let result = HeadCrossEntropy.evaluate(
             features: features.value, headWeight: headWeight.value, labels: labels, denominator: denominator,
-            needsFeatures: features.needsGradient, needsWeight: headWeight.needsGradient, on: pool)
+            needsFeatures: features.needsGradient, needsWeight: headWeight.needsGradient, precision: precision,
+            on: pool)
         let loss = record(
             Tensor([result.loss], []),
             KnownGradientOperation(gradients: [result.featureGradient, result.weightGradient]),

@@ -9,13 +9,16 @@ extension Tape {
     ///   - biases: none, one, or several that are added up (an LSTM has two), `[outputSize]` each.
     /// - Returns: `[..., outputSize]`.
     package mutating func linear(_ input: Variable, weight: Variable, biases: [Variable] = []) -> Variable {
-        var output = Tensor.product(input.value, weight.value, transposed: (false, true), on: pool)
+        let precision = precision
+        var output = Tensor.product(
+            input.value, weight.value, transposed: (false, true), precision: precision, on: pool)
         for bias in biases { output.addToRows(bias.value) }
         return record(
             output.reshaped(input.shape.dropLast() + [output.width]),
             LinearOperation(
                 input: weight.needsGradient ? input.value : nil, inputShape: input.shape,
-                weight: input.needsGradient ? weight.value : nil, biasesNeedGradients: biases.map(\.needsGradient)),
+                weight: input.needsGradient ? weight.value : nil, biasesNeedGradients: biases.map(\.needsGradient),
+                precision: precision),
             inputs: [input, weight] + biases)
     }
 }
@@ -26,12 +29,13 @@ struct LinearOperation: Operation {
     let inputShape: [Int]
     let weight: Tensor?
     let biasesNeedGradients: [Bool]
+    let precision: ProductPrecision
 
     func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
         let biasGradient = biasesNeedGradients.contains(true) ? gradient.sumOfRows() : nil
         return [
-            weight.map { Tensor.product(gradient, $0, on: pool).reshaped(inputShape) },
-            input.map { Tensor.product(gradient, $0, transposed: (true, false), on: pool) },
+            weight.map { Tensor.product(gradient, $0, precision: precision, on: pool).reshaped(inputShape) },
+            input.map { Tensor.product(gradient, $0, transposed: (true, false), precision: precision, on: pool) },
         ] + biasesNeedGradients.map { $0 ? biasGradient : nil }
     }
 }

@@ -15,6 +15,8 @@ import FalconTensor
 package struct Tape: ~Copyable {
     /// The threads on which forward and backward passes run.
     package let pool: ThreadPool
+    /// What the operands of large products are rounded to, forwards and backwards.
+    package let precision: ProductPrecision
     private let recordsGradients: Bool
     private var nodes: [Node] = []
     private var leavesByOwner: [ObjectIdentifier: Variable] = [:]
@@ -28,9 +30,11 @@ package struct Tape: ~Copyable {
 
     /// - Parameters:
     ///   - pool: the threads to work on.
+    ///   - precision: of large products: linear layers, fusion, the head. Everything else is float32.
     ///   - recordsGradients: `false` turns every leaf into a constant: a pass whose result alone is wanted.
-    package init(on pool: ThreadPool, recordsGradients: Bool = true) {
+    package init(on pool: ThreadPool, precision: ProductPrecision = .float32, recordsGradients: Bool = true) {
         self.pool = pool
+        self.precision = precision
         self.recordsGradients = recordsGradients
     }
 

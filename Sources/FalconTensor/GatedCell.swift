@@ -13,9 +13,10 @@ package enum GatedCell {
     ///   - input: `[rows, depth]`; more axes fold into rows.
     ///   - weight: W_ih, `[4 * hidden, depth]`.
     ///   - bias: b_ih + b_hh, `[4 * hidden]`.
+    ///   - precision: of the products.
     /// - Returns: hidden `[rows, hidden]`, and the gates i, g, o after activation `[rows, 3 * hidden]` for `adjoint`.
     package static func forward(
-        _ input: Tensor, weight: Tensor, bias: Tensor, on pool: ThreadPool
+        _ input: Tensor, weight: Tensor, bias: Tensor, precision: ProductPrecision = .float32, on pool: ThreadPool
     ) -> (hidden: Tensor, gates: Tensor) {
         let (rows, depth, size) = shape(input, weight)
         precondition(bias.shape == [4 * size], "a bias of shape \(bias.shape), expected \([4 * size])")
@@ -25,10 +26,11 @@ package enum GatedCell {
         let (x, w) = unsafe (input.pointer, weight.pointer)
         unsafe pool.product(
             rows: rows, columns: size, depth: depth, a: x, stride: depth, transposed: false,
-            b: w, stride: depth, transposed: true, c: g, stride: 3 * size)
+            b: w, stride: depth, transposed: true, c: g, stride: 3 * size, precision: precision)
         unsafe pool.product(
             rows: rows, columns: 2 * size, depth: depth, a: x, stride: depth, transposed: false,
-            b: w + 2 * size * depth, stride: depth, transposed: true, c: g + size, stride: 3 * size)
+            b: w + 2 * size * depth, stride: depth, transposed: true, c: g + size, stride: 3 * size,
+            precision: precision)
         let values = bias.scalars
         let usedBias = Tensor(Array(values[..<size] + values[(2 * size)...]), [3 * size])
         let b = unsafe usedBias.pointer
@@ -48,7 +50,8 @@ package enum GatedCell {
     ///   - gates: what `forward` returned.
     ///   - needsInput: whether the input's gradient is wanted; it costs a product.
     package static func adjoint(
-        _ gradient: Tensor, input: Tensor, weight: Tensor, gates: Tensor, needsInput: Bool = true, on pool: ThreadPool
+        _ gradient: Tensor, input: Tensor, weight: Tensor, gates: Tensor, needsInput: Bool = true,
+        precision: ProductPrecision = .float32, on pool: ThreadPool
     ) -> (input: Tensor?, weight: Tensor, bias: Tensor) {
         let (rows, depth, size) = shape(input, weight)
         precondition(
@@ -70,7 +73,8 @@ package enum GatedCell {
         for (first, count, column) in [(0, size, 0), (2 * size, 2 * size, size)] {
             unsafe pool.product(
                 rows: count, columns: depth, depth: rows, a: d + column, stride: 3 * size, transposed: true,
-                b: x, stride: depth, transposed: false, c: dw + first * depth, stride: depth)
+                b: x, stride: depth, transposed: false, c: dw + first * depth, stride: depth,
+                precision: precision)
         }
         let sums = slopes.sumOfRows().scalars
         let bias = Tensor(sums[..<size] + [Float](repeating: 0, count: size) + sums[size...], [4 * size])
@@ -80,7 +84,8 @@ package enum GatedCell {
         for (first, count, column, keeping) in [(0, size, 0, Float(0)), (2 * size, 2 * size, size, 1)] {
             unsafe pool.product(
                 rows: rows, columns: depth, depth: count, a: d + column, stride: 3 * size, transposed: false,
-                b: w + first * depth, stride: depth, transposed: false, beta: keeping, c: dx, stride: depth)
+                b: w + first * depth, stride: depth, transposed: false, beta: keeping, c: dx, stride: depth,
+                precision: precision)
         }
         return (inputGradient, weightGradient, bias)
     }

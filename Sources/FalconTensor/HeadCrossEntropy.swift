@@ -20,9 +20,10 @@ package enum HeadCrossEntropy {
     ///   - headWeight: `[vocabulary, hidden]`.
     ///   - labels: one token for each row.
     ///   - denominator: what the sum over rows is divided by.
+    ///   - precision: of the products with the head weight.
     package static func evaluate(
         features: Tensor, headWeight: Tensor, labels: [Int32], denominator: Float, needsFeatures: Bool = true,
-        needsWeight: Bool = true, on pool: ThreadPool
+        needsWeight: Bool = true, precision: ProductPrecision = .float32, on pool: ThreadPool
     ) -> Result {
         let (rows, hidden, vocabulary) = (features.rowCount, features.width, headWeight.rowCount)
         precondition(
@@ -30,7 +31,8 @@ package enum HeadCrossEntropy {
             "features \(features.shape), head weight \(headWeight.shape), \(labels.count) labels")
         precondition(labels.allSatisfy { (0..<vocabulary).contains(Int($0)) }, "a label outside \(vocabulary) tokens")
         precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
-        let chunks = VocabularyChunks(rows: rows, vocabulary: vocabulary, hidden: hidden, logitSets: 1)
+        let chunks = VocabularyChunks(
+            rows: rows, weight: headWeight, logitSets: 1, needsGradient: needsFeatures, precision: precision, on: pool)
         var featureGradient = needsFeatures ? Tensor(uninitialized: features.shape) : nil
         var weightGradient = needsWeight ? Tensor(zeros: headWeight.shape) : nil
         let (df, dw) = unsafe (featureGradient?.mutablePointer(), weightGradient?.mutablePointer())
@@ -38,13 +40,13 @@ package enum HeadCrossEntropy {
 
         let capacity = min(chunks.chunkRows, rows)
         let logits = TensorStorage(uninitialized: capacity * vocabulary)
-        let shares = TensorStorage(uninitialized: needsFeatures ? chunks.sliceCount * capacity * hidden : 0)
+        let shares = TensorStorage(uninitialized: needsFeatures ? chunks.shareCount : 0)
         let usable = TensorStorage(uninitialized: capacity * hidden)
-        let (x, w) = unsafe (features.pointer, headWeight.pointer)
+        let x = unsafe features.pointer
         for index in 0..<chunks.chunkCount {
             let chunk = chunks.chunk(index)
             let (count, start) = (chunk.count, chunk.lowerBound * hidden)
-            unsafe chunks.logits(x + start, count: count, weight: w, into: logits.base, on: pool)
+            unsafe chunks.logits(x + start, count: count, into: logits.base, on: pool)
             unsafe usable.base.update(from: x + start, count: count * hidden)
             unsafe outcomes.withUnsafeMutableBufferPointer { outcomes in
                 let results = unsafe outcomes.baseAddress! + chunk.lowerBound
@@ -61,7 +63,7 @@ package enum HeadCrossEntropy {
             }
             if let df = unsafe df {
                 unsafe chunks.featureGradient(
-                    logits.base, count: count, weight: w, shares: shares.base, into: df + start, on: pool)
+                    logits.base, count: count, shares: shares.base, into: df + start, on: pool)
             }
             if let dw = unsafe dw {
                 unsafe chunks.addWeightGradient(logits.base, count: count, features: usable.base, to: dw, on: pool)

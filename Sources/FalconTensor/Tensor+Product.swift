@@ -9,20 +9,22 @@ extension Tensor {
     /// - Parameters:
     ///   - left: `[rows, depth]`, or `[depth, rows]` where `transposed.left`. More axes fold into rows.
     ///   - right: `[depth, columns]`, or `[columns, depth]` where `transposed.right`.
+    ///   - precision: what both are rounded to before they are multiplied.
     /// - Returns: `[rows, columns]`.
     package static func product(
-        _ left: Tensor, _ right: Tensor, transposed: (left: Bool, right: Bool) = (false, false), on pool: ThreadPool
+        _ left: Tensor, _ right: Tensor, transposed: (left: Bool, right: Bool) = (false, false),
+        precision: ProductPrecision = .float32, on pool: ThreadPool
     ) -> Tensor {
         let (rows, columns, _) = productShape(left, right, transposed)
         var result = Tensor(uninitialized: [rows, columns])
-        addProduct(left, right, transposed: transposed, keeping: 0, to: &result, on: pool)
+        addProduct(left, right, transposed: transposed, keeping: 0, to: &result, precision: precision, on: pool)
         return result
     }
 
     /// `result = keeping * result + op(left) * op(right)`; shapes as in `product`.
     package static func addProduct(
         _ left: Tensor, _ right: Tensor, transposed: (left: Bool, right: Bool) = (false, false), keeping: Float = 1,
-        to result: inout Tensor, on pool: ThreadPool
+        to result: inout Tensor, precision: ProductPrecision = .float32, on pool: ThreadPool
     ) {
         let (rows, columns, depth) = productShape(left, right, transposed)
         precondition(
@@ -37,7 +39,7 @@ extension Tensor {
             rows: rows, columns: columns, depth: depth,
             a: left.pointer, stride: left.width, transposed: transposed.left,
             b: right.pointer, stride: right.width, transposed: transposed.right,
-            beta: keeping, c: target, stride: columns)
+            beta: keeping, c: target, stride: columns, precision: precision)
     }
 
     private static func productShape(

@@ -39,6 +39,19 @@ typedef struct falcon_training_loops {
     void (*_Nonnull sigmoid)(float *_Nonnull values, size_t count);
     void (*_Nonnull hyperbolic_tangent)(float *_Nonnull values, size_t count);
 
+    // Products of bfloat16 values with float32 sums; layouts in training_product_body.h. The left operand is packed in
+    // blocks of `product_rows` rows, the right one in panels of `product_panel` columns.
+    size_t product_rows, product_panel;
+    // Packs `count` columns (or rows) as one panel (or block) of `width`. Value d of column c is source[c * stride + d]
+    // if `along_depth`, else source[d * stride + c].
+    void (*_Nonnull pack_pairs)(
+        const float *_Nonnull source, size_t stride, int along_depth, size_t count, size_t width, size_t depth,
+        uint32_t *_Nonnull target);
+    // result[rows, columns] = keeping * result + left * panel, over `pairs` pairs of the depth.
+    void (*_Nonnull multiply_pairs)(
+        const uint32_t *_Nonnull left, size_t rows, const uint32_t *_Nonnull panel, size_t pairs,
+        float *_Nonnull result, size_t stride, size_t columns, float keeping);
+
     // Turns scores [rows, columns] into probabilities over the first visible[row] columns and zeros behind them, and
     // writes each row's log-sum-exp (minus infinity where nothing is visible).
     void (*_Nonnull attention_soften)(
@@ -126,7 +139,10 @@ typedef struct falcon_training_loops {
         size_t count, float beta1, float beta2, float decay, float step_size, float root_correction, float epsilon);
 } falcon_training_loops;
 
+// How many tables there can be.
+enum { FALCON_TRAINING_TABLES = 4 };
+
 // The fastest table that this processor can run; chosen at the first call.
 const falcon_training_loops *_Nonnull falcon_training_loops_best(void);
-// Table number `index`, slowest first; NULL behind the last or where the processor cannot run it.
+// Table number `index`, slowest first; NULL where the processor cannot run it.
 const falcon_training_loops *_Nullable falcon_training_loops_at(size_t index);
