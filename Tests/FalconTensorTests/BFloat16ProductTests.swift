@@ -72,8 +72,9 @@ import Testing
         let head = Tensor(normal: 0.3, [700, 32], from: &random)
         func evaluate(_ precision: ProductPrecision) -> Distillation.Result {
             Distillation.evaluate(
-                predicted: predicted, target: target, headWeight: head, denominator: 300, precision: precision,
-                on: pool)
+                predicted: predicted, target: target, headWeight: head,
+                options: .init(hardLabel: .tokens([Int32](repeating: 7, count: 300))), denominator: 300,
+                precision: precision, on: pool)
         }
         let (rough, exact) = (evaluate(.bfloat16), evaluate(.float32))
         #expect(abs(rough.loss - exact.loss) < 5e-3 * exact.loss)
