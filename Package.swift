@@ -133,6 +133,7 @@ let package = Package(
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
                 "FalconWeights", "FalconTensor",
             ]),
+        tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
         tests("Command", ["FalconWeights"]),
     ]
 )

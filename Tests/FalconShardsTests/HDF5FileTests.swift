@@ -73,7 +73,7 @@ import Testing
         let good = try MappedFile(path: Fixtures.path("hdf5/\(name).h5"))
         let bytes = good.bytes(0..<good.count)
         var random = RandomSource(seed: 7)
-        for round in 0..<400 {
+        for round in 0..<250 {
             var changed = bytes
             // Headers lie in front and are the ones that could mislead; half of the changes go there.
             let place = random.below(round % 2 == 0 ? min(4096, bytes.count) : bytes.count)

@@ -119,7 +119,7 @@ import Testing
         let file = try MappedFile(path: folder.file("good.h5"))
         let bytes = file.bytes(0..<file.count)
         var random = RandomSource(seed: 11)
-        for _ in 0..<400 {
+        for _ in 0..<250 {
             var changed = bytes
             changed[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next())
             let path = try folder.write(changed, to: "changed.h5")
