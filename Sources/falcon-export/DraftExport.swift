@@ -77,7 +77,8 @@ struct DraftExport {
             "# Falcon draft head", "",
             "Predicts \(configuration.blockSize) tokens a pass for speculative decoding (Falcon, AAAI 2025).", "",
             "- block size \(configuration.blockSize), fusion \(configuration.fusion.rawValue)",
-            "- decoder layers: \(model.layerCount), hidden size \(model.hiddenSize), vocabulary \(model.vocabularySize)",
+            "- decoder layers: \(model.layerCount), hidden size \(model.hiddenSize)",
+            "- vocabulary: \(model.vocabularySize) tokens",
             "- \(network.parameters.trainableCount) trained parameters; the embedding is the target's; "
                 + "stored as \(type.rawValue)",
         ]
