@@ -1,4 +1,4 @@
-import Foundation
+internal import CFalconKernels
 
 /// Recurrent cells of inference. Each row's result depends on that row alone, to the last bit.
 extension Tensor {
@@ -13,19 +13,22 @@ extension Tensor {
         precondition(
             gates.width == 4 * size && cell.rowCount == rows && cell.width == size,
             "LSTM gates of shape \(gates.shape) for cells of shape \(cell.shape)")
+        var gates = gates
+        let activated = unsafe gates.mutablePointer()
         let (hidden, next) = (Tensor(uninitialized: [rows, size]), Tensor(uninitialized: [rows, size]))
+        let loops = unsafe TrainingLoops.best
         for row in 0..<rows {
-            let gate = unsafe gates.pointer + row * 4 * size
-            for unit in row * size..<(row + 1) * size {
-                let place = unit - row * size
-                let i = unsafe sigmoid(gate[place])
-                let f = unsafe sigmoid(gate[place + size])
-                let g = unsafe tanh(gate[place + 2 * size])
-                let o = unsafe sigmoid(gate[place + 3 * size])
-                let value = unsafe f * cell.pointer[unit] + i * g
-                unsafe next.storage.base[unit] = value
-                unsafe hidden.storage.base[unit] = o * tanh(value)
-            }
+            let gate = unsafe activated + row * 4 * size
+            unsafe loops.sigmoid(gate, 2 * size)
+            unsafe loops.hyperbolic_tangent(gate + 2 * size, size)
+            unsafe loops.sigmoid(gate + 3 * size, size)
+            let (i, f, g, o) = unsafe (gate, gate + size, gate + 2 * size, gate + 3 * size)
+            let before = unsafe cell.pointer + row * size
+            let (after, output) = unsafe (next.storage.base + row * size, hidden.storage.base + row * size)
+            for unit in 0..<size { unsafe after[unit] = f[unit] * before[unit] + i[unit] * g[unit] }
+            unsafe output.update(from: after, count: size)
+            unsafe loops.hyperbolic_tangent(output, size)
+            unsafe falcon_multiply(output, o, size)
         }
         return (hidden, next)
     }
@@ -37,19 +40,21 @@ extension Tensor {
     package static func gatedStep(gates: Tensor) -> Tensor {
         let (rows, size) = (gates.rowCount, gates.width / 3)
         precondition(gates.width == 3 * size, "three gates in rows of shape \(gates.shape)")
+        var gates = gates
+        let activated = unsafe gates.mutablePointer()
         let hidden = Tensor(uninitialized: [rows, size])
+        let loops = unsafe TrainingLoops.best
         for row in 0..<rows {
-            let gate = unsafe gates.pointer + row * 3 * size
-            let result = unsafe hidden.storage.base + row * size
-            for unit in 0..<size {
-                let i = unsafe sigmoid(gate[unit])
-                let g = unsafe tanh(gate[unit + size])
-                let o = unsafe sigmoid(gate[unit + 2 * size])
-                unsafe result[unit] = o * tanh(i * g)
-            }
+            let gate = unsafe activated + row * 3 * size
+            unsafe loops.sigmoid(gate, size)
+            unsafe loops.hyperbolic_tangent(gate + size, size)
+            unsafe loops.sigmoid(gate + 2 * size, size)
+            let output = unsafe hidden.storage.base + row * size
+            unsafe output.update(from: gate, count: size)
+            unsafe falcon_multiply(output, gate + size, size)
+            unsafe loops.hyperbolic_tangent(output, size)
+            unsafe falcon_multiply(output, gate + 2 * size, size)
         }
         return hidden
     }
-
-    private static func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
 }

@@ -57,7 +57,7 @@ struct FalconInfer: FalconCommand {
     @Option(help: "Write the answers to this file, in FastChat's layout.")
     var answers: String?
 
-    @Option(help: "Write the figures to this file as JSON; - prints them instead of the table.")
+    @Option(help: "Write the figures to this file as JSON; - prints them instead of text and table.")
     var json: String?
 
     @OptionGroup var common: CommonOptions
@@ -130,8 +130,9 @@ struct FalconInfer: FalconCommand {
         let report = DecodingReport(
             answered, tree: tree, loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
         if let json { try JSONOutput.write(report, to: json) }
+        guard json != "-" else { return }
         if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }
-        if json != "-" { print(report.table) }
+        print(report.table)
     }
 
     private func note(_ line: String) {

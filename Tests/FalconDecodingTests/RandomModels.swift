@@ -16,14 +16,15 @@ struct RandomModels {
     /// - Parameter favoured: how many tokens have so large LM head rows that target and draft head hardly ever choose
     ///   another: then even a random head's guesses are often right.
     init(
-        seed: UInt64, layers: Int = 2, keyValueHeads: Int = 2, context: Int = 512, favoured: Int = 5, pool: ThreadPool
+        seed: UInt64, vocabulary: Int = RandomModels.vocabulary, layers: Int = 2, keyValueHeads: Int = 2,
+        context: Int = 512, favoured: Int = 5, pool: ThreadPool
     ) throws {
         folder = try TemporaryFolder()
         var random = RandomSource(seed: seed)
         let (hidden, wide, heads, size) = (16, 24, 4, 4)
         try folder.write(
             """
-            {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": \(RandomModels.vocabulary),
+            {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": \(vocabulary),
              "hidden_size": \(hidden), "intermediate_size": \(wide), "num_hidden_layers": \(layers),
              "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads), "rms_norm_eps": 1e-5,
              "rope_theta": 10000.0, "max_position_embeddings": \(context), "tie_word_embeddings": false,
@@ -33,12 +34,12 @@ struct RandomModels {
         func add(_ name: String, _ shape: [Int], _ deviation: Float) {
             tensors.append((name, Tensor(normal: deviation, shape, from: &random)))
         }
-        add("model.embed_tokens.weight", [RandomModels.vocabulary, hidden], 1)
+        add("model.embed_tokens.weight", [vocabulary, hidden], 1)
         var head: [Float] = []
-        for token in 0..<RandomModels.vocabulary {
+        for token in 0..<vocabulary {
             head += Tensor(normal: token < favoured ? 5 : 1, [hidden], from: &random).scalars
         }
-        tensors.append(("lm_head.weight", Tensor(head, [RandomModels.vocabulary, hidden])))
+        tensors.append(("lm_head.weight", Tensor(head, [vocabulary, hidden])))
         tensors.append(("model.norm.weight", Tensor(repeating: 1, [hidden])))
         for layer in 0..<layers {
             let scope = "model.layers.\(layer)."
@@ -67,9 +68,14 @@ struct RandomModels {
     }
 
     func head(_ network: DraftNetwork, pool: ThreadPool) throws -> DraftHead {
+        try DraftHead(folder: write(network), target: target, pool: pool)
+    }
+
+    /// Writes a head into a folder of its own.
+    func write(_ network: DraftNetwork) throws -> String {
         let path = folder.file("draft-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try network.write(folder: path)
-        return try DraftHead(folder: path, target: target, pool: pool)
+        return path
     }
 }
