@@ -53,6 +53,8 @@ private final class ToyTask: TrainingTask {
         return record
     }
 
+    func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("accept_length") }
+
     func writeModel(to folder: String) throws {
         try SafetensorsWriter.write(folder + "/model.safetensors", tensors: parameters.tensors)
     }
@@ -131,7 +133,9 @@ private final class ToyTask: TrainingTask {
         _ = try loop(whole, recipe())
         _ = try loop(parts, recipe(), stopAfter: 11)
         // As after kill -9: the last checkpoint is an older one, and the log has lines beyond it.
-        try FileManager.default.removeItem(atPath: parts + "/step-000011")
+        for step in try RunFolder(path: parts).steps() where step > 8 {
+            try FileManager.default.removeItem(atPath: parts + "/" + RunFolder.name(step: step))
+        }
         #expect(try RunFolder(path: parts).latest() == parts + "/step-000008")
         #expect(try loop(parts, recipe(), resume: true) == .finished(step: 18))
         #expect(try files(whole + "/step-000018") == files(parts + "/step-000018"))
@@ -191,6 +195,25 @@ private final class ToyTask: TrainingTask {
         #expect(state.skippedBatches == 6)
         task.poisoned = [0, 1, 2, 3, 4]
         #expect(throws: TrainingError.self) { try loop(temporary.file("b"), recipe(), task: task) }
+    }
+
+    @Test func `the checkpoint with the best evaluation is kept and named`() throws {
+        let temporary = try TemporaryFolder()
+        let folder = temporary.file("run")
+        _ = try loop(folder, recipe("training.keep_checkpoints=1", "evaluation.every_steps=2"))
+        let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+        let lengths = try lines.compactMap { line -> (step: Int, length: Double)? in
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            guard let length = object?["validation_accept_length"] as? Double else { return nil }
+            return (object?["step"] as? Int ?? 0, length)
+        }
+        #expect(lengths.count == 9)
+        let best = try #require(lengths.max { $0.length < $1.length })
+        #expect(
+            try String(contentsOfFile: folder + "/best", encoding: .utf8) == RunFolder.name(step: best.step) + "\n")
+        #expect(try RunFolder(path: folder).steps() == Set([best.step, 18]).sorted())
+        #expect(FileManager.default.fileExists(atPath: folder + "/report.html"))
+        #expect(FileManager.default.fileExists(atPath: folder + "/events.out.tfevents.0.falcon"))
     }
 
     @Test func `a state's random sources survive JSON`() throws {

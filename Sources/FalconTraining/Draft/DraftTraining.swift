@@ -1,4 +1,3 @@
-import FalconAutograd
 import FalconDigest
 import FalconDraft
 import FalconModels
@@ -23,8 +22,7 @@ package final class DraftTraining: TrainingTask {
     let network: DraftNetwork
     let validation: DraftValidation
     private let batches: FeatureBatches
-    private let loss: DraftLoss
-    private let pool: ThreadPool
+    private let passes: GlancingPasses
 
     /// - Parameters:
     ///   - recipe: one without a `[pretrain]` section.
@@ -60,11 +58,12 @@ package final class DraftTraining: TrainingTask {
         batches = FeatureBatches(
             store, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
             maxLength: recipe.data.maxLength)
-        loss = DraftLoss(recipe: recipe.loss, headWeight: target.weight)
+        passes = GlancingPasses(
+            network: network, loss: DraftLoss(recipe: recipe.loss, headWeight: target.weight),
+            precision: ProductPrecision(recipe.training.precision), pool: pool)
         validation = DraftValidation(recipe: recipe, store: store, indices: heldOut, target: target, pool: pool)
         self.recipe = recipe
         self.target = target
-        self.pool = pool
         let tokens = training.reduce(0) { $0 + min(store.sequences[$1].length, recipe.data.maxLength) }
         log(
             "\(training.count) sequences, \(tokens) tokens an epoch; \(heldOut.count) held out; "
@@ -90,22 +89,13 @@ package final class DraftTraining: TrainingTask {
             return BatchOutcome(gradients: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
         }
 
-        var tape = Tape(on: pool)
-        let shown = batch.glancing(plans)
-        let predicted = draw("dropout") { random in
-            var dropout =
-                recipe.draft.dropout > 0 ? Dropout(rate: Float(recipe.draft.dropout), random: random) : nil
-            defer { if let dropout { random = dropout.random } }
-            return network.forward(
-                features: Tape.constant(shown.features), nextTokens: shown.nextTokens, lengths: shown.lengths,
-                dropout: &dropout, tape: &tape)
-        }
-        let rows = tape.rows(of: predicted, at: learned)
         let dataTokens = learned.map { batch.targetTokens[$0 / batch.time][$0 % batch.time] }
-        let (sum, result) = draw("labels") { random in
-            loss(
-                predicted: rows, target: batch.targetFeatures.rows(at: learned), dataTokens: dataTokens,
-                random: &random, tape: &tape)
+        let (gradients, result) = draw("dropout") { dropout in
+            draw("labels") { labels in
+                passes.second(
+                    batch.glancing(plans), rows: learned, dataTokens: dataTokens,
+                    dropoutRate: Float(recipe.draft.dropout), dropout: &dropout, labels: &labels)
+            }
         }
         let weight = Double(learned.count)
         guard result.isFinite else {
@@ -116,11 +106,14 @@ package final class DraftTraining: TrainingTask {
         }
         measure(result, rows: learned, plans: plans, time: batch.time, metrics: &metrics)
         return BatchOutcome(
-            gradients: tape.gradients(of: sum), loss: result.total / weight, weight: weight, tokens: tokens,
+            gradients: gradients, loss: result.total / weight, weight: weight, tokens: tokens,
             metrics: metrics, ids: batch.ids)
     }
 
     package func evaluate() throws -> MetricRecord { try validation.evaluate(network) }
+
+    /// The accept length, not the loss: the loss still falls where the accept length has passed its peak.
+    package func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("accept_length") }
 
     package func writeModel(to folder: String) throws {
         // With the frozen embedding, so that a checkpoint is a draft head's folder by itself.
@@ -145,15 +138,7 @@ package final class DraftTraining: TrainingTask {
         guard recipe.glance.enabled else { return [] }
         let lambda = recipe.glance.schedule.lambda(epoch: progress.epoch, epochs: progress.epochs)
         metrics.set("lambda", to: lambda)
-        let counting = batch.countingRows()
-        let first = network.features(
-            batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
-        let drafted = HeadArgmax.tokens(first.rows(at: counting), headWeight: target.weight, on: pool)
-        let truth = HeadArgmax.tokens(batch.targetFeatures.rows(at: counting), headWeight: target.weight, on: pool)
-        var wrong = [Int](repeating: 0, count: batch.lengths.count)
-        for (index, row) in counting.enumerated() where drafted[index] != truth[index] {
-            wrong[row / batch.time] += 1
-        }
+        let wrong = passes.first(batch).wrong
         let plans = draw("glance") { random in
             zip(batch.counting, wrong).map { counting, distance in
                 GlancePlan(

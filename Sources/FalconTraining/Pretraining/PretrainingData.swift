@@ -54,7 +54,8 @@ struct PretrainingData {
         }
         self.fingerprints = fingerprints
         log(
-            "\(training.rows.count) dialogues, \(training.tokenCount) tokens an epoch; \(validation.rows.count) held out"
+            "\(training.rows.count) dialogues, \(training.tokenCount) tokens an epoch; "
+                + "\(validation.rows.count) held out"
         )
     }
 

@@ -61,7 +61,7 @@ package final class TargetPretraining: TrainingTask {
 
     package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         let batch = data.training.batch(batches(progress.epoch)[index])
-        var tape = Tape(on: pool)
+        var tape = Tape(on: pool, precision: ProductPrecision(recipe.training.precision))
         let (loss, result) = crossEntropy(of: batch, tape: &tape)
         let weight = Double(batch.labels.count)
         let sum = result.skippedRows == 0 ? Double(loss.value.scalar) : .nan
@@ -85,6 +85,8 @@ package final class TargetPretraining: TrainingTask {
         }
         return metrics.record
     }
+
+    package func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("loss").map { -$0 } }
 
     /// A checkpoint of this task is a model folder too, in float32.
     package func writeModel(to folder: String) throws {

@@ -39,8 +39,9 @@ package struct ScheduleSection: RecipeSection, Equatable, Sendable {
 
 /// `[training]`: how long, in what pieces, and how often the state is saved.
 package struct TrainingSection: RecipeSection, Equatable, Sendable {
-    /// Weights, gradients and optimizer state are float32: at this learning rate no bfloat16 weight would move.
-    package enum Precision: String, RecipeChoice, Sendable { case float32 }
+    /// Of large products' factors; sums, weights, gradients and the optimizer's state are float32 in any case: at the
+    /// paper's learning rate no bfloat16 weight would move.
+    package enum Precision: String, RecipeChoice, Sendable { case float32, bfloat16 }
 
     static let name = "training"
     package var epochs = 20

@@ -36,7 +36,8 @@ enum CurvePlot {
             svg += "<line x1=\"\(text(frame.left))\" x2=\"\(text(size.width - frame.right))\" y1=\"\(height)\" "
             svg += "y2=\"\(height)\" stroke=\"#ddd\"/>"
             svg +=
-                "<text x=\"\(text(frame.left - 4))\" y=\"\(text(y(value) + 4))\" text-anchor=\"end\">\(label(value))</text>"
+                "<text x=\"\(text(frame.left - 4))\" y=\"\(text(y(value) + 4))\" text-anchor=\"end\">"
+                + "\(label(value))</text>"
         }
         let axis = text(size.height - frame.bottom + 14)
         svg += "<text x=\"\(text(frame.left))\" y=\"\(axis)\">step \(Int(firstX))</text>"

@@ -34,11 +34,13 @@ enum TrainingReport {
             <style>
             body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
             main{display:grid;grid-template-columns:repeat(auto-fill,minmax(24rem,1fr));gap:1rem}
-            h2{font-size:1rem;margin:.5rem 0}svg{width:100%;height:auto}pre{background:#f5f5f5;padding:1rem;overflow:auto}
+            h2{font-size:1rem;margin:.5rem 0}svg{width:100%;height:auto}
+            pre{background:#f5f5f5;padding:1rem;overflow:auto}
             </style></head><body>
             <h1>\(escaped(title))</h1>
             <p>\(records.count) logged steps\(lastStep(records)).
-            The estimated accept length counts draft tokens, not the free token of the target, and is teacher-forced.</p>
+            The estimated accept length counts draft tokens, not the free token of the target, and takes each pass to
+            be as good as one that is fed true features.</p>
             <main>
             \(body)</main>
             <h2>Recipe</h2><pre>\(escaped(recipe))</pre>

@@ -7,14 +7,18 @@ struct CheckpointStore {
     let folder: RunFolder
     let recipe: Recipe
 
-    /// Writes the checkpoint of `state.step`; afterwards it is whole and `latest`.
+    /// Writes the checkpoint of `state.step`; afterwards it is whole and `latest`. The best one so far is kept, too.
     func save(_ state: TrainingState, task: any TrainingTask, optimizer: AdamW) throws {
-        try folder.writeCheckpoint(step: state.step, keep: recipe.training.keepCheckpoints) { folder in
+        let kept = Set([state.bestStep].compactMap { $0 })
+        try folder.writeCheckpoint(step: state.step, keep: recipe.training.keepCheckpoints, kept: kept) { folder in
             try task.writeModel(to: folder)
             try SafetensorsWriter.write(
                 folder + "/optimizer.safetensors", tensors: optimizer.state(for: task.parameters), as: .float32)
             try AtomicFile.write(folder + "/recipe.toml", text: state.recipe)
             try state.write(folder + "/state.json")
+        }
+        if let best = state.bestStep {
+            try AtomicFile.write(folder.path + "/best", text: RunFolder.name(step: best) + "\n")
         }
     }
 

@@ -6,7 +6,8 @@ import Foundation
 ///     RUN/step-000100/   model.safetensors  optimizer.safetensors  state.json  recipe.toml  config.json
 ///     RUN/step-000200/   ...
 ///     RUN/latest         the name of the newest whole checkpoint
-///     RUN/metrics.jsonl
+///     RUN/best           the name of the checkpoint with the best evaluation
+///     RUN/metrics.jsonl  RUN/report.html  RUN/events.out.tfevents.*
 package struct RunFolder: Sendable {
     package let path: String
     private static let partial = ".partial-"

@@ -105,9 +105,8 @@ package final class TrainingLoop {
     ///
     /// - Throws: `TrainingError` where the loss stays without a finite value, `FileError` where the disk fails.
     package func run() throws -> TrainingOutcome {
-        let log = try MetricsLog(path: checkpoints.folder.path + "/metrics.jsonl", resumingAfter: state.step)
-        let start = environment.now()
-        var (tokens, stepStart, savedStep) = (0, start, state.step)
+        let log = try RunLog(recipe: recipe, folder: checkpoints.folder.path, step: state.step, date: environment.date)
+        var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
         var failures = 0
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
         while state.step < totalSteps {
@@ -118,21 +117,33 @@ package final class TrainingLoop {
             }
             var (record, stepTokens) = try step(failures: &failures)
             tokens += stepTokens
-            let time = environment.now()
-            record["tokens_per_second"] = .number(Double(stepTokens) / max(time - stepStart, 1e-9))
+            let seconds = max(environment.now() - stepStart, 1e-9)
+            record["tokens_per_second"] = .number(Double(stepTokens) / seconds)
             let isLast = state.step == totalSteps
             let isEvaluated = isLast || isDue(recipe.evaluation.everySteps)
-            if isEvaluated { record.append(try task.evaluate(), prefix: "validation_") }
+            let isBest = isEvaluated ? try evaluate(into: &record) : false
             stepStart = environment.now()
-            if isEvaluated || isDue(recipe.logging.everySteps) { try log.append(record) }
+            if isEvaluated || isDue(recipe.logging.everySteps) { try log.append(record, step: state.step) }
             environment.report(state.step, totalSteps, tokens, record)
-            if isLast || isDue(recipe.training.checkpointEverySteps) {
+            if isLast || isBest || isDue(recipe.training.checkpointEverySteps) {
                 try save(log)
                 savedStep = state.step
             }
         }
         try task.finish()
         return .finished(step: state.step)
+    }
+
+    /// Measures the held-out data. Returns whether it never looked better.
+    private func evaluate(into record: inout MetricRecord) throws -> Bool {
+        let evaluation = try task.evaluate()
+        record.append(evaluation, prefix: "validation_")
+        guard let merit = task.merit(of: evaluation), merit.isFinite, merit > state.bestMerit ?? -.infinity else {
+            return false
+        }
+        state.bestStep = state.step
+        state.bestMerit = merit
+        return true
     }
 
     private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
@@ -198,10 +209,10 @@ package final class TrainingLoop {
         environment.log("\(line); left out")
     }
 
-    private func save(_ log: MetricsLog) throws {
-        try log.synchronize()
+    private func save(_ log: RunLog) throws {
         state.random = task.random
         try checkpoints.save(state, task: task, optimizer: optimizer)
+        try log.checkpoint()
     }
 }
 
@@ -224,5 +235,15 @@ extension Recipe {
         return LearningRateSchedule(
             kind, baseRate: optimizer.learningRate, warmupSteps: schedule.warmupSteps,
             totalSteps: schedule.totalSteps > 0 ? schedule.totalSteps : totalSteps)
+    }
+}
+
+extension ProductPrecision {
+    /// What a recipe's `training.precision` means to the tape.
+    init(_ precision: TrainingSection.Precision) {
+        switch precision {
+        case .float32: self = .float32
+        case .bfloat16: self = .bfloat16
+        }
     }
 }

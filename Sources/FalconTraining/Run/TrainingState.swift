@@ -20,12 +20,17 @@ package struct TrainingState: Codable, Equatable, Sendable {
     /// The resolved recipe, as in `recipe.toml`, and its SHA-256.
     package var recipe: String
     package var recipeHash: String
+    /// The step whose evaluation was the best so far, and its merit; see `TrainingTask.merit`.
+    package var bestStep: Int?
+    package var bestMerit: Double?
     /// Batches left out because their loss was not finite.
     package var skippedBatches = 0
 
     enum CodingKeys: String, CodingKey {
         case kind, step, epoch, position, random, fingerprints, recipe
         case recipeHash = "recipe_hash"
+        case bestStep = "best_step"
+        case bestMerit = "best_merit"
         case skippedBatches = "skipped_batches"
     }
 

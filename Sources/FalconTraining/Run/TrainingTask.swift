@@ -25,6 +25,9 @@ package protocol TrainingTask: AnyObject {
 
     /// Measures the held-out data with the weights as they are; empty where there is none.
     func evaluate() throws -> MetricRecord
+    /// How good the weights of an evaluation are, larger is better; decides which checkpoint is `best`. `nil` where the
+    /// evaluation does not say.
+    func merit(of evaluation: MetricRecord) -> Double?
 
     /// Writes `model.safetensors`, `config.json` and what else makes the weights usable, into a checkpoint's folder.
     func writeModel(to folder: String) throws

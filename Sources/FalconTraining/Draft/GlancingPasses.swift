@@ -1,0 +1,68 @@
+import FalconAutograd
+import FalconDraft
+import FalconNN
+import FalconTensor
+
+/// The two passes of Coupled Sequential Glancing Distillation over one batch (Falcon, section 3.2).
+struct GlancingPasses {
+    let network: DraftNetwork
+    let loss: DraftLoss
+    var precision = ProductPrecision.float32
+    let pool: ThreadPool
+
+    /// What the first pass found at the positions that count.
+    struct FirstPass {
+        /// Rows of `[batch * time]`.
+        let rows: [Int]
+        /// yhat: the head's most likely token at each.
+        let drafted: [Int32]
+        /// y: the target's most likely token k positions ahead.
+        let truth: [Int32]
+        /// d(y, yhat) of each sequence: how many of its positions are wrong.
+        let wrong: [Int]
+    }
+
+    /// The first pass: no gradient, no dropout, inputs as they are.
+    func first(_ batch: TrainingBatch) -> FirstPass {
+        let rows = batch.countingRows()
+        var tape = Tape(on: pool, precision: precision, recordsGradients: false)
+        var nothing: Dropout?
+        let features = network.forward(
+            features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
+            dropout: &nothing, tape: &tape
+        ).value
+        let drafted = HeadArgmax.tokens(
+            features.rows(at: rows), headWeight: loss.headWeight, precision: precision, on: pool)
+        let truth = HeadArgmax.tokens(
+            batch.targetFeatures.rows(at: rows), headWeight: loss.headWeight, precision: precision, on: pool)
+        var wrong = [Int](repeating: 0, count: batch.lengths.count)
+        for (index, row) in rows.enumerated() where drafted[index] != truth[index] { wrong[row / batch.time] += 1 }
+        return FirstPass(rows: rows, drafted: drafted, truth: truth, wrong: wrong)
+    }
+
+    /// The second pass: with gradient, over replaced inputs.
+    ///
+    /// - Parameters:
+    ///   - batch: with what glancing shows; its targets are the true ones.
+    ///   - rows: the positions whose loss counts, at least one.
+    ///   - dataTokens: t_{i+k+1} of each, for `hard_label = "data"`.
+    ///   - dropout: draws what falls out; moved on.
+    ///   - labels: draws sampled labels; moved on.
+    /// - Returns: the derivative of the loss summed over the rows, and what the rows gave. No derivative where a value
+    ///   is not finite.
+    func second(
+        _ batch: TrainingBatch, rows: [Int], dataTokens: [Int32], dropoutRate: Float, dropout: inout RandomSource,
+        labels: inout RandomSource
+    ) -> (gradients: Gradients?, result: DraftLoss.Result) {
+        var tape = Tape(on: pool, precision: precision)
+        var fallout = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
+        let predicted = network.forward(
+            features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
+            dropout: &fallout, tape: &tape)
+        if let fallout { dropout = fallout.random }
+        let (sum, result) = loss(
+            predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows),
+            dataTokens: dataTokens, random: &labels, tape: &tape)
+        return (result.isFinite ? tape.gradients(of: sum) : nil, result)
+    }
+}

@@ -1,0 +1,35 @@
+import FalconTensor
+
+/// Everything that a run writes for people beside its checkpoints: metrics, TensorBoard's events, the report.
+final class RunLog {
+    private let recipe: String
+    private let folder: String
+    private let date: () -> Double
+    private let metrics: MetricsLog
+    private let events: EventFile?
+
+    /// - Parameters:
+    ///   - folder: the run's.
+    ///   - step: the step that the run goes on from.
+    ///   - date: seconds since 1970.
+    init(recipe: Recipe, folder: String, step: Int, date: @escaping () -> Double) throws {
+        self.recipe = try recipe.toml
+        self.folder = folder
+        self.date = date
+        metrics = try MetricsLog(path: folder + "/metrics.jsonl", resumingAfter: step)
+        events = recipe.logging.tensorboard ? try EventFile(folder: folder, time: date()) : nil
+    }
+
+    func append(_ record: MetricRecord, step: Int) throws {
+        try metrics.append(record)
+        try events?.append(record, step: step, time: date())
+    }
+
+    /// Called after each checkpoint: makes the metrics last, and draws the report anew.
+    func checkpoint() throws {
+        try metrics.synchronize()
+        try TrainingReport.write(folder + "/report.html", metrics: metrics.path, recipe: recipe, title: title)
+    }
+
+    private var title: String { folder.split(separator: "/").last.map(String.init) ?? folder }
+}
