@@ -1,0 +1,95 @@
+import FalconShards
+import FalconTensor
+import FalconTestSupport
+import FalconWeights
+
+@testable import FalconTraining
+
+/// A target of which only embedding and LM head exist, and feature shards in which each token decides the next: a
+/// small head learns them in seconds.
+struct DraftExample {
+    static let vocabulary = 16
+    static let hidden = 24
+
+    let temporary: TemporaryFolder
+    let target: TargetHead
+    let pool: ThreadPool
+    let shards: String
+
+    /// - Parameter poisoned: sequences with a feature that overflows every product (shards take no NaN).
+    init(sequences count: Int = 80, poisoned: Set<Int> = [], pool: ThreadPool) throws {
+        temporary = try TemporaryFolder()
+        self.pool = pool
+        shards = temporary.file("features")
+        var random = RandomSource(seed: 3)
+        let (vocabulary, hidden) = (DraftExample.vocabulary, DraftExample.hidden)
+        let head = Tensor(normal: 1, [vocabulary, hidden], from: &random)
+        target = TargetHead(
+            configuration: ModelConfiguration(
+                vocabularySize: vocabulary, hiddenSize: hidden, layerCount: 1, headCount: 2, intermediateSize: 32),
+            embedding: Tensor(normal: 1, [vocabulary, hidden], from: &random), weight: head, fingerprint: "target",
+            tokenizerFingerprint: "tokenizer")
+        let description = ShardDescription(
+            hiddenSize: hidden, storage: .float32, maxLength: 64, targetFingerprint: "target",
+            tokenizerFingerprint: "tokenizer")
+        let folder = try ShardFolder(path: shards, description: description, settings: [:])
+        let writer = try ShardWriter(path: folder.shardPath(0), description: description, pool: pool)
+        for index in 0..<count {
+            let length = 12 + random.below(20)
+            var tokens: [Int32] = [Int32(random.below(vocabulary))]
+            while tokens.count <= length { tokens.append((tokens[tokens.count - 1] * 5 + 3) % Int32(vocabulary)) }
+            // f_i points at t_{i+1}, so that the target's choice is the sequence's own next token.
+            var features = (0..<length).flatMap { head.row(Int(tokens[$0 + 1])).map { $0 * 0.5 } }
+            if poisoned.contains(index) { features[hidden * 8] = 3e38 }
+            try writer.append(
+                FeatureSequence(
+                    id: "dialogue-\(index)", tokens: Array(tokens.prefix(length)),
+                    lossMask: (0..<length).map { $0 < 5 ? 0 : 1 }, features: Tensor(features, [length, hidden])))
+        }
+        try folder.record(0, writer.finish())
+    }
+
+    func recipe(_ settings: [String] = []) throws -> Recipe {
+        try Recipe(
+            toml: """
+                [data]
+                validation_fraction = 0.2
+                [draft]
+                block_size = 2
+                [optimizer]
+                learning_rate = 0.01
+                [schedule]
+                kind = "constant"
+                warmup_steps = 3
+                [training]
+                epochs = 6
+                batch_size = 8
+                accumulation = 2
+                checkpoint_every_steps = 10
+                [evaluation]
+                every_steps = 10
+                [loss]
+                distill_weight = 1.0
+                """, source: "test", settings: ["data.shards=\(shards)"] + settings)
+    }
+
+    func task(_ recipe: Recipe) throws -> DraftTraining {
+        try DraftTraining(
+            recipe: recipe, target: target, store: try FeatureStore(folder: shards), pool: pool, log: { _ in })
+    }
+
+    @discardableResult
+    func train(
+        _ recipe: Recipe, _ folder: String, resume: Bool = false, stopAfter: Int = .max,
+        log: @escaping (String) -> Void = { _ in }
+    ) throws -> [MetricRecord] {
+        var records: [MetricRecord] = []
+        let environment = TrainingEnvironment(
+            pool: pool, now: { 0 }, shouldStop: { records.count >= stopAfter },
+            report: { _, _, _, record in records.append(record) }, log: log)
+        _ = try TrainingLoop(
+            recipe: recipe, task: try task(recipe), folder: folder, resume: resume, environment: environment
+        ).run()
+        return records
+    }
+}

@@ -1,0 +1,133 @@
+import FalconDraft
+import FalconShards
+import FalconTensor
+import FalconTestSupport
+import Foundation
+import Testing
+
+@testable import FalconTraining
+
+@Suite struct DraftTrainingTests {
+    private let pool = ThreadPool(threadCount: 2)
+
+    @Test(arguments: ["lstm", "gated", "linear"])
+    func `a head learns a sequence that can be learned`(fusion: String) throws {
+        let example = try DraftExample(pool: pool)
+        let recipe = try example.recipe(["draft.fusion=\(fusion)", "training.epochs=10", "draft.dropout=0"])
+        let records = try example.train(recipe, example.temporary.file("run"))
+        let (first, last) = (try #require(records.first), try #require(records.last))
+        #expect(try #require(last.number("loss")) < 0.4 * #require(first.number("loss")))
+        #expect(try #require(last.number("validation_accept_length")) > 4, "\(last.json)")
+        #expect(first.number("lambda") == Double(Float(0.4)) || first.number("lambda") == 0.4)
+        #expect(try #require(first.number("glanced")) > 0)
+        #expect(try #require(first.number("hamming")) >= #require(first.number("glanced")) / 0.4)
+        guard case .numbers(let accuracy) = last["accuracy_top1"] else {
+            Issue.record("no accuracy: \(last.json)")
+            return
+        }
+        #expect(accuracy.count == 2)
+    }
+
+    @Test func `a stopped run goes on bit by bit, with every random source in use`() throws {
+        let example = try DraftExample(pool: pool)
+        let recipe = try example.recipe([
+            "loss.hard_label=sample", "loss.temperature=0.95", "draft.block_size=3", "noise.kind=length",
+            "training.max_steps=14", "schedule.total_steps=14",
+        ])
+        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
+        try example.train(recipe, whole)
+        try example.train(recipe, parts, stopAfter: 5)
+        try example.train(recipe, parts, resume: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: whole + "/step-000014") {
+            let (a, b) = (whole + "/step-000014/" + name, parts + "/step-000014/" + name)
+            #expect(FileManager.default.contents(atPath: a) == FileManager.default.contents(atPath: b), "\(name)")
+        }
+    }
+
+    @Test func `results do not depend on the number of threads`() throws {
+        var weights: [[String: Tensor]] = []
+        for threads in [1, 3] {
+            let example = try DraftExample(sequences: 30, pool: ThreadPool(threadCount: threads))
+            let folder = example.temporary.file("run")
+            try example.train(try example.recipe(["training.max_steps=4"]), folder)
+            weights.append(try Fixtures.tensors(folder + "/step-000004/model.safetensors"))
+        }
+        #expect(weights[0] == weights[1])
+    }
+
+    @Test func `a checkpoint is a draft head's folder, and can be started from`() throws {
+        let example = try DraftExample(sequences: 30, pool: pool)
+        let folder = example.temporary.file("run")
+        try example.train(try example.recipe(["training.max_steps=4", "draft.fusion=gated"]), folder)
+        let checkpoint = folder + "/step-000004"
+        let network = try DraftNetwork(folder: checkpoint)
+        #expect(network.configuration.blockSize == 2)
+        #expect(network.configuration.fusion == .gated)
+        let task = try example.task(try example.recipe(["draft.init_from=\(checkpoint)", "draft.fusion=gated"]))
+        for (one, other) in zip(task.parameters.tensors, network.parameters.tensors) {
+            #expect(one.name == other.name && one.tensor == other.tensor)
+        }
+    }
+
+    @Test func `shards of another target are refused in one line`() throws {
+        let example = try DraftExample(sequences: 10, pool: pool)
+        let other = TargetHead(
+            configuration: example.target.configuration, embedding: example.target.embedding,
+            weight: example.target.weight, fingerprint: "another", tokenizerFingerprint: "tokenizer")
+        do {
+            _ = try DraftTraining(
+                recipe: try example.recipe(), target: other, store: try FeatureStore(folder: example.shards),
+                pool: pool, log: { _ in })
+            Issue.record("accepted")
+        } catch {
+            #expect("\(error)".contains("target") && !"\(error)".contains("\n"))
+        }
+    }
+
+    @Test func `a sequence that is not finite is named, and the weights stay finite`() throws {
+        let example = try DraftExample(sequences: 40, poisoned: [7], pool: pool)
+        let recipe = try example.recipe(["data.validation_fraction=0", "training.epochs=2", "glance.enabled=false"])
+        var lines: [String] = []
+        let folder = example.temporary.file("run")
+        try example.train(recipe, folder, log: { lines.append($0) })
+        #expect(lines.filter { $0.contains("dialogue-7") && $0.contains("left out") }.count == 2, "\(lines)")
+        #expect(!lines.contains { $0.contains("dialogue-8") })
+        let checkpoint = try #require(try RunFolder(path: folder).latest())
+        #expect(try Fixtures.tensors(checkpoint + "/model.safetensors").values.allSatisfy(\.isFinite))
+    }
+
+    @Test(arguments: [FusionKind.lstm, .gated, .linear], [2, 3])
+    func `no output that counts moves with its own future`(fusion: FusionKind, blockSize: Int) throws {
+        // The same plan over two sequences that agree up to f_{i+k-1} and t_{i+k}: output i must be the same bits.
+        let example = try DraftExample(sequences: 5, pool: pool)
+        let configuration = DraftConfiguration(
+            target: example.target.configuration, blockSize: blockSize, fusion: fusion)
+        let network = try DraftNetwork(
+            configuration, .random(RandomSource(seed: 4)), embedding: example.target.embedding)
+        var random = RandomSource(seed: 8)
+        let (length, hidden) = (18, DraftExample.hidden)
+        let tokens = (0..<length).map { _ in Int32(random.below(DraftExample.vocabulary)) }
+        let features = Tensor(normal: 1, [length, hidden], from: &random)
+        let mask = [UInt8](repeating: 1, count: length)
+        func outputs(_ tokens: [Int32], _ features: Tensor, _ plan: GlancePlan) -> Tensor {
+            let batch = TrainingBatch(
+                [FeatureSequence(id: "s", tokens: tokens, lossMask: mask, features: features)], blockSize: blockSize,
+                maskShift: .target, maxLength: length
+            ).glancing([plan])
+            return network.features(batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
+        }
+        let counting = MaskShift.target.counting(lossMask: mask, blockSize: blockSize)
+        let plan = GlancePlan(counting: counting, blockSize: blockSize, number: 6, random: &random)
+        #expect(plan.positions.count >= 4)
+        let before = outputs(tokens, features, plan)
+        for position in counting.indices where counting[position] && !plan.positions.contains(position) {
+            var (otherTokens, values) = (tokens, features.scalars)
+            for later in position + blockSize + 1..<length {
+                otherTokens[later] = (otherTokens[later] + 5) % Int32(DraftExample.vocabulary)
+            }
+            for index in (position + blockSize) * hidden..<length * hidden { values[index] += 1 }
+            let after = outputs(otherTokens, Tensor(values, [length, hidden]), plan)
+            #expect(after.row(position) == before.row(position), "position \(position)")
+        }
+    }
+}
