@@ -123,10 +123,27 @@ let package = Package(
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
         tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
         tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
-        tests("FalconDraft", ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
-        tests("FalconDataGeneration", ["FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
-        tests("FalconTraining", ["FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
-        tests("FalconDecoding", ["FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
+        tests(
+            "FalconDraft",
+            ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
+        tests(
+            "FalconDataGeneration",
+            [
+                "FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights",
+                "FalconTensor",
+            ]),
+        tests(
+            "FalconTraining",
+            [
+                "FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconNN",
+                "FalconAutograd", "FalconWeights", "FalconTensor",
+            ]),
+        tests(
+            "FalconDecoding",
+            [
+                "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconTokenizer", "FalconWeights",
+                "FalconTensor",
+            ]),
         tests(
             "FalconInspection",
             [

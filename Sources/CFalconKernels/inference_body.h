@@ -88,10 +88,12 @@ INLINE void VARIANT(tile)(
     for (size_t k = 0; k < depth; k++) {
         lanes w[8];
         UNROLL for (int j = 0; j < 2 * panels; j++)
-            w[j] = VARIANT(weights)(weight, base + (size_t)(j / 2) * stride + k * FALCON_PANEL + (size_t)(j % 2) * 16, type);
+            w[j] = VARIANT(weights)(
+                weight, base + (size_t)(j / 2) * stride + k * FALCON_PANEL + (size_t)(j % 2) * 16, type);
         UNROLL for (int r = 0; r < rows; r++) {
             lanes broadcast = (lanes)x[k * (size_t)rows + (size_t)r];
-            UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = __builtin_elementwise_fma(broadcast, w[j], sum[r][j]);
+            UNROLL for (int j = 0; j < 2 * panels; j++)
+                sum[r][j] = __builtin_elementwise_fma(broadcast, w[j], sum[r][j]);
         }
     }
     UNROLL for (int r = 0; r < rows; r++)

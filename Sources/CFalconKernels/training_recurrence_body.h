@@ -4,7 +4,7 @@
 // therefore laid out once for a whole sequence in panels of four vectors, which a step reads strictly forwards:
 //
 //   forward  panel p, depth d: weight of i, f, g, o of units p*LANES ... for hidden value d      depth = hidden size
-//   adjoint  panel p, depth d: weight of gate value d for units p*4*LANES ...                    depth = 4 * hidden size
+//   adjoint  panel p, depth d: weight of gate value d for units p*4*LANES ...                   depth = 4 * hidden size
 //
 // so that a panel's sums stay in registers until the cell has used them.
 

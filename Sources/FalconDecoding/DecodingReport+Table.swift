@@ -36,7 +36,8 @@ extension DecodingReport {
             (
                 "seconds",
                 "load \(number(seconds.load)), prefill \(number(seconds.prefill)), draft \(number(seconds.draft)), "
-                    + "verify \(number(seconds.verify)), commit \(number(seconds.commit)), total \(number(seconds.total))"
+                    + "verify \(number(seconds.verify)), commit \(number(seconds.commit)), "
+                    + "total \(number(seconds.total))"
             ),
             ("peak memory", "\(number(Double(peakMemoryBytes) / 1_000_000, digits: 0)) MB"),
         ]

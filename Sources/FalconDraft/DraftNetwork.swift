@@ -4,8 +4,8 @@ import FalconTensor
 
 /// The draft head in training form: whole sequences at once, on a tape.
 ///
-/// At position i it reads the feature f_i and the token t_{i+1} one step ahead; its output g_i predicts f_{i+k}, so that
-/// the LM head on g_i ranks candidates for t_{i+k+1} (Falcon, section 3.1).
+/// At position i it reads the feature f_i and the token t_{i+1} one step ahead; its output g_i predicts f_{i+k}, so
+/// that the LM head on g_i ranks candidates for t_{i+k+1} (Falcon, section 3.1).
 ///
 /// ```
 /// E[t_{i+1}] ┐                     ┌ no input norm on layer 0 ┐

@@ -39,7 +39,8 @@ package final class TargetModel: Sendable {
         layers = try (0..<configuration.layerCount).map {
             try PackedDecoderLayer(model.scope("layers.\($0)"), shape: shape, on: pool)
         }
-        rotary = RotaryTable(inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: configuration.headSize))
+        rotary = RotaryTable(
+            inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: configuration.headSize))
     }
 
     /// An empty cache with room for at least `capacity` positions, provisional rows included.
@@ -123,7 +124,8 @@ package final class TargetModel: Sendable {
         var digest = SHA256Digest()
         digest.update(
             Array(
-                "\(configuration.family) \(configuration.headCount) \(configuration.normEpsilon) \(configuration.rotary)"
+                "\(configuration.family) \(configuration.headCount) \(configuration.normEpsilon) "
+                    + "\(configuration.rotary)"
                     .utf8))
         // Both ends of each tensor tell models apart without reading 100 GB.
         for stored in folder.names.sorted().compactMap({ folder.stored($0) }) {

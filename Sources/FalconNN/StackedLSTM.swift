@@ -2,7 +2,8 @@ import FalconAutograd
 import FalconTensor
 
 /// Stacked LSTM cells with PyTorch's parameters: `weight_ih_l0` `[4 hidden, input]`, `weight_hh_l0`
-/// `[4 hidden, hidden]`, `bias_ih_l0` and `bias_hh_l0` `[4 hidden]`, then `_l1` and so on; gates in the order i, f, g, o.
+/// `[4 hidden, hidden]`, `bias_ih_l0` and `bias_hh_l0` `[4 hidden]`, then `_l1` and so on; gates in the order i, f,
+/// g, o.
 package struct StackedLSTM {
     /// What a position starts from.
     package enum Recurrence: Sendable {

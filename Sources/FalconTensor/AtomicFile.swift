@@ -29,7 +29,9 @@ package final class AtomicFile {
                 throw FileError.system(path, "closing it")
             }
             file.descriptor = -1
-            guard unsafe rename(file.temporary, path) == 0 else { throw FileError.system(path, "renaming it into place") }
+            guard unsafe rename(file.temporary, path) == 0 else {
+                throw FileError.system(path, "renaming it into place")
+            }
         } catch {
             if file.descriptor >= 0 { close(file.descriptor) }
             unsafe unlink(file.temporary)

@@ -32,8 +32,10 @@ internal import CFalconKernels
     ///   - rows: `[rows, stride]` with the keys in columns from `keyColumn`, the values from `valueColumn`.
     package func store(_ rows: Tensor, keyColumn: Int, valueColumn: Int, at slot: Int) {
         let width = keyValueHeads * headSize
-        precondition(slot >= 0 && slot + rows.rowCount <= capacity, "slots \(slot)..<\(slot + rows.rowCount) of \(capacity)")
-        precondition(max(keyColumn, valueColumn) + width <= rows.width, "keys and values in rows of shape \(rows.shape)")
+        precondition(
+            slot >= 0 && slot + rows.rowCount <= capacity, "slots \(slot)..<\(slot + rows.rowCount) of \(capacity)")
+        precondition(
+            max(keyColumn, valueColumn) + width <= rows.width, "keys and values in rows of shape \(rows.shape)")
         for row in 0..<rows.rowCount {
             let source = unsafe rows.pointer + row * rows.width
             for head in 0..<keyValueHeads {
@@ -49,7 +51,8 @@ internal import CFalconKernels
 
     /// Copies the keys and values of one slot to another.
     package func move(from source: Int, to target: Int) {
-        precondition(max(source, target) < capacity && min(source, target) >= 0, "slot \(source) to \(target) of \(capacity)")
+        precondition(
+            max(source, target) < capacity && min(source, target) >= 0, "slot \(source) to \(target) of \(capacity)")
         guard source != target else { return }
         for head in 0..<keyValueHeads {
             let key = unsafe keys.base + head * headSize * capacity

@@ -1,9 +1,9 @@
 import Foundation
 internal import CFalconKernels
 
-/// The distillation loss of Coupled Sequential Glancing Distillation (Falcon, section 3.3, equations 3 and 4): the draft
-/// head's features and the target's go through the same frozen language-model head, and the two distributions over the
-/// vocabulary are compared.
+/// The distillation loss of Coupled Sequential Glancing Distillation (Falcon, section 3.3, equations 3 and 4): the
+/// draft head's features and the target's go through the same frozen language-model head, and the two distributions
+/// over the vocabulary are compared.
 ///
 /// Loss, gradient and the statistics of accuracy come out of one pass over row chunks; `[rows, vocabulary]` never
 /// exists. The sums over a chunk's rows do not depend on the number of threads.

@@ -30,7 +30,8 @@ extension Tensor {
             raw.count == count * type.size, "\(raw.count) bytes do not fill the shape \(shape) of \(type)")
         guard count > 0 else { return }
         switch type {
-        case .float32: unsafe UnsafeMutableRawPointer(storage.base).copyMemory(from: raw.baseAddress!, byteCount: raw.count)
+        case .float32:
+            unsafe UnsafeMutableRawPointer(storage.base).copyMemory(from: raw.baseAddress!, byteCount: raw.count)
         case .float16: unsafe falcon_widen_float16(raw.baseAddress!, storage.base, count)
         case .bfloat16: unsafe falcon_widen_bfloat16(raw.baseAddress!, storage.base, count)
         }

@@ -47,7 +47,8 @@ package enum LSTM {
             let before = (row * time + position - 1) * size
             let atStart = position == 0
             let (startHidden, startCell) = unsafe (
-                initial.map { unsafe $0.hidden.pointer + row * size }, initial.map { unsafe $0.cell.pointer + row * size }
+                initial.map { unsafe $0.hidden.pointer + row * size },
+                initial.map { unsafe $0.cell.pointer + row * size }
             )
             var step = unsafe falcon_lstm_step(
                 hidden_size: size, rows: rows, gate_stride: time * 4 * size, state_stride: time * size,

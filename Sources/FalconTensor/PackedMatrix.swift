@@ -64,7 +64,8 @@ internal import CFalconKernels
     /// - Returns: `[rows, columns]`.
     package func multiply(_ x: Tensor, bias: Tensor? = nil, on pool: ThreadPool) -> Tensor {
         precondition(x.width == depth, "rows of shape \(x.shape) into a layer of \(depth) inputs")
-        precondition(bias.map { $0.count == columns } ?? true, "bias of shape \(bias?.shape ?? []) for \(columns) outputs")
+        precondition(
+            bias.map { $0.count == columns } ?? true, "bias of shape \(bias?.shape ?? []) for \(columns) outputs")
         let rows = x.rowCount
         let result = Tensor(uninitialized: [rows, columns])
         guard rows > 0, columns > 0 else { return result }

@@ -51,7 +51,9 @@ package struct RotaryAngles: Sendable {
         let size = 2 * half
         precondition(
             x.rowCount == cosines.rowCount && columns.count == heads * size && columns.upperBound <= x.width,
-            "rotating columns \(columns) of shape \(x.shape) as \(heads) heads of \(size) at \(cosines.rowCount) positions")
+            "rotating columns \(columns) of shape \(x.shape) as \(heads) heads of \(size) "
+                + "at \(cosines.rowCount) positions"
+        )
         let (rows, width) = (x.rowCount, x.width)
         let base = unsafe x.mutablePointer() + columns.lowerBound
         let (cosine, sine) = unsafe (cosines.pointer, sines.pointer)

@@ -38,7 +38,9 @@ import Testing
         """
     }
 
-    static func succeed(_ name: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation)
+    static func succeed(
+        _ name: String, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
+    )
         throws -> CommandRunner.Result
     {
         let result = try CommandRunner.run(name, arguments)
@@ -80,7 +82,8 @@ import Testing
                     "--answers", folder.file("answers.jsonl"),
                 ])
             let figures = try #require(
-                try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+                try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any]
+            )
             #expect(figures["mismatched_tokens"] as? Int == 0, "\(result.stderr)")
             // Each turn of a dialogue is a prompt of its own.
             #expect(try #require(figures["prompts"] as? Int) >= 4)
@@ -99,7 +102,10 @@ import Testing
         let features = folder.file("features")
         _ = try Self.succeed(
             "falcon-gen-data",
-            ["--target", Self.target, "--dataset", Self.chats, "--output", features, "--range", "0:24", "--max-length", "128"])
+            [
+                "--target", Self.target, "--dataset", Self.chats, "--output", features, "--range", "0:24",
+                "--max-length", "128",
+            ])
         let recipe = try folder.write(Self.recipe(target: Self.target, shards: features), to: "recipe.toml")
         let (whole, parts) = (folder.file("whole"), folder.file("parts"))
         _ = try Self.succeed("falcon-train", ["--recipe", recipe, "--output", whole])

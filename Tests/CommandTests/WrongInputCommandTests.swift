@@ -33,12 +33,17 @@ import Testing
             "falcon-gen-data",
             ["--target", Pipeline.target, "--dataset", folder.file("none.json"), "--output", folder.file("out")],
             saying: "none.json")
-        try refused("falcon-gen-data", ["--target", Pipeline.target] + good + ["--template", "klingon"], status: 64, saying: "klingon")
+        try refused(
+            "falcon-gen-data", ["--target", Pipeline.target] + good + ["--template", "klingon"], status: 64,
+            saying: "klingon")
         try refused("falcon-gen-data", ["--target", Pipeline.target], status: 64, saying: "--dataset")
         try folder.write("a file, not a folder", to: "taken")
         try refused(
             "falcon-gen-data",
-            ["--target", Pipeline.target, "--dataset", Pipeline.chats, "--range", "0:2", "--output", folder.file("taken/x")],
+            [
+                "--target", Pipeline.target, "--dataset", Pipeline.chats, "--range", "0:2", "--output",
+                folder.file("taken/x"),
+            ],
             saying: "taken")
     }
 
@@ -48,7 +53,10 @@ import Testing
         let features = folder.file("features")
         _ = try Pipeline.succeed(
             "falcon-gen-data",
-            ["--target", Pipeline.target, "--dataset", Pipeline.chats, "--output", features, "--range", "0:8", "--max-length", "128"])
+            [
+                "--target", Pipeline.target, "--dataset", Pipeline.chats, "--output", features, "--range", "0:8",
+                "--max-length", "128",
+            ])
         let text = Pipeline.recipe(target: Pipeline.target, shards: features)
 
         try folder.write(text.replacingOccurrences(of: "batch_size", with: "bach_size"), to: "typo.toml")

@@ -131,10 +131,12 @@ import Testing
         #expect(throws: FileError.self) { try TargetModel(folder: "/no/such/model", pool: pool) }
         let folder = try TemporaryFolder()
         let source = Fixtures.path("targets/llama_gqa")
-        try FileManager.default.copyItem(atPath: source + "/model.safetensors", toPath: folder.file("model.safetensors"))
+        try FileManager.default.copyItem(
+            atPath: source + "/model.safetensors", toPath: folder.file("model.safetensors"))
         let text = try String(contentsOfFile: source + "/config.json", encoding: .utf8)
         try folder.write(
-            text.replacingOccurrences(of: "\"num_hidden_layers\": 3", with: "\"num_hidden_layers\": 4"), to: "config.json")
+            text.replacingOccurrences(of: "\"num_hidden_layers\": 3", with: "\"num_hidden_layers\": 4"),
+            to: "config.json")
         let error = #expect(throws: (any Error).self) { try TargetModel(folder: folder.path, pool: pool) }
         #expect("\(error!)".contains("model.layers.3.") && !"\(error!)".contains("\n"))
     }

@@ -87,7 +87,8 @@ import Testing
     }
 
     /// Random rows, more than one chunk holds and a vocabulary of several slices.
-    func many(_ rows: Int, hidden: Int = 6, vocabulary: Int = 700) -> (predicted: Tensor, target: Tensor, head: Tensor) {
+    func many(_ rows: Int, hidden: Int = 6, vocabulary: Int = 700) -> (predicted: Tensor, target: Tensor, head: Tensor)
+    {
         var random = RandomSource(seed: 8)
         let target = Tensor(normal: 1, [rows, hidden], from: &random)
         var predicted = Tensor(normal: 0.7, [rows, hidden], from: &random)

@@ -27,7 +27,9 @@ import Testing
         var packed = [Float](repeating: 0, count: max(1, x.count))
         var out = [Float](repeating: .nan, count: rows * columns)
         weights.withUnsafeBufferPointer { weights in
-            let pointers = (0..<columns).map { UnsafeRawPointer(weights.baseAddress! + $0 * depth) as UnsafeRawPointer? }
+            let pointers = (0..<columns).map {
+                UnsafeRawPointer(weights.baseAddress! + $0 * depth) as UnsafeRawPointer?
+            }
             pointers.withUnsafeBufferPointer {
                 falcon_pack_panels($0.baseAddress!, columns, depth, 0, 0, panels, &packedWeights, Int32(type))
             }

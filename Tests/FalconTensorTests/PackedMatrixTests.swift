@@ -49,6 +49,7 @@ import Testing
         let x = Tensor(normal: 1, [3, 18], from: &source)
         let widened = PackedMatrix([StoredMatrix(matrix.tensor())], on: pool)
         #expect(packed.multiply(x, on: pool) == widened.multiply(x, on: pool))
-        #expect(matrix.gather([32, 0]) == Tensor.stacked([matrix.tensor().rows(32..<33), matrix.tensor().rows(0..<1)]))
+        #expect(
+            matrix.gather([32, 0]) == Tensor.stacked([matrix.tensor().rows(32..<33), matrix.tensor().rows(0..<1)]))
     }
 }

@@ -21,7 +21,8 @@ import Testing
                     (0..<size).reduce(Double(given[gate])) { $0 + Double(w[gate * size + $1]) * h[$1] }
                 }
                 for unit in 0..<size {
-                    c[unit] = sigmoid(gates[size + unit]) * c[unit] + sigmoid(gates[unit]) * tanh(gates[2 * size + unit])
+                    c[unit] =
+                        sigmoid(gates[size + unit]) * c[unit] + sigmoid(gates[unit]) * tanh(gates[2 * size + unit])
                     h[unit] = sigmoid(gates[3 * size + unit]) * tanh(c[unit])
                 }
                 result += h.map(Float.init)

@@ -40,9 +40,11 @@ import Testing
                 let pool = ThreadPool(threadCount: threads)
                 expectClose(Tensor.product(left, right, on: pool), exact, absolute: 1e-5, "plain")
                 expectClose(
-                    Tensor.product(flipped.0, right, transposed: (true, false), on: pool), exact, absolute: 1e-5, "left")
+                    Tensor.product(flipped.0, right, transposed: (true, false), on: pool), exact, absolute: 1e-5, "left"
+                )
                 expectClose(
-                    Tensor.product(left, flipped.1, transposed: (false, true), on: pool), exact, absolute: 1e-5, "right")
+                    Tensor.product(left, flipped.1, transposed: (false, true), on: pool), exact, absolute: 1e-5, "right"
+                )
                 var sum = exact
                 Tensor.addProduct(flipped.0, flipped.1, transposed: (true, true), keeping: 2, to: &sum, on: pool)
                 expectClose(sum.scalars, exact.scalars.map { 3 * $0 }, absolute: 3e-5, "sum")

@@ -24,11 +24,15 @@ import Testing
     @Test func `Elementary functions are within 2e-7 of the truth, relatively`() {
         for table in Self.tables {
             for (function, exact, ranges) in [
-                (table.exponential, { exp($0) }, [-87.0 ... 88.7, -1...1]),
-                (table.logarithm, { log($0) }, [1e-8 ... 40, 0.9...1.1]),
+                (table.exponential, { exp($0) }, [-87.0...88.7, -1...1]),
+                (table.logarithm, { log($0) }, [1e-8...40, 0.9...1.1]),
                 (table.sigmoid, { 1 / (1 + exp(-$0)) }, [-87...90, -2...2]),
                 (table.hyperbolic_tangent, { tanh($0) }, [-20...20, -0.7...0.7, -1e-3...1e-3]),
-            ] as [(@convention(c) (UnsafeMutablePointer<Float>, Int) -> Void, (Double) -> Double, [ClosedRange<Double>])] {
+            ]
+                as [(
+                    @convention(c) (UnsafeMutablePointer<Float>, Int) -> Void, (Double) -> Double, [ClosedRange<Double>]
+                )]
+            {
                 for range in ranges {
                     let inputs = Self.range(range)
                     var values = inputs
@@ -64,7 +68,9 @@ import Testing
                 var index: Int32 = -1
                 let (most, mostTarget) = (table.maximum(draft, count, &index), table.maximum(target, count, &index))
                 results += [most, mostTarget, Float(index), Float(table.rank(draft, count, count / 2))]
-                let sums: [Float] = [draft, target].map { (values: [Float]) in table.sum_of_exponentials(values, count, 3, 1) }
+                let sums: [Float] = [draft, target].map { (values: [Float]) in
+                    table.sum_of_exponentials(values, count, 3, 1)
+                }
                 results += sums
                 var slopes = draft
                 results.append(
