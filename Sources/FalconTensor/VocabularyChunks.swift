@@ -33,8 +33,10 @@ struct VocabularyChunks {
         }
         let forward = unsafe BFloat16Panels(
             weight.pointer, stride: hidden, transposed: true, columns: vocabulary, depth: hidden, on: pool)
-        let backward = needsGradient ? unsafe BFloat16Panels(
-            weight.pointer, stride: hidden, transposed: false, columns: hidden, depth: vocabulary, on: pool) : nil
+        let backward =
+            needsGradient
+            ? unsafe BFloat16Panels(
+                weight.pointer, stride: hidden, transposed: false, columns: hidden, depth: vocabulary, on: pool) : nil
         panels = (forward, backward)
     }
 

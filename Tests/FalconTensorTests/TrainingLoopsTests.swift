@@ -5,7 +5,9 @@ import Testing
 /// Every instruction set's loops that this processor can run: elementary functions against double precision, and
 /// each table against the baseline.
 @Suite struct TrainingLoopsTests {
-    static var tables: [falcon_training_loops] { (0..<FALCON_TRAINING_TABLES).compactMap { falcon_training_loops_at($0)?.pointee } }
+    static var tables: [falcon_training_loops] {
+        (0..<FALCON_TRAINING_TABLES).compactMap { falcon_training_loops_at($0)?.pointee }
+    }
 
     static func name(_ table: falcon_training_loops) -> String { String(cString: table.name) }
 
