@@ -20,7 +20,8 @@ struct BFloat16Panels {
     /// Columns of a panel.
     private let panel: Int
 
-    /// Values of the depth in one block: a panel's part of it stays in the second-level cache, a row block's in the first.
+    /// Values of the depth in one block: a panel's part of it stays in the second-level cache, a row block's in the
+    /// first.
     private static let blockDepth = 1024
     /// Row blocks of one piece of work.
     private static let blocksTogether = 16
