@@ -39,8 +39,12 @@ package struct DecodingReport: Encodable, Sendable {
 
     /// - Parameters:
     ///   - tree: what was drafted; `nil` for plain decoding.
+    ///   - sampling: where tokens are drawn, texts differ by chance and their tokens are not compared.
     ///   - loadSeconds: opening models and packing their weights.
-    package init(_ dialogues: [AnsweredDialogue], tree: TokenTree?, loadSeconds: Double, peakMemoryBytes: Int) {
+    package init(
+        _ dialogues: [AnsweredDialogue], tree: TokenTree?, sampling: SamplingRule = .greedy, loadSeconds: Double,
+        peakMemoryBytes: Int
+    ) {
         let turns = dialogues.flatMap(\.turns)
         all = Share(turns)
         withoutLoops = Share(turns.filter { !$0.loops })
@@ -56,7 +60,7 @@ package struct DecodingReport: Encodable, Sendable {
         let hasBaseline = turns.contains { $0.baseline != nil }
         let plainTokens = turns.reduce(0) { $0 + ($1.baseline?.tokens.count ?? 0) }
         baselineTokensPerSecond = hasBaseline ? rate(plainTokens, plain.total) : nil
-        mismatchedTokens = hasBaseline ? turns.reduce(0) { $0 + $1.mismatchedTokens } : nil
+        mismatchedTokens = hasBaseline && sampling.isGreedy ? turns.reduce(0) { $0 + $1.mismatchedTokens } : nil
         seconds = Seconds(
             load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
             total: own.total)

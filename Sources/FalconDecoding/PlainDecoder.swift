@@ -1,14 +1,19 @@
 import FalconModels
 import FalconTensor
 
-/// Plain greedy decoding: one target pass a token. What speculative decoding is measured against, and must equal.
+/// Plain decoding: one target pass a token. What speculative decoding is measured against, and must equal.
 package struct PlainDecoder: TextDecoder {
     private let target: TargetModel
+    private let sampling: SamplingRule
     private let pool: ThreadPool
     private let clock: SecondsClock
 
-    package init(target: TargetModel, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds) {
+    package init(
+        target: TargetModel, sampling: SamplingRule = .greedy, pool: ThreadPool,
+        clock: @escaping SecondsClock = systemSeconds
+    ) {
         self.target = target
+        self.sampling = sampling
         self.pool = pool
         self.clock = clock
     }
@@ -20,17 +25,17 @@ package struct PlainDecoder: TextDecoder {
         var text = DecodedText()
         guard stop.maximumTokens > 0 else { return text }
         let start = clock()
-        defer { text.seconds.total = clock() - start }
 
         let cache = target.makeCache(capacity: prompt.count + stop.maximumTokens)
+        var choice = TokenChoice(sampling, prompt: prompt, target: target, pool: pool)
         var newest = text.seconds.measure(\.prefill, clock) {
             let features = target.forward(prompt, cache: cache, on: pool)
-            return target.greedyTokens(features.rows(prompt.count - 1..<prompt.count), on: pool)[0]
+            return choice.token(after: features.rows(prompt.count - 1..<prompt.count))
         }
         var ended = try text.takeFirst(newest, stop: stop, receive: receive)
         while !ended {
             newest = text.seconds.measure(\.verify, clock) {
-                target.greedyTokens(target.forward([newest], cache: cache, on: pool), on: pool)[0]
+                choice.token(after: target.forward([newest], cache: cache, on: pool))
             }
             ended = try text.take([newest], drafted: 0, draftPasses: 0, stop: stop, receive: receive)
         }

@@ -13,7 +13,8 @@ struct FalconInfer: FalconCommand {
         commandName: "falcon-infer",
         abstract: "Answer prompts, drafting with a Falcon head, and measure what it brings.",
         discussion: """
-            The output is the target's own greedy text, token for token; a draft head only makes it come faster.
+            Greedy output is the target's own text, token for token, and sampled output has its own distribution;
+            a draft head only makes it come faster.
 
             Example:
               falcon-infer --target Models/chat --draft Models/chat-draft --dataset question.jsonl \\
@@ -48,6 +49,8 @@ struct FalconInfer: FalconCommand {
     @Option(help: "The most tokens of an answer.")
     var maxNewTokens = 512
 
+    @OptionGroup var sampling: SamplingOptions
+
     @Flag(help: "Decode each prompt plainly too; count tokens that differ and compare speeds.")
     var baseline = false
 
@@ -79,11 +82,12 @@ struct FalconInfer: FalconCommand {
         let tokenizer = try Tokenizer(folder: target)
         let chat = try ChatTemplate.select(template, folder: target)
         let dialogues = try readDialogues()
-        let plain = PlainDecoder(target: model, pool: pool)
+        let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
         let drafting = try draft.map { folder in
             let head = try DraftHead(folder: folder, target: model, fusion: fusion, pool: pool)
             let tree = try TokenTree.select(tree, blockSize: head.blockSize)
-            return (tree: tree, decoder: SpeculativeDecoder(target: model, head: head, tree: tree, pool: pool))
+            let decoder = SpeculativeDecoder(target: model, head: head, tree: tree, sampling: sampling.rule, pool: pool)
+            return (tree: tree, decoder: decoder)
         }
         let loadSeconds = systemSeconds() - start
 
@@ -128,7 +132,8 @@ struct FalconInfer: FalconCommand {
             try AnswerFile.write(answered, model: name, to: answers)
         }
         let report = DecodingReport(
-            answered, tree: tree, loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
+            answered, tree: tree, sampling: sampling.rule, loadSeconds: loadSeconds,
+            peakMemoryBytes: ProcessMemory.peakByteCount)
         if let json { try JSONOutput.write(report, to: json) }
         guard json != "-" else { return }
         if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }

@@ -107,7 +107,8 @@ import Testing
         let draft = target + ["--draft", folders.draft]
         let usage: [[String]] = [
             [], target + ["--dataset", "x.json"], target + ["--fusion", "gated"], target + ["--limit", "0"],
-            target + ["--max-new-tokens", "0"], target + ["--temperature", "1"], draft + ["--fusion", "gate"],
+            target + ["--max-new-tokens", "0"], target + ["--temperature", "-1"], target + ["--top-p", "0"],
+            target + ["--top-k", "-1"], draft + ["--fusion", "gate"],
         ]
         for arguments in usage {
             #expect(try CommandRunner.run("falcon-infer", arguments).status == 64, "\(arguments)")

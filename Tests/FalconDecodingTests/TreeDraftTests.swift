@@ -60,16 +60,17 @@ import Testing
                 on: pool)
             let headWeight = try #require(fixture.expected["head.weight"])
             var logits: [Tensor] = []
-            let draft = TreeDraft.fill(fixture.tree, session: session, on: pool) { features in
+            let best = TreeDraft.best { features in
                 logits.append(Tensor.product(features, headWeight, transposed: (false, true), on: pool))
                 return logits[logits.count - 1]
             }
+            let draft = TreeDraft.fill(fixture.tree, session: session, on: pool, candidates: best)
             #expect(draft.tokens == fixture.nodeTokens)
             // Rows from which the tree takes nothing are not ranked.
             let rows = fixture.tree.candidatesPerRow.flatMap { $0 }.enumerated().filter { $0.element > 0 }.map(\.offset)
-            let best = Tensor.stacked(logits).largest(20).flatMap { $0.map(\.value) }
+            let largest = Tensor.stacked(logits).largest(20).flatMap { $0.map(\.value) }
             expectClose(
-                Tensor(best, [rows.count, 20]), try #require(fixture.expected["topk_logit"]).rows(rows),
+                Tensor(largest, [rows.count, 20]), try #require(fixture.expected["topk_logit"]).rows(rows),
                 absolute: 1e-4, "\(name), aligned to \(alignment)")
         }
     }

@@ -1,0 +1,168 @@
+import FalconDraft
+import FalconModels
+import FalconTensor
+import Foundation
+import Testing
+
+@testable import FalconDecoding
+
+/// Sampled speculative decoding has the target's own distribution: proven by drawing, and by showing that planted
+/// defects are seen.
+@Suite struct SamplingTests {
+    /// A made-up model: the target's distribution depends on all tokens so far, the draft's on its place in the tree.
+    final class Model {
+        let vocabulary: Int
+        private let random: RandomSource
+        private var known: [[Int32]: TokenDistribution] = [:]
+
+        init(vocabulary: Int, seed: UInt64) {
+            self.vocabulary = vocabulary
+            random = RandomSource(seed: seed)
+        }
+
+        func target(after context: [Int32]) -> TokenDistribution { distribution([-1] + context) }
+
+        func proposal(pass: Int, row: Int) -> TokenDistribution { distribution([-2, Int32(pass), Int32(row)]) }
+
+        private func distribution(_ place: [Int32]) -> TokenDistribution {
+            if let distribution = known[place] { return distribution }
+            var random = random.stream("\(place)")
+            // Uneven, and some tokens impossible.
+            let weights = (0..<vocabulary).map { _ in max(0, random.uniformDouble() - 0.2) * random.uniformDouble() }
+            let distribution = TokenDistribution(weights: weights)
+            known[place] = distribution
+            return distribution
+        }
+    }
+
+    enum Defect: CaseIterable { case none, likeliestNotDrawn, neverRejected, sharedWithTarget }
+
+    /// The distribution of the first two tokens over many decodings, and what it should be.
+    private func distance(
+        _ tree: TokenTree, _ model: Model, samples: Int, defect: Defect = .none, seed: UInt64 = 1
+    ) -> Double {
+        let size = model.vocabulary
+        var counts = [Int](repeating: 0, count: size * size)
+        var random = RandomSource(seed: seed)
+        for _ in 0..<samples {
+            var tokens: [Int32] = []
+            while tokens.count < 2 { tokens += round(tree, model, after: tokens, defect, &random) }
+            counts[Int(tokens[0]) * size + Int(tokens[1])] += 1
+        }
+        var total = 0.0
+        for first in 0..<size {
+            let one = model.target(after: [])[Int32(first)]
+            let then = model.target(after: [Int32(first)])
+            for second in 0..<size {
+                total += abs(Double(counts[first * size + second]) / Double(samples) - one * then[Int32(second)])
+            }
+        }
+        return total / 2
+    }
+
+    private func round(
+        _ tree: TokenTree, _ model: Model, after context: [Int32], _ defect: Defect, _ random: inout RandomSource
+    ) -> [Int32] {
+        var proposals: [[TokenDistribution]] = []
+        var drawn: [[[Int32]]] = []
+        for (pass, wanted) in tree.candidatesPerRow.enumerated() {
+            proposals.append(wanted.indices.map { model.proposal(pass: pass, row: $0) })
+            if defect == .likeliestNotDrawn {
+                drawn.append(
+                    proposals[pass].map { q in
+                        (0..<Int32(model.vocabulary)).sorted { q[$0] > q[$1] }
+                    })
+            } else {
+                drawn.append(TokenTree.draw(wanted, from: proposals[pass], &random))
+            }
+        }
+        let nodeTokens = tree.nodes.map { drawn[$0.pass][$0.block * tree.blockSize + $0.offset][$0.rank] }
+        if defect == .neverRejected {
+            return tree.ancestorsAndSelf(of: tree.rootToLeafPaths[0].last ?? 0).map { nodeTokens[$0] }
+        }
+        let verified = SampledVerification(
+            tree: tree, nodeTokens: nodeTokens,
+            proposals: defect == .sharedWithTarget
+                ? proposals.map { $0.map { _ in model.target(after: context) } } : proposals,
+            target: { row in
+                let path = row == 0 ? [] : tree.ancestorsAndSelf(of: row - 1).map { nodeTokens[$0] }
+                return model.target(after: context + path)
+            }, random: &random)
+        return verified.tokens
+    }
+
+    private static let trees: [(blockSize: Int, paths: [[Int]])] = [
+        (1, [[0]]), (2, [[0], [1], [2], [0, 0], [0, 1], [1, 0], [2, 0], [2, 1]]),
+        (1, [[0], [1], [0, 0], [0, 3], [1, 2]]), (2, [[0], [0, 0], [0, 0, 0]]),
+        (3, [[0], [4], [0, 0], [4, 0], [4, 1], [4, 2]]),
+    ]
+
+    /// Expected total variation of an exact sampler: sqrt(cells / (2 pi samples)) at most; twice that is seldom seen.
+    private func noise(_ model: Model, _ samples: Int) -> Double {
+        2 * (Double(model.vocabulary * model.vocabulary) / (2 * Double.pi * Double(samples))).squareRoot()
+    }
+
+    @Test(arguments: trees.indices)
+    func `Drawn texts have the target's distribution`(_ index: Int) throws {
+        let (blockSize, paths) = SamplingTests.trees[index]
+        let tree = try TokenTree(name: "t", blockSize: blockSize, paths: paths).withoutGaps
+        // A long run, for when someone changes the verification.
+        let samples = Int(ProcessInfo.processInfo.environment["FALCON_LONG_SAMPLES"] ?? "") ?? 6000
+        for seed in 0..<2 {
+            let model = Model(vocabulary: 5, seed: UInt64(seed))
+            let distance = distance(tree, model, samples: samples)
+            #expect(distance < noise(model, samples), "model \(seed): \(distance)")
+        }
+    }
+
+    @Test(arguments: Defect.allCases.filter { $0 != .none })
+    func `A planted defect is seen`(_ defect: Defect) throws {
+        let tree = try TokenTree(name: "t", blockSize: 2, paths: SamplingTests.trees[1].paths)
+        let model = Model(vocabulary: 5, seed: 1)
+        #expect(distance(tree, model, samples: 6000, defect: defect) > noise(model, 6000))
+    }
+
+    @Test func `Temperature, top-k and top-p shape the distribution as they say`() {
+        let logits: [Float] = [1, 3, 2, 2, -1]
+        let plain = SamplingRule(temperature: 1).distribution(logits).probabilities
+        let sum = logits.reduce(0) { $0 + exp(Double($1)) }
+        for (probability, logit) in zip(plain, logits) { #expect(abs(probability - exp(Double(logit)) / sum) < 1e-12) }
+        let cool = SamplingRule(temperature: 0.5).distribution(logits).probabilities
+        #expect(abs(cool[1] / cool[2] - exp(2)) < 1e-9)
+        // The lower id of two that are equally likely.
+        let two = SamplingRule(temperature: 1, topK: 2).distribution(logits).probabilities
+        #expect(two.map { $0 > 0 } == [false, true, true, false, false])
+        let half = SamplingRule(temperature: 1, topP: 0.6).distribution(logits).probabilities
+        #expect(half.map { $0 > 0 } == [false, true, true, false, false])
+        let tiny = SamplingRule(temperature: 1, topP: 0.01).distribution(logits).probabilities
+        #expect(tiny == [0, 1, 0, 0, 0])
+        for rule in [plain, cool, two, half, tiny] { #expect(abs(rule.reduce(0, +) - 1) < 1e-12) }
+    }
+
+    @Test func `Siblings are numbered without gaps for drawing`() throws {
+        let tree = try TokenTree(name: "t", blockSize: 2, paths: [[1], [4], [4, 3], [4, 7], [4, 7, 2]]).withoutGaps
+        #expect(tree.nodes.map(\.path) == [[0], [1], [1, 0], [1, 1], [1, 1, 0]])
+    }
+
+    @Test func `Whole decodings draw like plain ones, and the same seed draws the same`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 51, favoured: 4, pool: pool)
+        let head = try models.head(models.network(blockSize: 2, fusion: .lstm, seed: 4), pool: pool)
+        let tree = try TokenTree.select("small", blockSize: 2)
+        let stop = StopRule(endTokens: [], maximumTokens: 3)
+        let samples = 400
+        var counts: [[Int32]: (plain: Int, speculative: Int)] = [:]
+        for seed in 0..<UInt64(samples) {
+            let rule = SamplingRule(temperature: 6, topK: 3, seed: seed)
+            let decoder = SpeculativeDecoder(target: models.target, head: head, tree: tree, sampling: rule, pool: pool)
+            let text = try decoder.decode([1, 2, 3], stop: stop).tokens
+            if seed < 5 { #expect(try decoder.decode([1, 2, 3], stop: stop).tokens == text) }
+            counts[text, default: (0, 0)].speculative += 1
+            let plain = PlainDecoder(target: models.target, sampling: rule, pool: pool)
+            counts[try plain.decode([1, 2, 3], stop: stop).tokens, default: (0, 0)].plain += 1
+        }
+        let distance = counts.values.reduce(0) { $0 + Double(abs($1.plain - $1.speculative)) } / Double(2 * samples)
+        // Two samples of the same distribution over 27 cells differ by sqrt(2) times one sample's noise.
+        #expect(distance < 2 * (2 * 27 / (2 * Double.pi * Double(samples))).squareRoot())
+    }
+}
