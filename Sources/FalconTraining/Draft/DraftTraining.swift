@@ -135,7 +135,9 @@ package final class DraftTraining: TrainingTask {
     private func glance(
         _ batch: TrainingBatch, progress: TrainingProgress, metrics: inout MetricMeans
     ) -> [GlancePlan] {
-        guard recipe.glance.enabled else { return [] }
+        guard recipe.glance.enabled else {
+            return [GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count)
+        }
         let lambda = recipe.glance.schedule.lambda(epoch: progress.epoch, epochs: progress.epochs)
         metrics.set("lambda", to: lambda)
         let wrong = passes.first(batch).wrong
