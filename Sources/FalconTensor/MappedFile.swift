@@ -55,6 +55,16 @@ import Foundation
         return unsafe Value(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
+    /// Gives the memory of pages inside `range` back to the system; they are read from the file again when needed.
+    func releasePages(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let first = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        guard count > 0, first < end else { return }
+        // Advice only: where the system declines it, nothing changes but the memory in use.
+        unsafe madvise(UnsafeMutableRawPointer(mutating: base) + first, end - first, MADV_DONTNEED)
+    }
+
     /// The first byte. Valid while this object lives.
     var start: UnsafeRawPointer { unsafe base }
 

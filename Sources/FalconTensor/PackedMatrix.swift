@@ -52,6 +52,8 @@ internal import CFalconKernels
             }
         }
         withExtendedLifetime(sources) {}
+        // The packed copy is the one that is used: weights must not take memory twice.
+        for part in parts { part.releasePages() }
     }
 
     deinit { unsafe panels.deallocate() }

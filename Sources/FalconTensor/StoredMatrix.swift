@@ -75,6 +75,12 @@ package struct StoredMatrix: Sendable {
         return result
     }
 
+    /// Gives back the memory of the mapped pages, after the values were copied elsewhere.
+    func releasePages() {
+        guard case .file(let file, let offset) = source else { return }
+        file.releasePages(offset..<offset + rows * columns * type.size)
+    }
+
     /// The first stored byte. Valid while this value lives.
     var start: UnsafeRawPointer {
         switch source {
