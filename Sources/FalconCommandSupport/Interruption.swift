@@ -4,10 +4,13 @@ import Synchronization
 
 /// Ctrl-C and SIGTERM as a flag that long work polls between items, so that only whole files are left.
 ///
-/// The first signal asks the work to stop; a second one ends the process at once. Listening starts when the object
+/// The first signal asks the work to stop; a second one, half a second later or more, ends the process at once
+/// (`timeout` and some shells send one request as two signals). Listening starts when the object
 /// is made; a command that makes none keeps the system's default.
 package final class Interruption: @unchecked Sendable {
     private let requested = Atomic<Bool>(false)
+    /// Nanoseconds of the system's uptime at the first signal.
+    private let requestedAt = Atomic<UInt64>(0)
     private var sources: [any DispatchSourceSignal] = []
 
     package init() {
@@ -17,7 +20,12 @@ package final class Interruption: @unchecked Sendable {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { [weak self] in
                 guard let self else { return }
-                if requested.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+                let now = DispatchTime.now().uptimeNanoseconds
+                if !requested.exchange(true, ordering: .relaxed) {
+                    requestedAt.store(now, ordering: .relaxed)
+                } else if now - requestedAt.load(ordering: .relaxed) > 500_000_000 {
+                    _exit(128 + number)
+                }
             }
             source.activate()
             sources.append(source)
