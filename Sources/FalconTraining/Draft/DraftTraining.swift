@@ -30,7 +30,7 @@ package final class DraftTraining: TrainingTask {
     /// - Throws: `FileError` in one line, also where the shards are another target's.
     package convenience init(recipe: Recipe, pool: ThreadPool, log: (String) -> Void) throws {
         try self.init(
-            recipe: recipe, target: try TargetHead(folder: recipe.target.path, pool: pool),
+            recipe: recipe, target: try TargetHead(folder: recipe.target.path),
             store: try FeatureStore(folder: recipe.data.shards), pool: pool, log: log)
     }
 

@@ -13,14 +13,20 @@ package struct TargetHead: Sendable {
     package let fingerprint: String
     package let tokenizerFingerprint: String
 
-    /// Reads them from the target's folder.
+    /// Reads them from the target's folder; the decoder layers stay on disk, since training never runs them.
     ///
     /// - Throws: `FileError` or `TokenizerError` in one line.
-    package init(folder: String, pool: ThreadPool) throws {
-        let model = try TargetModel(folder: folder, pool: pool)
+    package init(folder: String) throws {
+        let configuration = try ModelConfiguration(folder: folder)
+        let stored = try WeightFolder(path: folder)
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        let embedding = try stored.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
         self.init(
-            configuration: model.configuration, embedding: model.embedding, weight: model.headWeight,
-            fingerprint: model.fingerprint, tokenizerFingerprint: try Tokenizer(folder: folder).fingerprint)
+            configuration: configuration, embedding: embedding,
+            weight: configuration.tiesEmbeddings
+                ? embedding : try stored.tensor("lm_head.weight", shape: [vocabulary, hidden]),
+            fingerprint: TargetModel.fingerprint(configuration, stored),
+            tokenizerFingerprint: try Tokenizer(folder: folder).fingerprint)
     }
 
     package init(
