@@ -89,8 +89,8 @@ package struct DialogueRunner {
 
     private func answer(_ prompt: [Int32], receive: (String) throws -> Void) throws -> AnsweredTurn {
         var stream = StreamingDecoder(tokenizer, skippingSpecial: true)
-        let decoded = try decoder.decode(prompt, stop: stop) { tokens in
-            let text = tokens.map { stream.append($0) }.joined()
+        let decoded = try decoder.decode(prompt, stop: stop) { pass in
+            let text = pass.tokens.map { stream.append($0) }.joined()
             if !text.isEmpty { try receive(text) }
         }
         let rest = stream.finish()

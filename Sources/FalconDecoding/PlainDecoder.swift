@@ -19,7 +19,7 @@ package struct PlainDecoder: TextDecoder {
     }
 
     package func decode(
-        _ prompt: [Int32], stop: StopRule, receive: ([Int32]) throws -> Void
+        _ prompt: [Int32], stop: StopRule, receive: (DecodedPass) throws -> Void
     ) throws -> DecodedText {
         let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.maxPositions)
         var text = DecodedText()
@@ -37,7 +37,7 @@ package struct PlainDecoder: TextDecoder {
             newest = text.seconds.measure(\.verify, clock) {
                 choice.token(after: target.forward([newest], cache: cache, on: pool))
             }
-            ended = try text.take([newest], drafted: 0, draftPasses: 0, stop: stop, receive: receive)
+            ended = try text.take([newest], path: [], treeDepth: 0, draftPasses: 0, stop: stop, receive: receive)
         }
         text.seconds.total = clock() - start
         return text

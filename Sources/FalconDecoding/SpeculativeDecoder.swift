@@ -37,7 +37,7 @@ package struct SpeculativeDecoder: TextDecoder {
     }
 
     package func decode(
-        _ prompt: [Int32], stop: StopRule, receive: ([Int32]) throws -> Void
+        _ prompt: [Int32], stop: StopRule, receive: (DecodedPass) throws -> Void
     ) throws -> DecodedText {
         let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.maxPositions)
         var text = DecodedText()
@@ -76,8 +76,8 @@ package struct SpeculativeDecoder: TextDecoder {
             nextTokens = verified.tokens[...]
             newest = verified.tokens[verified.tokens.count - 1]
             ended = try text.take(
-                verified.tokens, drafted: verified.path.count, draftPasses: draft.tree.passCount, stop: stop,
-                receive: receive)
+                verified.tokens, path: verified.path.map { draft.tree.nodes[$0].rank }, treeDepth: draft.tree.depth,
+                draftPasses: draft.tree.passCount, stop: stop, receive: receive)
         }
         text.seconds.total = clock() - start
         return text

@@ -8,7 +8,7 @@ package protocol TextDecoder {
     ///   - prompt: at least one token.
     ///   - receive: gets the tokens of the text as they come, a pass's at a time; may throw to stop the work.
     /// - Throws: `DecodingError` for a prompt that does not fit, and whatever `receive` throws.
-    func decode(_ prompt: [Int32], stop: StopRule, receive: ([Int32]) throws -> Void) throws -> DecodedText
+    func decode(_ prompt: [Int32], stop: StopRule, receive: (DecodedPass) throws -> Void) throws -> DecodedText
 }
 
 extension TextDecoder {
@@ -17,33 +17,56 @@ extension TextDecoder {
     }
 }
 
+/// What one target pass added to a text.
+package struct DecodedPass: Sendable, Equatable {
+    /// Tokens of the text: those that were drafted, then the target's own one unless the text ended before.
+    package let tokens: [Int32]
+    /// The drafted ones' nodes: the ranks from the root's child down, one for each.
+    package let path: [Int]
+    /// The depth of the tree that was drafted: less than asked for where few tokens were still allowed.
+    package let treeDepth: Int
+
+    /// How many of the tokens the draft head proposed.
+    package var accepted: Int { path.count }
+}
+
 /// A continued prompt, and what it took.
 package struct DecodedText: Sendable {
     /// The continuation, the end-of-text token included where one ended it.
     package internal(set) var tokens: [Int32] = []
     package internal(set) var statistics = AcceptStatistics()
-    /// Accepted draft tokens of each target pass, in order.
-    package internal(set) var acceptLengths: [Int] = []
+    /// What each target pass added, in order; the first token, which the pass over the prompt yields, is in none.
+    package internal(set) var passes: [DecodedPass] = []
     package internal(set) var seconds = PhaseSeconds()
 
+    /// Accepted draft tokens of each target pass, in order.
+    package var acceptLengths: [Int] { passes.map(\.accepted) }
+
     /// Takes what belongs to the text of the tokens that a pass yielded, and tells whether the text has ended.
+    ///
+    /// - Parameters:
+    ///   - path: the ranks of the accepted nodes, whose tokens come first in `new`.
+    ///   - treeDepth: of the tree that was drafted.
     mutating func take(
-        _ new: [Int32], drafted: Int, draftPasses: Int, stop: StopRule, receive: ([Int32]) throws -> Void
+        _ new: [Int32], path: [Int], treeDepth: Int, draftPasses: Int, stop: StopRule,
+        receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
         let (count, ends) = stop.admit(new, after: tokens.count)
-        let accepted = min(drafted, count)
-        statistics.recordPass(accepted: accepted, generated: count, draftPasses: draftPasses)
-        acceptLengths.append(accepted)
-        tokens += new.prefix(count)
-        try receive(Array(new.prefix(count)))
+        let pass = DecodedPass(tokens: Array(new.prefix(count)), path: Array(path.prefix(count)), treeDepth: treeDepth)
+        statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses)
+        passes.append(pass)
+        tokens += pass.tokens
+        try receive(pass)
         return ends
     }
 
     /// Takes the token that the pass over the prompt yielded, and tells whether the text ends with it.
-    mutating func takeFirst(_ token: Int32, stop: StopRule, receive: ([Int32]) throws -> Void) rethrows -> Bool {
+    mutating func takeFirst(
+        _ token: Int32, stop: StopRule, receive: (DecodedPass) throws -> Void
+    ) rethrows -> Bool {
         statistics.recordPrompt()
         tokens.append(token)
-        try receive([token])
+        try receive(DecodedPass(tokens: [token], path: [], treeDepth: 0))
         return stop.endTokens.contains(token) || stop.maximumTokens <= 1
     }
 }

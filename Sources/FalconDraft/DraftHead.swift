@@ -16,26 +16,31 @@ package final class DraftHead: Sendable {
     /// Opens a folder with the head's `config.json` and weights and packs them.
     ///
     /// - Parameters:
-    ///   - target: the model to draft for; lends its embedding to a head that is stored without one.
+    ///   - ends: those of the model to draft for; they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
     /// - Throws: `FileError` where a file is missing or damaged, a tensor is missing or has another shape, or the
     ///   head's sizes are not the target's.
     package convenience init(
-        folder: String, target: TargetModel? = nil, fusion: FusionKind? = nil, pool: ThreadPool
+        folder: String, ends: TargetEnds? = nil, fusion: FusionKind? = nil, pool: ThreadPool
     ) throws {
         var configuration = try DraftConfiguration(folder: folder)
         if let fusion { configuration.fusion = fusion }
-        if let target {
-            try DraftHead.check(configuration.model, against: target.configuration, path: folder + "/config.json")
+        if let ends {
+            try DraftHead.check(configuration.model, against: ends.configuration, path: folder + "/config.json")
         }
-        try self.init(configuration, weights: WeightFolder(path: folder), target: target, pool: pool)
+        try self.init(configuration, weights: WeightFolder(path: folder), ends: ends, pool: pool)
+    }
+
+    /// The same for a target that is at hand whole.
+    package convenience init(folder: String, target: TargetModel, fusion: FusionKind? = nil, pool: ThreadPool) throws {
+        try self.init(folder: folder, ends: target.ends, fusion: fusion, pool: pool)
     }
 
     /// Packs a head whose configuration is at hand.
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(
-        _ configuration: DraftConfiguration, weights folder: WeightFolder, target: TargetModel?, pool: ThreadPool
+        _ configuration: DraftConfiguration, weights folder: WeightFolder, ends: TargetEnds?, pool: ThreadPool
     ) throws {
         self.configuration = configuration
         let (weights, model) = (LayerWeights(folder), configuration.model)
@@ -46,8 +51,8 @@ package final class DraftHead: Sendable {
         }
         rotary = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
         let name = "embed_tokens.weight"
-        if let target, !folder.names.contains(name) {
-            embed = { target.embed($0) }
+        if let ends, !folder.names.contains(name) {
+            embed = { ends.embed($0) }
         } else {
             let matrix = try weights.matrix(name, rows: model.vocabularySize, columns: model.hiddenSize)
             embed = { matrix.gather($0) }

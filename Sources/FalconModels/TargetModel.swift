@@ -8,14 +8,13 @@ import FalconWeights
 /// head turns it into logits. Every row of every function is batch-invariant: bit-identical however many rows are
 /// computed with it.
 package final class TargetModel: Sendable {
-    package let configuration: ModelConfiguration
+    /// The token embedding and the LM head.
+    package let ends: TargetEnds
+    package var configuration: ModelConfiguration { ends.configuration }
     /// Names this model's weights and the settings that change its features: 64 hexadecimal digits.
-    package let fingerprint: String
-    private let embeddingMatrix: StoredMatrix
-    private let headMatrix: StoredMatrix
+    package var fingerprint: String { ends.fingerprint }
     private let layers: [PackedDecoderLayer]
     private let finalNorm: Tensor
-    private let head: PackedMatrix
     private let rotary: RotaryTable
 
     /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the layers.
@@ -23,18 +22,11 @@ package final class TargetModel: Sendable {
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or a tensor is missing
     ///   or has another shape than the configuration says.
     package init(folder path: String, pool: ThreadPool) throws {
-        configuration = try ModelConfiguration(folder: path)
+        let configuration = try ModelConfiguration(folder: path)
         let folder = try WeightFolder(path: path)
-        fingerprint = TargetModel.fingerprint(configuration, folder)
-        let weights = LayerWeights(folder)
-        let model = weights.scope("model")
-        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
-        embeddingMatrix = try model.matrix("embed_tokens.weight", rows: vocabulary, columns: hidden)
-        headMatrix =
-            configuration.tiesEmbeddings
-            ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
-        head = PackedMatrix([headMatrix], on: pool)
-        finalNorm = try model.vector("norm.weight", count: hidden)
+        ends = try TargetEnds(configuration, folder, pool: pool)
+        let model = LayerWeights(folder).scope("model")
+        finalNorm = try model.vector("norm.weight", count: configuration.hiddenSize)
         let shape = DecoderLayerShape(configuration)
         layers = try (0..<configuration.layerCount).map {
             try PackedDecoderLayer(model.scope("layers.\($0)"), shape: shape, on: pool)
@@ -49,7 +41,7 @@ package final class TargetModel: Sendable {
     }
 
     /// Bytes of the packed layers and the packed LM head.
-    package var byteCount: Int { layers.reduce(head.byteCount) { $0 + $1.byteCount } }
+    package var byteCount: Int { layers.reduce(ends.byteCount) { $0 + $1.byteCount } }
 
     /// One pass over a token tree that hangs below the committed positions. Its rows stay provisional.
     ///
@@ -103,21 +95,21 @@ package final class TargetModel: Sendable {
     }
 
     /// The LM head on features `[rows, hidden]`: logits `[rows, vocabulary]`.
-    package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor { head.multiply(features, on: pool) }
+    package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor { ends.logits(features, on: pool) }
 
     /// The most likely next token of each row of features, the lowest id where two are equally likely.
     package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
-        logits(features, on: pool).argmaxRows()
+        ends.greedyTokens(features, on: pool)
     }
 
     /// Embeddings `[tokens, hidden]`.
-    package func embed(_ tokens: [Int32]) -> Tensor { embeddingMatrix.gather(tokens) }
+    package func embed(_ tokens: [Int32]) -> Tensor { ends.embed(tokens) }
 
     /// The token embedding widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
-    package var embedding: Tensor { embeddingMatrix.tensor() }
+    package var embedding: Tensor { ends.embedding }
 
     /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
-    package var headWeight: Tensor { headMatrix.tensor() }
+    package var headWeight: Tensor { ends.headWeight }
 
     /// The fingerprint of a model whose weights need not be packed.
     package static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {

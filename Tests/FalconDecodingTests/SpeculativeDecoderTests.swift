@@ -37,7 +37,7 @@ import Testing
                 // The favoured tokens are not among the end tokens: texts run to the limit.
                 let stop = StopRule(endTokens: [47], maximumTokens: 40)
                 var streamed: [Int32] = []
-                let text = try speculative.decode(prompt, stop: stop) { streamed += $0 }
+                let text = try speculative.decode(prompt, stop: stop) { streamed += $0.tokens }
                 let expected = try plain.decode(prompt, stop: stop)
                 #expect(text.tokens == expected.tokens && streamed == text.tokens)
                 expectConsistent(text)

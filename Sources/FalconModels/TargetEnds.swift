@@ -1,0 +1,53 @@
+import FalconTensor
+import FalconWeights
+
+/// A target's two ends: the token embedding and the LM head. They turn tokens into inputs and features into tokens;
+/// with stored features they are all of the target that drafting needs, so its layers can stay on disk.
+package final class TargetEnds: Sendable {
+    package let configuration: ModelConfiguration
+    /// Names the whole model's weights and the settings that change its features: 64 hexadecimal digits.
+    package let fingerprint: String
+    private let embeddingMatrix: StoredMatrix
+    private let headMatrix: StoredMatrix
+    private let head: PackedMatrix
+
+    /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the LM head.
+    ///
+    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or one of the two tensors
+    ///   is missing or has another shape than the configuration says.
+    package convenience init(folder path: String, pool: ThreadPool) throws {
+        try self.init(ModelConfiguration(folder: path), WeightFolder(path: path), pool: pool)
+    }
+
+    init(_ configuration: ModelConfiguration, _ folder: WeightFolder, pool: ThreadPool) throws {
+        self.configuration = configuration
+        fingerprint = TargetModel.fingerprint(configuration, folder)
+        let weights = LayerWeights(folder)
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        embeddingMatrix = try weights.matrix("model.embed_tokens.weight", rows: vocabulary, columns: hidden)
+        headMatrix =
+            configuration.tiesEmbeddings
+            ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
+        head = PackedMatrix([headMatrix], on: pool)
+    }
+
+    /// Bytes of the packed LM head.
+    package var byteCount: Int { head.byteCount }
+
+    /// The LM head on features `[rows, hidden]`: logits `[rows, vocabulary]`.
+    package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor { head.multiply(features, on: pool) }
+
+    /// The most likely next token of each row of features, the lowest id where two are equally likely.
+    package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
+        logits(features, on: pool).argmaxRows()
+    }
+
+    /// Embeddings `[tokens, hidden]`.
+    package func embed(_ tokens: [Int32]) -> Tensor { embeddingMatrix.gather(tokens) }
+
+    /// The token embedding widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    package var embedding: Tensor { embeddingMatrix.tensor() }
+
+    /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    package var headWeight: Tensor { headMatrix.tensor() }
+}
