@@ -56,6 +56,7 @@ let package = Package(
         // Layer 1
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
         library("FalconTokenizer", ["FalconDigest"]),
+        library("FalconPictures", []),
 
         // Layer 2
         library("FalconAutograd", ["FalconTensor"]),
@@ -77,12 +78,13 @@ let package = Package(
             "FalconTraining",
             [
                 "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
-                "FalconAutograd", "FalconTensor", "FalconDigest", "TOMLKit",
+                "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "TOMLKit",
             ]),
         library(
             "FalconDecoding",
             [
-                "FalconDraft", "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor", "TOMLKit",
+                "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconPictures", "FalconWeights",
+                "FalconTensor", "TOMLKit",
             ]),
 
         // Layer 6: commands, and what they share: progress, errors, signals.
@@ -95,7 +97,7 @@ let package = Package(
         command("falcon-export", ["FalconDraft", "FalconWeights", "FalconTensor"]),
         command(
             "falcon-infer",
-            ["FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
+            ["FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),
 
         library("FalconBenchmark", ["FalconModels", "FalconWeights", "FalconTensor"]),
         command("falcon-bench", ["FalconBenchmark", "FalconTensor"]),
@@ -118,6 +120,7 @@ let package = Package(
         tests("FalconDigest", ["FalconDigest"]),
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
         tests("FalconTokenizer", ["FalconTokenizer", "FalconTensor"]),
+        tests("FalconPictures", ["FalconPictures"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
@@ -141,8 +144,8 @@ let package = Package(
         tests(
             "FalconDecoding",
             [
-                "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconTokenizer", "FalconWeights",
-                "FalconTensor",
+                "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconTokenizer",
+                "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconInspection",

@@ -1,3 +1,4 @@
+import FalconPictures
 import FalconTensor
 import Foundation
 
@@ -26,27 +27,19 @@ enum TrainingReport {
         var body = ""
         for panel in panels {
             let curves = panel.names.flatMap { TrainingReport.curves(of: $0, in: records) }
-            if !curves.isEmpty { body += "<section><h2>\(panel.title)</h2>\(CurvePlot.svg(curves))</section>\n" }
+            guard let picture = CurvePlot.picture(panel.title, curves) else { continue }
+            body += "<section><h3>\(panel.title)</h3>\(picture.inline)</section>\n"
         }
-        let page = """
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8"><title>\(escaped(title))</title>
-            <style>
-            body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
-            main{display:grid;grid-template-columns:repeat(auto-fill,minmax(24rem,1fr));gap:1rem}
-            h2{font-size:1rem;margin:.5rem 0}svg{width:100%;height:auto}
-            pre{background:#f5f5f5;padding:1rem;overflow:auto}
-            </style></head><body>
-            <h1>\(escaped(title))</h1>
-            <p>\(records.count) logged steps\(lastStep(records)).
-            The estimated accept length counts draft tokens, not the free token of the target, and takes each pass to
-            be as good as one that is fed true features.</p>
-            <main>
-            \(body)</main>
-            <h2>Recipe</h2><pre>\(escaped(recipe))</pre>
-            </body></html>
-
-            """
+        let page = ReportPage.html(
+            title: title,
+            body: """
+                <p>\(records.count) logged steps\(lastStep(records)).
+                The estimated accept length counts draft tokens, not the free token of the target, and takes each pass
+                to be as good as one that is fed true features.</p>
+                <main class="grid">
+                \(body)</main>
+                <h2>Recipe</h2><pre>\(Markup.escaped(recipe))</pre>
+                """)
         try AtomicFile.write(path, text: page)
     }
 
@@ -68,10 +61,5 @@ enum TrainingReport {
             }
         }
         return curves.keys.sorted().map { CurvePlot.Curve(name: $0, points: curves[$0] ?? []) }
-    }
-
-    static func escaped(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-            .replacingOccurrences(of: ">", with: "&gt;")
     }
 }
