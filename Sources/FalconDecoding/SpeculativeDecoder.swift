@@ -77,7 +77,7 @@ package struct SpeculativeDecoder: TextDecoder {
             newest = verified.tokens[verified.tokens.count - 1]
             ended = try text.take(
                 verified.tokens, path: verified.path.map { draft.tree.nodes[$0].rank }, treeDepth: draft.tree.depth,
-                draftPasses: draft.tree.passCount, stop: stop, receive: receive)
+                draftPasses: draft.tree.passCount, looks: verified.looks, stop: stop, receive: receive)
         }
         text.seconds.total = clock() - start
         return text

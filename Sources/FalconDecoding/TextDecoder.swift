@@ -37,6 +37,8 @@ package struct DecodedText: Sendable {
     package internal(set) var statistics = AcceptStatistics()
     /// What each target pass added, in order; the first token, which the pass over the prompt yields, is in none.
     package internal(set) var passes: [DecodedPass] = []
+    /// Where the text's tokens stood among the draft head's candidates.
+    package internal(set) var ranks = RankStatistics()
     package internal(set) var seconds = PhaseSeconds()
 
     /// Accepted draft tokens of each target pass, in order.
@@ -47,14 +49,16 @@ package struct DecodedText: Sendable {
     /// - Parameters:
     ///   - path: the ranks of the accepted nodes, whose tokens come first in `new`.
     ///   - treeDepth: of the tree that was drafted.
+    ///   - looks: where the tokens stood in the head's rankings, as far as there are any.
     mutating func take(
-        _ new: [Int32], path: [Int], treeDepth: Int, draftPasses: Int, stop: StopRule,
-        receive: (DecodedPass) throws -> Void
+        _ new: [Int32], path: [Int], treeDepth: Int, draftPasses: Int, looks: [RankStatistics.Look] = [],
+        stop: StopRule, receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
         let (count, ends) = stop.admit(new, after: tokens.count)
         let pass = DecodedPass(tokens: Array(new.prefix(count)), path: Array(path.prefix(count)), treeDepth: treeDepth)
         statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses)
         passes.append(pass)
+        ranks.record(looks.prefix(count))
         tokens += pass.tokens
         try receive(pass)
         return ends

@@ -38,13 +38,11 @@ enum TreeDraft {
     /// The best candidates of each row by the LM head.
     ///
     /// - Parameter logits: `[rows, hidden]` to `[rows, vocabulary]`; asked for the rows that are wanted only.
-    static func best(by logits: @escaping (Tensor) -> Tensor) -> Candidates {
-        { features, wanted in
-            let rows = wanted.indices.filter { wanted[$0] > 0 }
-            let ranked = logits(rows.count == wanted.count ? features : features.rows(rows))
-            var candidates = [[Int32]](repeating: [], count: wanted.count)
-            for (row, best) in zip(rows, ranked.largest(wanted.max() ?? 0)) { candidates[row] = best.map(\.column) }
-            return candidates
-        }
+    static func best(_ features: Tensor, _ wanted: [Int], logits: (Tensor) -> Tensor) -> [[Int32]] {
+        let rows = wanted.indices.filter { wanted[$0] > 0 }
+        let ranked = logits(rows.count == wanted.count ? features : features.rows(rows))
+        var candidates = [[Int32]](repeating: [], count: wanted.count)
+        for (row, best) in zip(rows, ranked.largest(wanted.max() ?? 0)) { candidates[row] = best.map(\.column) }
+        return candidates
     }
 }

@@ -53,6 +53,17 @@ extension Tensor {
         }
     }
 
+    /// How many values of a row come before that of `column` when sorted as `largest` sorts them: its place there.
+    package func rank(of column: Int, inRow row: Int) -> Int {
+        precondition((0..<rowCount).contains(row) && (0..<width).contains(column), "\(row), \(column) of \(shape)")
+        let values = unsafe pointer + row * width
+        let value = unsafe values[column]
+        var before = 0
+        for other in 0..<column where unsafe values[other] >= value { before += 1 }
+        for other in column..<width where unsafe values[other] > value { before += 1 }
+        return before
+    }
+
     /// For each row its `count` largest values, largest first, the lower column first where values are equal.
     package func largest(_ count: Int) -> [[(column: Int32, value: Float)]] {
         (0..<rowCount).map { row in

@@ -60,11 +60,12 @@ import Testing
                 on: pool)
             let headWeight = try #require(fixture.expected["head.weight"])
             var logits: [Tensor] = []
-            let best = TreeDraft.best { features in
-                logits.append(Tensor.product(features, headWeight, transposed: (false, true), on: pool))
-                return logits[logits.count - 1]
+            let draft = TreeDraft.fill(fixture.tree, session: session, on: pool) { features, wanted in
+                TreeDraft.best(features, wanted) {
+                    logits.append(Tensor.product($0, headWeight, transposed: (false, true), on: pool))
+                    return logits[logits.count - 1]
+                }
             }
-            let draft = TreeDraft.fill(fixture.tree, session: session, on: pool, candidates: best)
             #expect(draft.tokens == fixture.nodeTokens)
             // Rows from which the tree takes nothing are not ranked.
             let rows = fixture.tree.candidatesPerRow.flatMap { $0 }.enumerated().filter { $0.element > 0 }.map(\.offset)
