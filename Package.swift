@@ -99,8 +99,10 @@ let package = Package(
             "falcon-infer",
             ["FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),
 
-        library("FalconBenchmark", ["FalconModels", "FalconWeights", "FalconTensor"]),
-        command("falcon-bench", ["FalconBenchmark", "FalconTensor"]),
+        library(
+            "FalconBenchmark",
+            ["FalconTraining", "FalconShards", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
+        command("falcon-bench", ["FalconBenchmark", "FalconDraft", "FalconTensor"]),
 
         library(
             "FalconInspection",

@@ -20,9 +20,12 @@ package struct BenchmarkReport: Encodable, Sendable {
     package var shareOfBound: Double
     /// Milliseconds of a target pass by its number of rows (verify-curve only).
     package var millisecondsByRows: [String: Double]?
+    /// How the head fuses its inputs, and whether a step has glancing's first pass (train-step only).
+    package var fusion: String?
+    package var glance: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case job, size, dtype, threads, milliseconds, gflops
+        case job, size, dtype, threads, milliseconds, gflops, fusion, glance
         case tokensPerSecond = "tokens_per_second"
         case peakMemoryBytes = "peak_memory_bytes"
         case gigabytesPerSecond = "gigabytes_per_second"

@@ -1,10 +1,12 @@
 import ArgumentParser
 import FalconBenchmark
 import FalconCommandSupport
+import FalconDraft
 import FalconTensor
 
 /// The jobs that `falcon-bench` measures.
 enum Job: String, CaseIterable, ExpressibleByArgument {
+    case trainStep = "train-step"
     case genFeatures = "gen-features"
     case decode
     case verifyCurve = "verify-curve"
@@ -13,6 +15,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
 
 extension BenchmarkSize: ExpressibleByArgument {}
 extension ElementType: ExpressibleByArgument {}
+extension FusionKind: ExpressibleByArgument {}
 
 struct Benchmark: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -27,18 +30,47 @@ struct Benchmark: FalconCommand {
     @Option(help: "S, M or L: hidden 256, 1024 or 2048 (random weights).")
     var size: BenchmarkSize = .small
 
-    @Option(help: "How the target's weights are stored: float32, float16 or bfloat16.")
+    @Option(help: "How the target's weights are stored: float32, float16 or bfloat16. train-step: what products read.")
     var dtype: ElementType = .bfloat16
+
+    @Option(help: "train-step: how the head fuses its inputs: lstm, gated or linear.")
+    var fusion: FusionKind = .lstm
+
+    @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
+    var glance = true
+
+    @Option(help: "train-step: a vocabulary other than the size's own.")
+    var vocabulary: Int?
+
+    @Option(help: "train-step: a hidden size other than the size's own, a multiple of 64.")
+    var hidden: Int?
 
     @Option(help: "Write the figures as one JSON object to this file.")
     var json: String?
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        guard (vocabulary ?? 1) > 0 else { throw ValidationError("--vocabulary must be at least 1.") }
+        guard (hidden ?? 64) > 0, (hidden ?? 64) % 64 == 0 else {
+            throw ValidationError("--hidden must be a multiple of 64.")
+        }
+        guard job != .trainStep || dtype != .float16 else {
+            throw ValidationError("train-step has --dtype float32 and bfloat16.")
+        }
+    }
+
     func run() throws {
+        guard job != .trainStep else {
+            let benchmark = TrainingBenchmark(
+                size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
+                vocabulary: vocabulary, hidden: hidden, pool: common.makePool())
+            return try JSONOutput.write(try benchmark.run(), to: json ?? "-")
+        }
         let benchmarks = InferenceBenchmarks(size: size, type: dtype, pool: common.makePool())
         let report =
             switch job {
+            case .trainStep: preconditionFailure("train-step has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()

@@ -34,7 +34,10 @@ package final class DraftTraining: TrainingTask {
             store: try FeatureStore(folder: recipe.data.shards), pool: pool, log: log)
     }
 
-    init(recipe: Recipe, target: TargetHead, store: FeatureStore, pool: ThreadPool, log: (String) -> Void) throws {
+    /// The same with a target and features that are at hand.
+    package init(
+        recipe: Recipe, target: TargetHead, store: FeatureStore, pool: ThreadPool, log: (String) -> Void
+    ) throws {
         try store.requireFingerprints(target: target.fingerprint, tokenizer: target.tokenizerFingerprint)
         guard store.description.hiddenSize == target.configuration.hiddenSize else {
             throw FileError(

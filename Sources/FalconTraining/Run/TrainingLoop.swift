@@ -52,6 +52,8 @@ package final class TrainingLoop {
     private var state: TrainingState
     private let checkpoints: CheckpointStore
     private let schedule: LearningRateSchedule
+    /// Batches without a finite loss, in a row.
+    private var failures = 0
     /// Steps of the whole run.
     package let totalSteps: Int
 
@@ -107,7 +109,6 @@ package final class TrainingLoop {
     package func run() throws -> TrainingOutcome {
         let log = try RunLog(recipe: recipe, folder: checkpoints.folder.path, step: state.step, date: environment.date)
         var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
-        var failures = 0
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
         while state.step < totalSteps {
             if environment.shouldStop() {
@@ -115,7 +116,7 @@ package final class TrainingLoop {
                 try task.finish()
                 return .stopped(step: state.step)
             }
-            var (record, stepTokens) = try step(failures: &failures)
+            var (record, stepTokens) = try step()
             tokens += stepTokens
             let seconds = max(environment.now() - stepStart, 1e-9)
             record["tokens_per_second"] = .number(Double(stepTokens) / seconds)
@@ -148,8 +149,11 @@ package final class TrainingLoop {
 
     private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
 
-    /// One optimizer step over `training.accumulation` batches, fewer at an epoch's end.
-    private func step(failures: inout Int) throws -> (MetricRecord, tokens: Int) {
+    /// One optimizer step over `training.accumulation` batches, fewer at an epoch's end. Writes nothing.
+    ///
+    /// - Returns: what it measured, and how many tokens it read.
+    /// - Throws: `TrainingError` where the loss stays without a finite value.
+    package func step() throws -> (record: MetricRecord, tokens: Int) {
         let progress = TrainingProgress(
             epoch: state.epoch, epochs: recipe.training.epochs, step: state.step, totalSteps: totalSteps)
         let end = min(state.position + recipe.training.accumulation, task.batchCount(epoch: state.epoch))
@@ -161,7 +165,7 @@ package final class TrainingLoop {
             let batch = try task.trainBatch(index, progress: progress)
             tokens += batch.tokens
             guard batch.loss.isFinite else {
-                try leaveOut("the loss is \(batch.loss)", ids: batch.ids, &failures)
+                try leaveOut("the loss is \(batch.loss)", ids: batch.ids)
                 continue
             }
             metrics.add(batch.metrics)
@@ -181,7 +185,7 @@ package final class TrainingLoop {
                 optimizer.step(task.parameters, gradients, learningRate: rate, on: environment.pool)
                 failures = 0
             } else {
-                try leaveOut("the gradient is not finite", ids: ids, &failures)
+                try leaveOut("the gradient is not finite", ids: ids)
             }
         }
         state.step += 1
@@ -197,7 +201,7 @@ package final class TrainingLoop {
         return (record, tokens)
     }
 
-    private func leaveOut(_ reason: String, ids: [String], _ failures: inout Int) throws {
+    private func leaveOut(_ reason: String, ids: [String]) throws {
         state.skippedBatches += 1
         failures += 1
         let names = ids.prefix(8).joined(separator: ", ") + (ids.count > 8 ? ", ..." : "")

@@ -1,0 +1,121 @@
+import FalconDraft
+import FalconModels
+import FalconShards
+import FalconTensor
+import FalconTraining
+import FalconWeights
+import Foundation
+
+/// Times whole steps of the trainer on random features: reading the batch, glancing's first pass, the second pass with
+/// its gradient, AdamW.
+package struct TrainingBenchmark {
+    package let size: BenchmarkSize
+    package let fusion: FusionKind
+    /// What the operands of products are rounded to.
+    package let precision: ProductPrecision
+    /// Whether a step has glancing's first pass.
+    package let glance: Bool
+    package let pool: ThreadPool
+    private let configuration: ModelConfiguration
+
+    /// Tokens of a sequence.
+    private static let length = 512
+    private static let fingerprint = "random"
+
+    /// - Parameters:
+    ///   - vocabulary, hidden: taken in place of the size's own.
+    package init(
+        size: BenchmarkSize, fusion: FusionKind, precision: ProductPrecision, glance: Bool = true,
+        vocabulary: Int? = nil, hidden: Int? = nil, pool: ThreadPool
+    ) {
+        (self.size, self.fusion, self.precision) = (size, fusion, precision)
+        (self.glance, self.pool) = (glance, pool)
+        var configuration = size.configuration
+        if let vocabulary { configuration.vocabularySize = vocabulary }
+        if let hidden {
+            configuration = ModelConfiguration(
+                vocabularySize: configuration.vocabularySize, hiddenSize: hidden, layerCount: 1,
+                headCount: max(1, hidden / 64), intermediateSize: hidden * 11 / 4)
+        }
+        self.configuration = configuration
+    }
+
+    /// The median step, after one that is not measured.
+    ///
+    /// - Throws: `FileError` where the disk of temporary files fails.
+    package func run() throws -> BenchmarkReport {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("falcon-bench-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let loop = try makeLoop(folder)
+        let stopwatch = Stopwatch()
+        let seconds = try stopwatch.median { _ = try loop.step() }
+        // Before the machine's limits are measured, which takes memory of its own.
+        let peak = ProcessMemory.peakByteCount
+        return report(seconds, peak, MachineLimits.measure(on: pool))
+    }
+
+    private func makeLoop(_ folder: String) throws -> TrainingLoop {
+        var source = RandomSource(seed: 1)
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        // One block of random numbers serves everything: drawing a hundred million takes longer than the benchmark.
+        let block = Tensor(normal: 1, [1 << 16], from: &source).scalars
+        func random(_ shape: [Int], scale: Float) -> Tensor {
+            Tensor((0..<shape.reduce(1, *)).map { scale * block[($0 &* 40_503) & 0xffff] }, shape)
+        }
+        let names = ["model.embed_tokens.weight", "lm_head.weight"]
+        for name in names {
+            try SafetensorsWriter.write(
+                folder + "/\(name).safetensors", tensors: [(name, random([vocabulary, hidden], scale: 0.02))],
+                as: .bfloat16)
+        }
+        func end(_ name: String) throws -> Tensor {
+            try SafetensorsFile(path: folder + "/\(name).safetensors").tensor(name)
+        }
+        let target = TargetHead(
+            configuration: configuration, embedding: try end(names[0]), weight: try end(names[1]),
+            fingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint)
+
+        let description = ShardDescription(
+            hiddenSize: hidden, storage: .bfloat16, maxLength: TrainingBenchmark.length,
+            targetFingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint)
+        let shards = try ShardFolder(path: folder + "/features", description: description, settings: [:])
+        let writer = try ShardWriter(path: shards.shardPath(0), description: description, pool: pool)
+        for index in 0..<2 * size.trainingBatch {
+            let tokens = (0..<TrainingBenchmark.length).map { _ in Int32(source.below(vocabulary)) }
+            try writer.append(
+                FeatureSequence(
+                    id: "\(index)", tokens: tokens, lossMask: [UInt8](repeating: 1, count: tokens.count),
+                    features: Tensor(normal: 1, [tokens.count, hidden], from: &source)))
+        }
+        try shards.record(0, writer.finish())
+
+        var recipe = Recipe()
+        recipe.data.validationFraction = 0
+        recipe.draft.fusion = fusion == .lstm ? .lstm : fusion == .gated ? .gated : .linear
+        recipe.glance.enabled = glance
+        recipe.training.batchSize = size.trainingBatch
+        recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
+        let task = try DraftTraining(
+            recipe: recipe, target: target, store: try FeatureStore(folder: shards.path), pool: pool, log: { _ in })
+        return try TrainingLoop(
+            recipe: recipe, task: task, folder: folder + "/run", resume: false,
+            environment: TrainingEnvironment(pool: pool, now: { ProcessInfo.processInfo.systemUptime }))
+    }
+
+    private func report(_ seconds: Double, _ peak: Int, _ limits: MachineLimits) -> BenchmarkReport {
+        let tokens = Double(size.trainingBatch * TrainingBenchmark.length)
+        let work = TrainingWork(
+            configuration, fusion: fusion, length: TrainingBenchmark.length, glance: glance)
+        let operations = 2 * work.multiplications * tokens
+        // A recurrent weight is read once at each position of a sequence, forwards and backwards.
+        let bytes = work.recurrentReads * Double(TrainingBenchmark.length) * (precision == .bfloat16 ? 2 : 4)
+        let bound = operations / limits.gflops / 1e9
+        return BenchmarkReport(
+            job: "train-step", size: size.rawValue, dtype: precision.rawValue, threads: pool.threadCount,
+            tokensPerSecond: tokens / seconds, milliseconds: seconds * 1000, peakMemoryBytes: peak,
+            gflops: operations / seconds / 1e9, gigabytesPerSecond: bytes / seconds / 1e9,
+            shareOfBound: bound / seconds, fusion: fusion.rawValue, glance: glance)
+    }
+}
