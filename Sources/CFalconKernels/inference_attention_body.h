@@ -1,66 +1,41 @@
-// Norm, gated unit and attention of inference. Each row of a result has one order of operations.
-static void VARIANT(rms_norm)(
-    const float *x, const float *weight, float epsilon, size_t rows, size_t width, float *out) {
-    for (size_t r = 0; r < rows; r++, x += width, out += width) {
-        lanes squares = (lanes)0.0f;
-        size_t i = 0;
-        for (; i + 16 <= width; i += 16) {
-            lanes v = VARIANT(load)(x + i);
-            squares = __builtin_elementwise_fma(v, v, squares);
+// Attention of inference: several queries share each load of keys and values.
+//
+// Every result has one order of operations, whatever stands beside it in a tile: a score is one chain over the head's
+// size; the softmax's sum runs in 16 lanes by the key's logical index; the values are summed in two chains, those of
+// even and those of odd logical index, and the two are added last.
+//
+// A variant file sets how much fits its registers: QUERY_TILE queries by KEY_VECTORS * 16 keys for scores, and by
+// VALUE_VECTORS * 16 dimensions, twice, for values.
+
+// Scores of some queries for the 64 keys of one block, `keys` [size][64].
+INLINE void VARIANT(score_tile)(
+    int queries, const float *const *query, const float *keys, size_t size, float scale, float *scores,
+    size_t stride) {
+    for (size_t part = 0; part < 64; part += 16 * KEY_VECTORS) {
+        lanes sum[QUERY_TILE][KEY_VECTORS];
+        UNROLL for (int q = 0; q < queries; q++)
+            UNROLL for (int v = 0; v < KEY_VECTORS; v++) sum[q][v] = (lanes)0.0f;
+        const float *key = keys + part;
+        for (size_t d = 0; d < size; d++, key += 64) {
+            lanes k[KEY_VECTORS];
+            UNROLL for (int v = 0; v < KEY_VECTORS; v++) k[v] = VARIANT(load)(key + 16 * v);
+            UNROLL for (int q = 0; q < queries; q++) {
+                lanes broadcast = (lanes)query[q][d];
+                UNROLL for (int v = 0; v < KEY_VECTORS; v++)
+                    sum[q][v] = __builtin_elementwise_fma(broadcast, k[v], sum[q][v]);
+            }
         }
-        float tail[16] = {0};
-        for (size_t j = i; j < width; j++) tail[j - i] = x[j];
-        squares = __builtin_elementwise_fma(VARIANT(load)(tail), VARIANT(load)(tail), squares);
-        float scale = 1.0f / __builtin_sqrtf(VARIANT(sum)(squares) / (float)width + epsilon);
-        for (i = 0; i + 16 <= width; i += 16)
-            VARIANT(store)(out + i, VARIANT(load)(x + i) * scale * VARIANT(load)(weight + i));
-        for (; i < width; i++) out[i] = x[i] * scale * weight[i];
+        UNROLL for (int q = 0; q < queries; q++)
+            UNROLL for (int v = 0; v < KEY_VECTORS; v++)
+                VARIANT(store)(scores + (size_t)q * stride + part + 16 * (size_t)v, sum[q][v] * scale);
     }
 }
 
-INLINE lanes VARIANT(gate)(lanes gate, lanes up) {
-    // silu(g) = g / (1 + exp(-g)); beyond 88 the quotient is g, or 0, to the last bit.
-    lanes bounded = __builtin_elementwise_max(gate, (lanes)-87.0f);
-    return gate / (1.0f + VARIANT(exponential)(-bounded)) * up;
-}
-
-static void VARIANT(gated_unit)(const float *x, size_t rows, size_t width, float *out) {
-    for (size_t r = 0; r < rows; r++, x += 2 * width, out += width) {
-        size_t i = 0;
-        for (; i + 16 <= width; i += 16)
-            VARIANT(store)(out + i, VARIANT(gate)(VARIANT(load)(x + i), VARIANT(load)(x + width + i)));
-        if (i < width) {
-            float gate[16] = {0}, up[16] = {0}, result[16];
-            memcpy(gate, x + i, (width - i) * 4);
-            memcpy(up, x + width + i, (width - i) * 4);
-            VARIANT(store)(result, VARIANT(gate)(VARIANT(load)(gate), VARIANT(load)(up)));
-            memcpy(out + i, result, (width - i) * 4);
-        }
-    }
-}
-
-static void VARIANT(attend)(
-    const float *query, const float *keys, const float *values, size_t size, size_t capacity, size_t slots,
-    size_t prefix, const int32_t *extra, size_t extraCount, float scale, float *scores, float *out) {
-    // Scores of 64 slots at a time, each one chain over the head's size. A key's score does not depend on its slot.
-    size_t needed = extraCount ? slots : prefix;
-    for (size_t j = 0; j < needed; j += 64) {
-        lanes s[4] = {0};
-        for (size_t d = 0; d < size; d++) {
-            lanes q = (lanes)query[d];
-            const float *row = keys + d * capacity + j;
-            for (int v = 0; v < 4; v++) s[v] = __builtin_elementwise_fma(q, VARIANT(load)(row + 16 * v), s[v]);
-        }
-        for (int v = 0; v < 4; v++) VARIANT(store)(scores + j + 16 * v, s[v] * scale);
-    }
-    // The visible ones in logical order. Extra slots lie at or behind the prefix, so gather them aside first.
-    size_t count = prefix + extraCount;
-    float *gathered = scores + capacity + 64;
-    for (size_t e = 0; e < extraCount; e++) gathered[e] = scores[extra[e]];
-    memcpy(scores + prefix, gathered, extraCount * 4);
+// Turns the first `count` scores into exponentials over the largest one, and returns 1 / their sum. What stands up to
+// the next multiple of 16 is overwritten.
+INLINE float VARIANT(soften)(float *scores, size_t count) {
     size_t padded = (count + 15) & ~(size_t)15;
     for (size_t j = count; j < padded; j++) scores[j] = -__builtin_inff();
-
     lanes top = (lanes)-__builtin_inff();
     for (size_t j = 0; j < padded; j += 16) top = __builtin_elementwise_max(top, VARIANT(load)(scores + j));
     float largest = __builtin_reduce_max(top);
@@ -70,32 +45,163 @@ static void VARIANT(attend)(
         VARIANT(store)(scores + j, e);
         total += e;
     }
-    float inverse = 1.0f / VARIANT(sum)(total);
+    return 1.0f / VARIANT(sum)(total);
+}
 
-    // Values: four chains by the key's logical index modulo 4, joined in one order.
-    for (size_t d = 0; d < size; d += 16) {
-        size_t width = size - d < 16 ? size - d : 16;
-        lanes part[4] = {0};
-        for (size_t j = 0; j < count; j++) {
-            size_t slot = j < prefix ? j : (size_t)extra[j - prefix];
-            const float *value = values + slot * size + d;
-            lanes v;
-            if (width == 16) {
-                v = VARIANT(load)(value);
-            } else {
-                float edge[16] = {0};
-                memcpy(edge, value, width * 4);
-                v = VARIANT(load)(edge);
-            }
-            part[j & 3] = __builtin_elementwise_fma((lanes)scores[j], v, part[j & 3]);
+// Adds keys `first ..< end` (both even) to the two chains of some queries; `sums` [queries][2][VALUE_VECTORS * 16].
+INLINE void VARIANT(value_tile)(
+    int queries, int vectors, const float *scores, size_t stride, const float *values, size_t width, size_t first,
+    size_t end, float *sums) {
+    enum { CHAIN = 16 * VALUE_VECTORS };
+    lanes even[QUERY_TILE][VALUE_VECTORS], odd[QUERY_TILE][VALUE_VECTORS];
+    UNROLL for (int q = 0; q < queries; q++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            even[q][v] = VARIANT(load)(sums + 2 * q * CHAIN + 16 * v);
+            odd[q][v] = VARIANT(load)(sums + (2 * q + 1) * CHAIN + 16 * v);
         }
-        lanes result = ((part[0] + part[1]) + (part[2] + part[3])) * inverse;
-        if (width == 16) {
-            VARIANT(store)(out + d, result);
-        } else {
-            float edge[16];
-            VARIANT(store)(edge, result);
-            memcpy(out + d, edge, width * 4);
+    for (size_t j = first; j < end; j += 2) {
+        const float *value = values + j * width;
+        lanes a[VALUE_VECTORS], b[VALUE_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            a[v] = VARIANT(load)(value + 16 * v);
+            b[v] = VARIANT(load)(value + width + 16 * v);
+        }
+        UNROLL for (int q = 0; q < queries; q++) {
+            const float *weight = scores + (size_t)q * stride + j;
+            UNROLL for (int v = 0; v < vectors; v++) {
+                even[q][v] = __builtin_elementwise_fma((lanes)weight[0], a[v], even[q][v]);
+                odd[q][v] = __builtin_elementwise_fma((lanes)weight[1], b[v], odd[q][v]);
+            }
+        }
+    }
+    UNROLL for (int q = 0; q < queries; q++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            VARIANT(store)(sums + 2 * q * CHAIN + 16 * v, even[q][v]);
+            VARIANT(store)(sums + (2 * q + 1) * CHAIN + 16 * v, odd[q][v]);
+        }
+}
+
+// The queries of one block: numbers of rows and heads, and what each row sees.
+typedef struct {
+    size_t count;
+    const float *query[FALCON_ATTENTION_BLOCK];
+    float *out[FALCON_ATTENTION_BLOCK];
+    const falcon_visible *visible[FALCON_ATTENTION_BLOCK];
+    float inverse[FALCON_ATTENTION_BLOCK];
+} VARIANT(block_queries);
+
+// Calls BODY(n) with n, a constant, the number of queries of a tile.
+#if QUERY_TILE == 4
+#define FOR_TILE(COUNT, BODY) \
+    switch (COUNT) {          \
+    case 1: BODY(1); break;   \
+    case 2: BODY(2); break;   \
+    case 3: BODY(3); break;   \
+    default: BODY(4); break;  \
+    }
+#else
+#define FOR_TILE(COUNT, BODY) \
+    switch (COUNT) {          \
+    case 1: BODY(1); break;   \
+    default: BODY(2); break;  \
+    }
+#endif
+
+// Sums `vectors` * 16 dimensions of the values from dimension `d` on, for all queries of a block.
+INLINE void VARIANT(sum_values)(
+    const falcon_attention *a, const VARIANT(block_queries) *block, const float *scores, size_t stride, size_t d,
+    int vectors) {
+    enum { CHAIN = 16 * VALUE_VECTORS };
+    float sums[FALCON_ATTENTION_BLOCK * 2 * CHAIN] = {0};
+    const float *values = a->values + d;
+    size_t width = a->value_width, shared[FALCON_ATTENTION_BLOCK], end = 0;
+    // What the queries of a tile see in the same slots, in whole pairs; the rest is each query's own.
+    for (size_t q = 0; q < block->count; q += QUERY_TILE) {
+        size_t least = (size_t)block->visible[q]->prefix;
+        for (size_t i = q + 1; i < block->count && i < q + QUERY_TILE; i++)
+            if ((size_t)block->visible[i]->prefix < least) least = (size_t)block->visible[i]->prefix;
+        shared[q] = least & ~(size_t)1;
+        if (shared[q] > end) end = shared[q];
+    }
+    // A run of keys stays in the first-level cache while all tiles pass over it.
+    enum { RUN = 128 };
+    for (size_t first = 0; first < end; first += RUN)
+        for (size_t q = 0; q < block->count; q += QUERY_TILE) {
+            size_t last = first + RUN < shared[q] ? first + RUN : shared[q];
+            if (last <= first) continue;
+#define SUM(N)                                                                                                   \
+    VARIANT(value_tile)(                                                                                         \
+        N, vectors, scores + q * stride, stride, values, width, first, last, sums + q * 2 * CHAIN)
+            FOR_TILE(block->count - q, SUM)
+#undef SUM
+        }
+    for (size_t q = 0; q < block->count; q++) {
+        const falcon_visible *seen = block->visible[q];
+        size_t prefix = (size_t)seen->prefix, count = prefix + (size_t)seen->extra_count;
+        const float *weight = scores + q * stride;
+        lanes chain[2][VALUE_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            chain[0][v] = VARIANT(load)(sums + 2 * q * CHAIN + 16 * (size_t)v);
+            chain[1][v] = VARIANT(load)(sums + (2 * q + 1) * CHAIN + 16 * (size_t)v);
+        }
+        for (size_t j = shared[q - q % QUERY_TILE]; j < count; j += 2)
+            UNROLL for (size_t odd = 0; odd < 2; odd++) {
+                if (j + odd >= count) break;
+                size_t slot = j + odd < prefix ? j + odd : (size_t)a->extra[seen->extra_start + (int32_t)(j + odd - prefix)];
+                const float *value = values + slot * width;
+                UNROLL for (int v = 0; v < vectors; v++)
+                    chain[odd][v] = __builtin_elementwise_fma(
+                        (lanes)weight[j + odd], VARIANT(load)(value + 16 * v), chain[odd][v]);
+            }
+        UNROLL for (int v = 0; v < vectors; v++) {
+            lanes result = (chain[0][v] + chain[1][v]) * block->inverse[q];
+            size_t column = d + 16 * (size_t)v;
+            if (column + 16 <= a->size) {
+                VARIANT(store)(block->out[q] + column, result);
+            } else {
+                float edge[16];
+                VARIANT(store)(edge, result);
+                memcpy(block->out[q] + column, edge, (a->size - column) * 4);
+            }
         }
     }
 }
+
+static void VARIANT(attend)(const falcon_attention *a, size_t first, size_t count, float *scratch) {
+    for (size_t start = first; start < first + count; start += FALCON_ATTENTION_BLOCK) {
+        VARIANT(block_queries) block;
+        size_t left = first + count - start;
+        block.count = left < FALCON_ATTENTION_BLOCK ? left : FALCON_ATTENTION_BLOCK;
+        size_t needed = 0;
+        for (size_t q = 0; q < block.count; q++) {
+            size_t row = (start + q) / a->group, head = (start + q) % a->group;
+            block.query[q] = a->queries + row * a->query_stride + head * a->size;
+            block.out[q] = a->out + row * a->out_stride + head * a->size;
+            block.visible[q] = a->visible + row;
+            size_t slots = a->visible[row].extra_count ? a->slots : (size_t)a->visible[row].prefix;
+            if (slots > needed) needed = slots;
+        }
+        size_t stride = (needed + 63) & ~(size_t)63;
+        for (size_t j = 0; j < needed; j += 64)
+            for (size_t q = 0; q < block.count; q += QUERY_TILE) {
+#define SCORE(N)                                                                                                  \
+    VARIANT(score_tile)(                                                                                          \
+        N, block.query + q, a->keys + j * a->size, a->size, a->scale, scratch + q * stride + j, stride)
+                FOR_TILE(block.count - q, SCORE)
+#undef SCORE
+            }
+        for (size_t q = 0; q < block.count; q++) {
+            // The visible ones in logical order. Extra slots lie at or behind the prefix, so gather them aside first.
+            float *scores = scratch + q * stride, *aside = scratch + block.count * stride;
+            const falcon_visible *seen = block.visible[q];
+            for (int32_t e = 0; e < seen->extra_count; e++) aside[e] = scores[a->extra[seen->extra_start + e]];
+            memcpy(scores + seen->prefix, aside, (size_t)seen->extra_count * 4);
+            block.inverse[q] = VARIANT(soften)(scores, (size_t)(seen->prefix + seen->extra_count));
+        }
+        size_t d = 0;
+        for (; d + 16 * VALUE_VECTORS <= a->value_width; d += 16 * VALUE_VECTORS)
+            VARIANT(sum_values)(a, &block, scratch, stride, d, VALUE_VECTORS);
+        for (; d < a->value_width; d += 16) VARIANT(sum_values)(a, &block, scratch, stride, d, 1);
+    }
+}
+#undef FOR_TILE

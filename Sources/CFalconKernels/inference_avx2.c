@@ -6,6 +6,9 @@
 #define VARIANT_NAME "avx2"
 #define MAXIMUM_BLOCK 2
 #define TILES TILE(1, 2) TILE(2, 1)
+#define QUERY_TILE 2
+#define KEY_VECTORS 2
+#define VALUE_VECTORS 1
 #include "inference_body.h"
 #pragma clang attribute pop
 #endif

@@ -4,4 +4,7 @@
 #define VARIANT_NAME "baseline"
 #define MAXIMUM_BLOCK 2
 #define TILES TILE(1, 1) TILE(2, 1)
+#define QUERY_TILE 2
+#define KEY_VECTORS 2
+#define VALUE_VECTORS 1
 #include "inference_body.h"

@@ -5,6 +5,7 @@
 
 #include "inference_vectors.h"
 #include "inference_product_body.h"
+#include "inference_elementwise_body.h"
 #include "inference_attention_body.h"
 
 static float VARIANT(peak_arithmetic)(size_t steps) {
@@ -26,6 +27,7 @@ static float VARIANT(peak_read)(const float *values, size_t count) {
 }
 
 const falcon_inference_kernels VARIANT(kernels) = {
-    VARIANT_NAME, MAXIMUM_BLOCK, VARIANT(pack_rows), VARIANT(multiply), VARIANT(rms_norm), VARIANT(gated_unit),
-    VARIANT(attend), VARIANT(peak_arithmetic), VARIANT(peak_read),
+    VARIANT_NAME, MAXIMUM_BLOCK, VARIANT(pack_rows), VARIANT(multiply), VARIANT(rms_norm),
+    VARIANT(add_rms_norm), VARIANT(gated_unit), VARIANT(rotate), VARIANT(place), VARIANT(attend),
+    VARIANT(peak_arithmetic), VARIANT(peak_read),
 };

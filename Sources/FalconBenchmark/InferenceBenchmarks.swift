@@ -20,9 +20,8 @@ package struct InferenceBenchmarks {
     package func generateFeatures() throws -> BenchmarkReport {
         try withModel { model in
             let tokens = (0..<512).map { Int32($0 * 7 % size.configuration.vocabularySize) }
-            let seconds = stopwatch.median {
-                _ = model.forward(tokens, cache: model.makeCache(capacity: tokens.count), on: pool)
-            }
+            let sequences = SequenceFeatures(model)
+            let seconds = stopwatch.median { _ = sequences.features(of: tokens, on: pool) }
             let head = size.configuration.vocabularySize * size.configuration.hiddenSize
             return report("gen-features", tokens: 512, weights: size.configuration.multipliedWeights - head, seconds)
         }

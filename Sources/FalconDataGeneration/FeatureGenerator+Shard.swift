@@ -77,6 +77,6 @@ extension FeatureGenerator {
     }
 
     private func features(of conversation: Conversation, on pool: ThreadPool) -> Tensor {
-        model.forward(conversation.tokens, cache: model.makeCache(capacity: conversation.tokens.count), on: pool)
+        sequences.features(of: conversation.tokens, on: pool)
     }
 }

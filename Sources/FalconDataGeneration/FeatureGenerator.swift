@@ -28,7 +28,7 @@ package final class FeatureGenerator {
 
     let options: GenerationOptions
     let pool: ThreadPool
-    let model: TargetModel
+    let sequences: SequenceFeatures
     let encoder: ConversationEncoder
     let dialogues: ArraySlice<Dialogue>
     let unreadableCount: Int
@@ -59,7 +59,8 @@ package final class FeatureGenerator {
         let tokenizer = try Tokenizer(folder: options.target)
         let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
         try ShardFolder.makeWritable(options.output)
-        model = try TargetModel(folder: options.target, pool: pool)
+        let model = try TargetModel(folder: options.target, pool: pool)
+        sequences = SequenceFeatures(model)
         let maxLength = min(options.maxLength, model.configuration.maxPositions)
         encoder = ConversationEncoder(
             template: template, tokenizer: tokenizer, vocabularySize: model.configuration.vocabularySize,

@@ -10,8 +10,7 @@ package final class PackedDecoderLayer: Sendable {
     private let inputNorm: Tensor?
     private let queryKeyValue: PackedMatrix
     private let queryKeyValueBias: Tensor?
-    private let queryNorm: Tensor?
-    private let keyNorm: Tensor?
+    private let headNorm: AttentionCache.HeadNorm?
     private let output: PackedMatrix
     private let outputBias: Tensor?
     private let mlpNorm: Tensor
@@ -41,8 +40,11 @@ package final class PackedDecoderLayer: Sendable {
                 try attention.vector("q_proj.bias", count: query).scalars
                     + attention.vector("k_proj.bias", count: keyValue).scalars
                     + attention.vector("v_proj.bias", count: keyValue).scalars, [query + 2 * keyValue]) : nil
-        queryNorm = shape.hasQueryKeyNorm ? try attention.vector("q_norm.weight", count: shape.headSize) : nil
-        keyNorm = shape.hasQueryKeyNorm ? try attention.vector("k_norm.weight", count: shape.headSize) : nil
+        headNorm =
+            shape.hasQueryKeyNorm
+            ? AttentionCache.HeadNorm(
+                query: try attention.vector("q_norm.weight", count: shape.headSize),
+                key: try attention.vector("k_norm.weight", count: shape.headSize), epsilon: shape.normEpsilon) : nil
         output = PackedMatrix([try attention.matrix("o_proj.weight", rows: hidden, columns: query)], on: pool)
         outputBias = shape.hasOutputBias ? try attention.vector("o_proj.bias", count: hidden) : nil
 
@@ -88,11 +90,10 @@ package final class PackedDecoderLayer: Sendable {
         let attended = cache.attend(projected, visible: visible, slots: slot + x.rowCount, on: pool)
 
         var hidden = output.multiply(attended, bias: outputBias, on: pool)
-        hidden.add(x)
-        let middle = gateUp.multiply(
-            hidden.normalized(weight: mlpNorm, epsilon: shape.normEpsilon), bias: gateUpBias, on: pool)
+        let normalized = hidden.add(x, thenNormWith: mlpNorm, epsilon: shape.normEpsilon, on: pool)
+        let middle = gateUp.multiply(normalized, bias: gateUpBias, on: pool)
         var result = down.multiply(middle.gatedUnit(on: pool), bias: downBias, on: pool)
-        result.add(hidden)
+        result.add(hidden, on: pool)
         return result
     }
 
@@ -104,17 +105,9 @@ package final class PackedDecoderLayer: Sendable {
     package func store(
         _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, on pool: ThreadPool
     ) -> Tensor {
-        let (query, keyValue) = (shape.queryWidth, shape.keyValueWidth)
-        let normalized = inputNorm.map { x.normalized(weight: $0, epsilon: shape.normEpsilon) } ?? x
+        let normalized = inputNorm.map { x.rmsNorm(weight: $0, epsilon: shape.normEpsilon, on: pool) } ?? x
         var projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
-        let (queries, keys) = (0..<query, query..<query + keyValue)
-        if let queryNorm, let keyNorm {
-            projected.normalizeHeads(columns: queries, weight: queryNorm, epsilon: shape.normEpsilon)
-            projected.normalizeHeads(columns: keys, weight: keyNorm, epsilon: shape.normEpsilon)
-        }
-        angles.rotate(
-            &projected, columns: 0..<query + keyValue, heads: shape.headCount + shape.keyValueHeadCount, on: pool)
-        cache.store(projected, keyColumn: query, valueColumn: query + keyValue, at: slot)
+        cache.place(&projected, norm: headNorm, angles: angles, at: slot, on: pool)
         return projected
     }
 }

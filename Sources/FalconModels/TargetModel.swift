@@ -69,13 +69,13 @@ package final class TargetModel: Sendable {
                     : AttentionCache.Visible(prefix: above.prefix, extra: above.extra + [Int32(committed + row)]))
             positions.append(parent < 0 ? committed : positions[parent] + 1)
         }
-        let angles = rotary.angles(at: positions)
+        let angles = rotary.angles(at: positions, on: pool)
         var x = embed(tokens)
         for (layer, layerCache) in zip(layers, cache.layers) {
             x = layer.forward(x, angles: angles, cache: layerCache, slot: committed, visible: visible, on: pool)
         }
         cache.appendProvisional(tokens.count)
-        return x.normalized(weight: finalNorm, epsilon: configuration.normEpsilon)
+        return x.rmsNorm(weight: finalNorm, epsilon: configuration.normEpsilon, on: pool)
     }
 
     /// One pass over the sequence's next tokens, committed at once.

@@ -5,26 +5,44 @@ extension Tensor {
     /// `x / sqrt(mean(x²) + epsilon) * weight` for each row (Zhang, Sennrich 2019).
     ///
     /// - Parameter weight: `[width]`.
-    package func normalized(weight: Tensor, epsilon: Float) -> Tensor {
+    package func rmsNorm(weight: Tensor, epsilon: Float, on pool: ThreadPool) -> Tensor {
         precondition(weight.count == width, "norm weight of shape \(weight.shape) for rows of shape \(shape)")
         let result = Tensor(uninitialized: shape)
-        unsafe falcon_inference()!.pointee.rms_norm(
-            pointer, weight.pointer, epsilon, rowCount, width, result.storage.base)
+        let normalize = unsafe falcon_inference()!.pointee.rms_norm!
+        pool.runRows(rowCount, width: width) { _, rows in
+            let start = rows.lowerBound * width
+            unsafe normalize(
+                pointer + start, weight.pointer, epsilon, rows.count, width, result.storage.base + start)
+        }
         return result
     }
 
-    /// Normalises each head of some columns of every row on its own (Qwen3's query and key norm), in place.
-    package mutating func normalizeHeads(columns: Range<Int>, weight: Tensor, epsilon: Float) {
-        let size = weight.count
+    /// Adds another tensor of the same shape, in place, and returns the norm of the sum, as `rmsNorm`.
+    package mutating func add(
+        _ other: Tensor, thenNormWith weight: Tensor, epsilon: Float, on pool: ThreadPool
+    ) -> Tensor {
         precondition(
-            columns.upperBound <= width && columns.count % size == 0,
-            "heads of \(size) in columns \(columns) of shape \(shape)")
-        let (rows, stride) = (rowCount, width)
-        let base = unsafe mutablePointer()
-        let normalize = unsafe falcon_inference()!.pointee.rms_norm!
-        for row in 0..<rows {
-            let start = unsafe base + row * stride + columns.lowerBound
-            unsafe normalize(start, weight.pointer, epsilon, columns.count / size, size, start)
+            shape == other.shape && weight.count == width,
+            "adding shape \(other.shape) to \(shape), with a norm weight of shape \(weight.shape)")
+        let result = Tensor(uninitialized: shape)
+        let (rows, width, sum) = unsafe (rowCount, self.width, mutablePointer())
+        let normalize = unsafe falcon_inference()!.pointee.add_rms_norm!
+        pool.runRows(rows, width: width) { _, rows in
+            let start = rows.lowerBound * width
+            unsafe normalize(
+                sum + start, other.pointer + start, weight.pointer, epsilon, rows.count, width, sum + start,
+                result.storage.base + start)
+        }
+        return result
+    }
+
+    /// Adds another tensor of the same shape, in place, on all threads.
+    package mutating func add(_ other: Tensor, on pool: ThreadPool) {
+        precondition(shape == other.shape, "cannot add a tensor of shape \(other.shape) to one of shape \(shape)")
+        let (rows, width, sum) = unsafe (rowCount, self.width, mutablePointer())
+        pool.runRows(rows, width: width) { _, rows in
+            let start = rows.lowerBound * width
+            unsafe falcon_add(sum + start, other.pointer + start, rows.count * width)
         }
     }
 
@@ -34,11 +52,9 @@ extension Tensor {
         let (rows, half) = (rowCount, width / 2)
         let result = Tensor(uninitialized: [rows, half])
         let apply = unsafe falcon_inference()!.pointee.gated_unit!
-        let group = max(1, 32768 / max(1, half))
-        pool.run((rows + group - 1) / group) { piece in
-            let first = piece * group
-            unsafe apply(
-                pointer + first * 2 * half, min(group, rows - first), half, result.storage.base + first * half)
+        pool.runRows(rows, width: half) { _, range in
+            let first = range.lowerBound
+            unsafe apply(pointer + first * 2 * half, range.count, half, result.storage.base + first * half)
         }
         return result
     }

@@ -1,3 +1,4 @@
+internal import CFalconKernels
 import Foundation
 
 /// Rotary position embedding (Su et al. 2021) in Hugging Face's layout: dimension d is turned together with
@@ -9,17 +10,24 @@ package struct RotaryTable: Sendable {
     package init(inverseFrequencies: [Float]) { self.inverseFrequencies = inverseFrequencies }
 
     /// Cosines and sines for some positions, computed once and used by all heads and layers of a pass.
-    package func angles(at positions: [Int]) -> RotaryAngles {
+    package func angles(at positions: [Int], on pool: ThreadPool? = nil) -> RotaryAngles {
         let half = inverseFrequencies.count
         let cosines = Tensor(uninitialized: [positions.count, half])
         let sines = Tensor(uninitialized: [positions.count, half])
-        for (row, position) in positions.enumerated() {
+        func fill(_ row: Int) {
             for (pair, frequency) in inverseFrequencies.enumerated() {
                 // The product is rounded to float32 as in the reference; cosine and sine of it are exact.
-                let angle = Double(Float(position) * frequency)
+                let angle = Double(Float(positions[row]) * frequency)
                 unsafe cosines.storage.base[row * half + pair] = Float(cos(angle))
                 unsafe sines.storage.base[row * half + pair] = Float(sin(angle))
             }
+        }
+        if let pool, positions.count > 16 {
+            pool.run((positions.count + 15) / 16) { piece in
+                for row in piece * 16..<min(positions.count, piece * 16 + 16) { fill(row) }
+            }
+        } else {
+            for row in positions.indices { fill(row) }
         }
         return RotaryAngles(cosines: cosines, sines: sines)
     }
@@ -58,19 +66,10 @@ package struct RotaryAngles: Sendable {
         let base = unsafe x.mutablePointer() + columns.lowerBound
         let (cosine, sine) = unsafe (cosines.pointer, sines.pointer)
         let sign: Float = inverse ? -1 : 1
-        let group = max(1, 16384 / max(1, columns.count))
-        pool.run((rows + group - 1) / group) { piece in
-            for row in piece * group..<min(rows, (piece + 1) * group) {
-                for head in 0..<heads {
-                    let low = unsafe base + row * width + head * size
-                    let high = unsafe low + half
-                    for pair in 0..<half {
-                        let (c, s) = unsafe (cosine[row * half + pair], sign * sine[row * half + pair])
-                        let (a, b) = unsafe (low[pair], high[pair])
-                        unsafe low[pair] = a * c - b * s
-                        unsafe high[pair] = b * c + a * s
-                    }
-                }
+        let turn = unsafe falcon_inference()!.pointee.rotate!
+        pool.runRows(rows, width: columns.count) { _, range in
+            for row in range {
+                unsafe turn(base + row * width, heads, half, cosine + row * half, sine + row * half, sign)
             }
         }
     }

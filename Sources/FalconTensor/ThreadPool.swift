@@ -8,27 +8,37 @@ import Synchronization
 /// with `--threads`. A pool of one thread runs everything on the caller's thread.
 ///
 /// The pool is passed to whatever computes; there is no shared global one. Only one job runs at a time: a piece must
-/// not start a job on the same pool. Decoding starts a job every few microseconds, so a worker looks out for the next
-/// one for some 20 microseconds before it sleeps; an idle pool burns nothing.
+/// not start a job on the same pool.
+///
+/// Decoding starts a job every few microseconds. So a worker looks out for the next one for some tens of microseconds
+/// before it sleeps, and a job never waits for a worker that is still waking up: workers join a job while it is open,
+/// the caller closes it when all its pieces have been taken, and waits for those who joined. An idle pool burns nothing.
 @safe package final class ThreadPool: @unchecked Sendable {
     /// The number of threads that work on a job, the caller's included.
     package let threadCount: Int
 
-    /// The job at hand. Written by the caller before `generation` is raised, read by workers after they saw it.
+    /// The job at hand. Written by the caller before it opens the job, read by workers that joined it.
     private var body: ((Int) -> Void)?
     private var pieceCount = 0
-
-    private let generation = Atomic<Int>(0)
     private let nextPiece = Atomic<Int>(0)
-    private let busyWorkers = Atomic<Int>(0)
+
+    /// The job's number in the upper half, whether it is open, and how many workers are at it.
+    private let gate = Atomic<Int>(0)
+    private static let jobShift = 32
+    private static let open = 1 << 31
+    private static let workers = open - 1
+
+    private let sleepingWorkers = Atomic<Int>(0)
+    private let callerSleeps = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
-
-    /// Guards sleeping and the count of workers that exist.
-    private let lock = NSCondition()
-    private var sleepers = 0
+    /// Guards the workers' sleep and the count of those that exist.
+    private let workerLock = NSCondition()
     private var standing = 0
+    /// Guards the caller's sleep.
+    private let callerLock = NSCondition()
 
-    private static let spins = 500
+    /// Looks of a spinning thread before it sleeps, some 20 nanoseconds each.
+    private static let spins = 2000
 
     /// - Parameter threadCount: threads to use; `nil` means one for each processor of the machine.
     package init(threadCount: Int? = nil) {
@@ -40,18 +50,18 @@ import Synchronization
             worker.stackSize = 8 << 20
             worker.start()
         }
-        lock.lock()
-        while standing < self.threadCount - 1 { lock.wait() }
-        lock.unlock()
+        workerLock.lock()
+        while standing < self.threadCount - 1 { workerLock.wait() }
+        workerLock.unlock()
     }
 
     deinit {
-        stopping.store(true, ordering: .releasing)
-        generation.wrappingAdd(1, ordering: .releasing)
-        lock.lock()
-        lock.broadcast()
-        while standing > 0 { lock.wait() }
-        lock.unlock()
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        gate.wrappingAdd(1 << ThreadPool.jobShift, ordering: .sequentiallyConsistent)
+        workerLock.lock()
+        workerLock.broadcast()
+        while standing > 0 { workerLock.wait() }
+        workerLock.unlock()
     }
 
     /// Calls `body` once for each number in `0..<count`, on several threads at once where `count` allows.
@@ -66,22 +76,28 @@ import Synchronization
             self.body = body
             pieceCount = count
             nextPiece.store(0, ordering: .relaxed)
-            busyWorkers.store(threadCount - 1, ordering: .relaxed)
-            generation.wrappingAdd(1, ordering: .releasing)
-            lock.lock()
-            if sleepers > 0 { lock.broadcast() }
-            lock.unlock()
+            gate.wrappingAdd((1 << ThreadPool.jobShift) + ThreadPool.open, ordering: .sequentiallyConsistent)
+            if sleepingWorkers.load(ordering: .sequentiallyConsistent) > 0 {
+                workerLock.lock()
+                workerLock.broadcast()
+                workerLock.unlock()
+            }
 
             takePieces(body, count)
 
-            if !ThreadPool.spin(until: { busyWorkers.load(ordering: .acquiring) == 0 }) {
-                lock.lock()
-                while busyWorkers.load(ordering: .acquiring) > 0 { lock.wait() }
-                lock.unlock()
+            gate.wrappingSubtract(ThreadPool.open, ordering: .sequentiallyConsistent)
+            if !ThreadPool.spin(until: { noWorkerIsAtIt }) {
+                callerLock.lock()
+                callerSleeps.store(true, ordering: .sequentiallyConsistent)
+                while !noWorkerIsAtIt { callerLock.wait() }
+                callerSleeps.store(false, ordering: .relaxed)
+                callerLock.unlock()
             }
             self.body = nil
         }
     }
+
+    private var noWorkerIsAtIt: Bool { gate.load(ordering: .sequentiallyConsistent) & ThreadPool.workers == 0 }
 
     private func takePieces(_ body: (Int) -> Void, _ count: Int) {
         while true {
@@ -92,32 +108,48 @@ import Synchronization
     }
 
     private func work() {
-        lock.lock()
+        workerLock.lock()
         standing += 1
-        lock.broadcast()
-        lock.unlock()
+        workerLock.broadcast()
+        workerLock.unlock()
         var seen = 0
         while true {
-            if !ThreadPool.spin(until: { generation.load(ordering: .acquiring) != seen }) {
-                lock.lock()
-                sleepers += 1
-                while generation.load(ordering: .acquiring) == seen { lock.wait() }
-                sleepers -= 1
-                lock.unlock()
+            let isNew = { [self] in gate.load(ordering: .sequentiallyConsistent) >> ThreadPool.jobShift != seen }
+            if !ThreadPool.spin(until: isNew) {
+                workerLock.lock()
+                sleepingWorkers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+                while !isNew() { workerLock.wait() }
+                sleepingWorkers.wrappingSubtract(1, ordering: .relaxed)
+                workerLock.unlock()
             }
-            seen = generation.load(ordering: .acquiring)
-            if stopping.load(ordering: .acquiring) { break }
-            if let job = body { takePieces(job, pieceCount) }
-            if busyWorkers.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-                lock.lock()
-                lock.broadcast()
-                lock.unlock()
+            if stopping.load(ordering: .sequentiallyConsistent) { break }
+            let (job, isOpen) = join()
+            seen = job
+            if !isOpen { continue }
+            if let body { takePieces(body, pieceCount) }
+            let left = gate.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue
+            if left & ThreadPool.workers == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
+                callerLock.lock()
+                callerLock.broadcast()
+                callerLock.unlock()
             }
         }
-        lock.lock()
+        workerLock.lock()
         standing -= 1
-        lock.broadcast()
-        lock.unlock()
+        workerLock.broadcast()
+        workerLock.unlock()
+    }
+
+    /// Enters the job at hand, if it is open still.
+    private func join() -> (job: Int, isOpen: Bool) {
+        var state = gate.load(ordering: .sequentiallyConsistent)
+        while state & ThreadPool.open != 0 {
+            let (entered, found) = gate.compareExchange(
+                expected: state, desired: state + 1, ordering: .sequentiallyConsistent)
+            if entered { return (state >> ThreadPool.jobShift, true) }
+            state = found
+        }
+        return (state >> ThreadPool.jobShift, false)
     }
 
     /// Looks for a short while whether something has become true.

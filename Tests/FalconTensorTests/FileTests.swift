@@ -67,23 +67,3 @@ extension RandomSource {
         return copy.next()
     }
 }
-
-@Suite struct ThreadPoolTests {
-    @Test("every piece runs once, however many threads there are", arguments: [1, 2, 4])
-    func everyPieceOnce(threads: Int) {
-        let pool = ThreadPool(threadCount: threads)
-        for count in [0, 1, 2, 3, 100, 1000] {
-            let lock = NSLock()
-            var seen: [Int] = []
-            pool.run(count) { piece in
-                lock.withLock { seen.append(piece) }
-            }
-            #expect(seen.sorted() == Array(0..<count))
-        }
-    }
-
-    @Test("a pool that is dropped leaves no thread waiting")
-    func pools() {
-        for _ in 0..<50 { ThreadPool(threadCount: 3).run(3) { _ in } }
-    }
-}

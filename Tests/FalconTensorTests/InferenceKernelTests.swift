@@ -111,6 +111,45 @@ import Testing
         }
     }
 
+    @Test("attention has the same bits in every variant", arguments: [12, 16, 64, 80])
+    func attentionAgreesAcrossVariants(size: Int) {
+        let (rows, group, prefix) = (21, 3, 90)
+        let width = (size + 15) / 16 * 16
+        let slots = prefix + rows
+        let blocks = (slots + 63) / 64
+        let queries = InferenceKernelTests.values(rows * group * size, 8)
+        let keys = InferenceKernelTests.values(blocks * 64 * size, 9)
+        let values = InferenceKernelTests.values(blocks * 64 * width, 10)
+        // Each row sees a prefix of its own length and two slots behind.
+        let extra = (0..<rows).flatMap { [Int32(prefix), Int32(prefix + $0)] }
+        let visible = (0..<rows).map {
+            falcon_visible(prefix: Int32(prefix - $0), extra_start: Int32(2 * $0), extra_count: 2)
+        }
+        var scratch = [Float](repeating: .nan, count: Int(FALCON_ATTENTION_BLOCK) * blocks * 64 + 2)
+        var results: [[Float]] = []
+        for kernels in InferenceKernelTests.variants {
+            var out = [Float](repeating: .nan, count: rows * group * size)
+            func attend(_ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>) {
+                visible.withUnsafeBufferPointer { visible in
+                    extra.withUnsafeBufferPointer { extra in
+                        out.withUnsafeMutableBufferPointer { out in
+                            var attention = falcon_attention(
+                                queries: queries, query_stride: group * size, group: group, size: size, keys: keys,
+                                values: values, value_width: width, slots: slots, visible: visible.baseAddress!,
+                                extra: extra.baseAddress!, scale: 0.3, out: out.baseAddress!, out_stride: group * size)
+                            kernels.pointee.attend(&attention, 0, rows * group, &scratch)
+                        }
+                    }
+                }
+            }
+            attend(queries, keys, values)
+            results.append(out)
+        }
+        let isFinite = results[0].allSatisfy { $0.isFinite }
+        #expect(isFinite)
+        for index in results.indices { #expect(results[index] == results[0], "variant \(index)") }
+    }
+
     @Test("a gated unit stays right at the ends of the range and keeps what is not a number")
     func gatedUnitAtTheEnds() {
         let gates: [Float] = [-200, -90, -1, 0, 1, 90, 200, .nan]

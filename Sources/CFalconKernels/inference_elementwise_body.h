@@ -1,0 +1,121 @@
+// Norms, rotary embedding and the gated unit of inference. A row's result depends on that row alone.
+
+// The sum of squares of `width` values in four chains of 16 lanes; where `addend` is given, of x + addend, which is
+// left in `sum`.
+INLINE float VARIANT(squares)(const float *x, const float *addend, float *sum, size_t width) {
+    lanes chain[4] = {0};
+    size_t i = 0;
+    for (; i + 64 <= width; i += 64)
+        UNROLL for (size_t v = 0; v < 4; v++) {
+            lanes value = VARIANT(load)(x + i + 16 * v);
+            if (addend) {
+                value += VARIANT(load)(addend + i + 16 * v);
+                VARIANT(store)(sum + i + 16 * v, value);
+            }
+            chain[v] = __builtin_elementwise_fma(value, value, chain[v]);
+        }
+    for (size_t v = 0; i < width; v++, i += 16) {
+        size_t left = width - i < 16 ? width - i : 16;
+        float values[16] = {0}, addends[16] = {0};
+        memcpy(values, x + i, left * 4);
+        lanes value = VARIANT(load)(values);
+        if (addend) {
+            memcpy(addends, addend + i, left * 4);
+            value += VARIANT(load)(addends);
+            VARIANT(store)(values, value);
+            memcpy(sum + i, values, left * 4);
+        }
+        chain[v] = __builtin_elementwise_fma(value, value, chain[v]);
+    }
+    return VARIANT(sum)((chain[0] + chain[1]) + (chain[2] + chain[3]));
+}
+
+INLINE void VARIANT(normalize)(
+    const float *x, const float *addend, float *sum, const float *weight, float epsilon, size_t width, float *out) {
+    float scale = 1.0f / __builtin_sqrtf(VARIANT(squares)(x, addend, sum, width) / (float)width + epsilon);
+    const float *source = addend ? sum : x;
+    size_t i = 0;
+    for (; i + 16 <= width; i += 16)
+        VARIANT(store)(out + i, VARIANT(load)(source + i) * scale * VARIANT(load)(weight + i));
+    for (; i < width; i++) out[i] = source[i] * scale * weight[i];
+}
+
+static void VARIANT(rms_norm)(
+    const float *x, const float *weight, float epsilon, size_t rows, size_t width, float *out) {
+    for (size_t r = 0; r < rows; r++) VARIANT(normalize)(x + r * width, 0, 0, weight, epsilon, width, out + r * width);
+}
+
+static void VARIANT(add_rms_norm)(
+    const float *x, const float *addend, const float *weight, float epsilon, size_t rows, size_t width, float *sum,
+    float *out) {
+    for (size_t r = 0; r < rows; r++)
+        VARIANT(normalize)(
+            x + r * width, addend + r * width, sum + r * width, weight, epsilon, width, out + r * width);
+}
+
+INLINE lanes VARIANT(gate)(lanes gate, lanes up) {
+    // silu(g) = g / (1 + exp(-g)); beyond 88 the quotient is g, or 0, to the last bit.
+    lanes bounded = __builtin_elementwise_max(gate, (lanes)-87.0f);
+    return gate / (1.0f + VARIANT(exponential)(-bounded)) * up;
+}
+
+static void VARIANT(gated_unit)(const float *x, size_t rows, size_t width, float *out) {
+    for (size_t r = 0; r < rows; r++, x += 2 * width, out += width) {
+        size_t i = 0;
+        for (; i + 16 <= width; i += 16)
+            VARIANT(store)(out + i, VARIANT(gate)(VARIANT(load)(x + i), VARIANT(load)(x + width + i)));
+        if (i < width) {
+            float gate[16] = {0}, up[16] = {0}, result[16];
+            memcpy(gate, x + i, (width - i) * 4);
+            memcpy(up, x + width + i, (width - i) * 4);
+            VARIANT(store)(result, VARIANT(gate)(VARIANT(load)(gate), VARIANT(load)(up)));
+            memcpy(out + i, result, (width - i) * 4);
+        }
+    }
+}
+
+static void VARIANT(rotate)(
+    float *row, size_t heads, size_t half, const float *cosines, const float *sines, float sign) {
+    for (size_t head = 0; head < heads; head++, row += 2 * half) {
+        float *high = row + half;
+        size_t i = 0;
+        for (; i + 16 <= half; i += 16) {
+            lanes c = VARIANT(load)(cosines + i), s = VARIANT(load)(sines + i) * sign;
+            lanes a = VARIANT(load)(row + i), b = VARIANT(load)(high + i);
+            VARIANT(store)(row + i, a * c - b * s);
+            VARIANT(store)(high + i, b * c + a * s);
+        }
+        for (; i < half; i++) {
+            float c = cosines[i], s = sines[i] * sign, a = row[i], b = high[i];
+            row[i] = a * c - b * s;
+            high[i] = b * c + a * s;
+        }
+    }
+}
+
+static void VARIANT(place)(const falcon_placement *p, size_t first, size_t count) {
+    size_t size = p->size, key_width = p->key_value_heads * size;
+    for (size_t r = first; r < first + count; r++) {
+        float *row = p->rows + r * p->stride;
+        float *keys = row + p->heads * size;
+        const float *values = keys + key_width;
+        if (p->query_norm)
+            for (size_t h = 0; h < p->heads; h++)
+                VARIANT(normalize)(row + h * size, 0, 0, p->query_norm, p->epsilon, size, row + h * size);
+        if (p->key_norm)
+            for (size_t h = 0; h < p->key_value_heads; h++)
+                VARIANT(normalize)(keys + h * size, 0, 0, p->key_norm, p->epsilon, size, keys + h * size);
+        if (p->cosines)
+            VARIANT(rotate)(
+                row, p->heads + p->key_value_heads, size / 2, p->cosines + r * (size / 2), p->sines + r * (size / 2),
+                1.0f);
+        size_t slot = p->slot + r;
+        for (size_t h = 0; h < p->key_value_heads; h++) {
+            float *key = p->keys + (h * p->capacity + slot / 64 * 64) * size + slot % 64;
+            for (size_t d = 0; d < size; d++) key[d * 64] = keys[h * size + d];
+            float *value = p->values + (h * p->capacity + slot) * p->value_width;
+            memcpy(value, values + h * size, size * 4);
+            for (size_t d = size; d < p->value_width; d++) value[d] = 0;
+        }
+    }
+}
