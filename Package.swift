@@ -53,14 +53,16 @@ let package = Package(
         // Optimised in debug builds too: it reads whole model files.
         .target(name: "FalconDigest", swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
 
+        library("FalconJSON", []),
+
         // Layer 1
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
-        library("FalconTokenizer", ["FalconDigest"]),
+        library("FalconTokenizer", ["FalconJSON", "FalconDigest"]),
         library("FalconPictures", []),
 
         // Layer 2
         library("FalconAutograd", ["FalconTensor"]),
-        library("FalconWeights", ["FalconTensor", "FalconDigest"]),
+        library("FalconWeights", ["FalconTensor", "FalconJSON", "FalconDigest"]),
         library("FalconShards", ["FalconTensor", "FalconDigest", "CHDF5", "CZstd"]),
 
         // Layer 3
@@ -68,7 +70,9 @@ let package = Package(
         library("FalconModels", ["FalconWeights", "FalconTensor", "FalconDigest"]),
 
         // Layer 4
-        library("FalconDraft", ["FalconModels", "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
+        library(
+            "FalconDraft",
+            ["FalconModels", "FalconNN", "FalconAutograd", "FalconWeights", "FalconJSON", "FalconTensor"]),
 
         // Layer 5
         library(
@@ -94,7 +98,7 @@ let package = Package(
             swiftSettings: strict),
         command("falcon-gen-data", ["FalconDataGeneration", "FalconShards"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
-        command("falcon-export", ["FalconDraft", "FalconWeights", "FalconTensor"]),
+        command("falcon-export", ["FalconDraft", "FalconWeights", "FalconJSON", "FalconTensor"]),
         command(
             "falcon-infer",
             ["FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),
@@ -108,29 +112,33 @@ let package = Package(
             "FalconInspection",
             [
                 "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconAutograd", "FalconShards",
-                "FalconTokenizer", "FalconWeights", "FalconTensor",
+                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
         command(
             "falcon-inspect",
             [
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
-                "FalconTokenizer", "FalconWeights", "FalconTensor",
+                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
 
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),
+        tests("FalconJSON", ["FalconJSON"]),
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
-        tests("FalconTokenizer", ["FalconTokenizer", "FalconTensor"]),
+        tests("FalconTokenizer", ["FalconTokenizer", "FalconJSON", "FalconTensor"]),
         tests("FalconPictures", ["FalconPictures"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
-        tests("FalconWeights", ["FalconWeights", "FalconTensor"]),
+        tests("FalconWeights", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
         tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
         tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
         tests(
             "FalconDraft",
-            ["FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconTensor"]),
+            [
+                "FalconDraft", "FalconNN", "FalconAutograd", "FalconModels", "FalconWeights", "FalconJSON",
+                "FalconTensor",
+            ]),
         tests(
             "FalconDataGeneration",
             [
@@ -153,9 +161,15 @@ let package = Package(
             "FalconInspection",
             [
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
-                "FalconWeights", "FalconTensor",
+                "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
         tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
-        tests("Command", ["FalconWeights"]),
+        tests("Command", ["FalconWeights", "FalconJSON"]),
+        tests(
+            "Fixture",
+            [
+                "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconNN",
+                "FalconAutograd", "FalconWeights", "FalconJSON", "FalconTensor",
+            ]),
     ]
 )

@@ -25,11 +25,16 @@ package func expectClose(
     _ actual: [Float], _ expected: [Float], absolute: Float = 0, relative: Float = 0, _ context: String = "",
     shape: [Int]? = nil, sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    guard actual.count == expected.count else {
-        Issue.record(
-            "\(context): \(actual.count) values, expected \(expected.count)", sourceLocation: sourceLocation)
-        return
-    }
+    let difference = difference(
+        actual, expected, absolute: absolute, relative: relative, shape: shape ?? [actual.count])
+    if let difference { Issue.record("\(context): \(difference)", sourceLocation: sourceLocation) }
+}
+
+/// Where two lists of values do not agree within `absolute + relative * |expected|`, in one line; `nil` where they do.
+package func difference(
+    _ actual: [Float], _ expected: [Float], absolute: Float = 0, relative: Float = 0, shape: [Int]
+) -> String? {
+    guard actual.count == expected.count else { return "\(actual.count) values, expected \(expected.count)" }
     var worst: (index: Int, excess: Float)?
     var faults = 0
     var largest: Float = 0
@@ -44,13 +49,12 @@ package func expectClose(
         let weight = excess.isNaN ? Float.infinity : excess
         if weight > worst?.excess ?? 0 { worst = (index, weight) }
     }
-    guard let worst else { return }
-    let place = position(worst.index, in: shape ?? [actual.count])
-    Issue.record(
+    guard let worst else { return nil }
+    return """
+        \(faults) of \(actual.count) values differ, worst at \(position(worst.index, in: shape)): \
+        \(actual[worst.index]), expected \(expected[worst.index]) (largest difference \(largest), \
+        allowed \(absolute) + \(relative) relative)
         """
-        \(context): \(faults) of \(actual.count) values differ, worst at \(place): \(actual[worst.index]), \
-        expected \(expected[worst.index]) (largest difference \(largest), allowed \(absolute) + \(relative) relative)
-        """, sourceLocation: sourceLocation)
 }
 
 private func position(_ index: Int, in shape: [Int]) -> [Int] {

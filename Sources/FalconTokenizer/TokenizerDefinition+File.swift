@@ -1,3 +1,5 @@
+import FalconJSON
+
 extension TokenizerDefinition {
     /// Reads the content of a `tokenizer.json`.
     ///
@@ -6,7 +8,7 @@ extension TokenizerDefinition {
         let document: JSONValue
         do {
             document = try JSONParser.parse(json)
-        } catch let error as JSONError {
+        } catch {
             throw TokenizerError(path, "is not JSON: \(error)")
         }
         let root = JSONField(file: path, path: "", value: document)

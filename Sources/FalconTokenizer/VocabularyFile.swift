@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// The `model` and `added_tokens` sections of a `tokenizer.json`, checked: every id names one token, and every merge
 /// joins two tokens into a third.
 struct VocabularyFile {
@@ -36,9 +38,6 @@ struct VocabularyFile {
                 throw model["vocab"].error("gives '\(member.key)' no integer id")
             }
             let spelling = Array(member.key.utf8)
-            guard spellings.number(of: spelling) == nil else {
-                throw model["vocab"].error("has '\(member.key)' twice")
-            }
             spellings.insert(spelling, 0..<spelling.count)
             ids.append(try Self.checked(id, members.count, model["vocab"]))
             named.append((member.key, id))

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 
 /// The members of a configuration object, read with their type and range checked.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 
 extension ModelConfiguration {

@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// What a configuration may ask for and Falcon does not compute.
 extension ModelConfiguration {
     /// Throws about members that change what a model computes and that no supported family has.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 
 /// A `.safetensors` file, mapped and checked whole when it is opened.
@@ -37,12 +38,14 @@ package struct SafetensorsFile: Sendable {
 
         var tensors: [String: StoredTensor] = [:]
         var metadata: [String: String] = [:]
-        for name in header.keys {
-            guard let entry = header[name] else { continue }
-            if name == "__metadata__" {
-                metadata = try SafetensorsFile.metadata(entry, path: path)
-            } else {
-                tensors[name] = try SafetensorsFile.tensor(name, entry, file: file, dataStart: start)
+        for member in header.members {
+            if member.key == "__metadata__" {
+                metadata = try SafetensorsFile.metadata(member.value, path: path)
+                continue
+            }
+            let tensor = try SafetensorsFile.tensor(member.key, member.value, file: file, dataStart: start)
+            guard tensors.updateValue(tensor, forKey: member.key) == nil else {
+                throw FileError(path, "the name '\(member.key)' occurs in two Unicode spellings: rename one tensor")
             }
         }
         try SafetensorsFile.checkCoverage(of: tensors, from: start, file: file)
@@ -73,9 +76,11 @@ package struct SafetensorsFile: Sendable {
     private static func metadata(_ entry: JSONValue, path: String) throws -> [String: String] {
         guard let object = entry.object else { throw FileError(path, "__metadata__ is \(entry.kind), not an object") }
         var metadata: [String: String] = [:]
-        for key in object.keys {
-            guard let text = object[key]?.string else { throw FileError(path, "__metadata__ '\(key)' is not text") }
-            metadata[key] = text
+        for member in object.members {
+            guard let text = member.value.string else {
+                throw FileError(path, "__metadata__ '\(member.key)' is not text")
+            }
+            metadata[member.key] = text
         }
         return metadata
     }

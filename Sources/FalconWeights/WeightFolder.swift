@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 import Foundation
 
@@ -90,8 +91,9 @@ package struct WeightFolder: Sendable {
         let folder = (path as NSString).deletingLastPathComponent
         var shards: [String: [String: StoredTensor]] = [:]
         var tensors: [String: StoredTensor] = [:]
-        for name in map.keys {
-            guard let shard = map[name]?.string else {
+        for member in map.members {
+            let name = member.key
+            guard let shard = member.value.string else {
                 throw FileError(path, "weight_map '\(name)' is not a file name")
             }
             // A name with a slash could lead anywhere on the disk.

@@ -1,4 +1,5 @@
 import FalconDraft
+import FalconJSON
 import FalconTensor
 import FalconWeights
 import Foundation

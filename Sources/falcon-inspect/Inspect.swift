@@ -19,7 +19,7 @@ struct Inspect: FalconCommand {
         version: falconVersion,
         subcommands: [
             InspectModel.self, InspectDraft.self, InspectShard.self, InspectTokenizer.self, InspectTree.self,
-            InspectMasks.self, InspectFeatures.self,
+            InspectMasks.self, InspectFeatures.self, InspectWeights.self,
         ])
 
     static func main() { launch() }

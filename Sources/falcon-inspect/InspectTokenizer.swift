@@ -1,8 +1,9 @@
 import ArgumentParser
 import FalconCommandSupport
 import FalconInspection
+import FalconJSON
 import FalconTensor
-import FalconTokenizer
+import FalconWeights
 import Foundation
 
 struct InspectTokenizer: FalconCommand {
@@ -27,7 +28,7 @@ struct InspectTokenizer: FalconCommand {
     @Option(help: "Encode the text of this file.")
     var file: String?
 
-    @Option(help: "Decode these ids, separated by commas; special tokens are kept.")
+    @Option(help: "Decode these ids, separated by commas; special tokens are kept without --skip-special.")
     var decode: String?
 
     @Option(help: ArgumentHelp("Render the chat in this file, a list of {role, content}.", valueName: "FILE.json"))
@@ -39,66 +40,51 @@ struct InspectTokenizer: FalconCommand {
     @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
     var template = "auto"
 
+    @Option(
+        help: ArgumentHelp(
+            "Answer many questions, each {\"text\"}, {\"ids\"} or {\"messages\"}, one a line.", valueName: "FILE.jsonl")
+    )
+    var batch: String?
+
+    @Flag(help: "Leave special tokens out of the text of --decode.")
+    var skipSpecial = false
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard [text, file, decode, chat].count(where: { $0 != nil }) == 1 else {
-            throw ValidationError("Give one of --text, --file, --decode and --chat.")
+        guard [text, file, decode, chat, batch].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("Give one of --text, --file, --decode, --chat and --batch.")
         }
     }
 
     func run() throws {
-        let tokenizer = try Tokenizer(folder: target)
-        var answer = TokenizerAnswer()
-        if let text { answer.ids = tokenizer.encode(text) }
+        let tokenizer = try TokenizerInspection(folder: target, template: template)
+        if let text { try show([tokenizer.encode(text)]) }
         if let file {
-            let bytes = try MappedFile(path: file)
-            guard let text = String(validating: bytes.bytes(0..<bytes.count), as: UTF8.self) else {
+            guard let text = String(validating: try bytes(of: file), as: UTF8.self) else {
                 throw FileError(file, "is not UTF-8 text")
             }
-            answer.ids = tokenizer.encode(text)
+            try show([tokenizer.encode(text)])
         }
         if let decode {
             let ids = try TokenInput.list(decode, option: "--decode")
-            answer.text = tokenizer.decode(ids, skippingSpecial: false)
+            try show([tokenizer.decode(ids, skippingSpecial: skipSpecial)])
         }
         if let chat {
-            let messages = try messages(chat)
-            let template = try ChatTemplate.select(template, folder: target).template
-            answer.prompt = try template.render(messages, addGenerationPrompt: addGenerationPrompt).text
-            let (ids, mask) = try template.encode(messages, tokenizer, addGenerationPrompt: addGenerationPrompt)
-            (answer.ids, answer.assistantMask) = (ids, mask)
+            let messages = try TokenizerInspection.messages(JSONValue(path: chat), path: chat)
+            try show([tokenizer.chat(messages, addGenerationPrompt: addGenerationPrompt)])
         }
+        if let batch { try show(tokenizer.answers(lines: bytes(of: batch), path: batch)) }
+    }
+
+    private func bytes(of path: String) throws -> [UInt8] {
+        let file = try MappedFile(path: path)
+        return file.bytes(0..<file.count)
+    }
+
+    private func show(_ answers: [TokenizerAnswer]) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(answer), as: UTF8.self))
-    }
-
-    private func messages(_ path: String) throws -> [ChatMessage] {
-        struct Message: Decodable {
-            let role: String
-            let content: String
-        }
-        let file = try MappedFile(path: path)
-        do {
-            return try JSONDecoder().decode([Message].self, from: Data(file.bytes(0..<file.count))).map {
-                ChatMessage(role: ChatRole($0.role), content: $0.content)
-            }
-        } catch {
-            throw FileError(path, "must be a list of {role, content}, both text")
-        }
-    }
-}
-
-/// What `falcon-inspect tokenizer` prints; absent members are left out.
-struct TokenizerAnswer: Encodable {
-    var ids: [Int32]?
-    var text: String?
-    var prompt: String?
-    var assistantMask: [UInt8]?
-
-    enum CodingKeys: String, CodingKey {
-        case ids, text, prompt
-        case assistantMask = "assistant_mask"
+        for answer in answers { print(String(decoding: try encoder.encode(answer), as: UTF8.self)) }
     }
 }

@@ -22,6 +22,9 @@ struct InspectTree: FalconCommand {
     @Flag(help: "Print the tree as a TOML file that --tree reads.")
     var toml = false
 
+    @Option(help: "Write the layout as JSON to this file; - for standard output.")
+    var json: String?
+
     @OptionGroup var common: CommonOptions
 
     func run() throws {
@@ -29,7 +32,7 @@ struct InspectTree: FalconCommand {
         if toml {
             print(tree.toml, terminator: "")
         } else {
-            for line in TreeDrawing.lines(tree) { print(line) }
+            try Report.write(TreeDrawing.lines(tree), TreeLayout(tree), json: json)
         }
     }
 }

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTestSupport
 import FalconWeights
 import Foundation

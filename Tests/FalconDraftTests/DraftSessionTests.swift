@@ -5,6 +5,7 @@ import FalconWeights
 import Testing
 
 @testable import FalconDraft
+import FalconJSON
 
 /// The cached drafting form against the training form, over random heads of every kind.
 @Suite struct DraftSessionTests {

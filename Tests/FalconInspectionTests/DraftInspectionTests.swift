@@ -1,5 +1,6 @@
 import FalconDraft
 import FalconInspection
+import FalconJSON
 import FalconTensor
 import FalconTestSupport
 import FalconWeights

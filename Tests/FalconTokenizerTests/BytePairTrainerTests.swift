@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTestSupport
 import FalconTokenizer
 import Foundation

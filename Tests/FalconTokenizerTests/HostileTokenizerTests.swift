@@ -49,7 +49,7 @@ import Testing
             (file(vocabulary: #"{"a": -1}"#), "has the id -1"),
             (file(vocabulary: #"{"a": 4000000000}"#), "does not fit a vocabulary of 1 tokens"),
             (file(vocabulary: #"{"a": 9223372036854775807}"#), "does not fit"),
-            (file(vocabulary: #"{"a": 0, "a": 1, "b": 2, "ab": 3}"#), "has 'a' twice"),
+            (file(vocabulary: #"{"a": 0, "a": 1, "b": 2, "ab": 3}"#), "the key 'a' occurs twice"),
             (file(vocabulary: #"{"a": 0, "b": 0, "ab": 1}"#), "the id 0"),
             (file(merges: "{}"), "'model.merges' is missing or no list"),
             (file(merges: "[3]"), "entry 0"), (file(merges: #"["a b c"]"#), "entry 0"),

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 import FalconTestSupport
 import FalconWeights

@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// Reads chat data and question sets in the forms that are in use:
 ///
 /// - ShareGPT: `{"id": ..., "conversations": [{"from": "human", "value": ...}, ...]}`
@@ -26,10 +28,10 @@ package enum ChatDataset {
         var reading = Reading()
         if first == UInt8(ascii: "[") {
             do {
-                for (row, value) in (try JSONParser.parse(bytes, in: content).array ?? []).enumerated() {
+                for (row, value) in (try value(bytes, content).array ?? []).enumerated() {
                     reading.add(value, row: row)
                 }
-            } catch let error as JSONError {
+            } catch {
                 throw TokenizerError(path, "is not JSON: \(error)")
             }
         } else {
@@ -49,9 +51,9 @@ package enum ChatDataset {
             let end = bytes[start..<content.upperBound].firstIndex(of: 0x0a) ?? content.upperBound
             if bytes[start..<end].contains(where: { !isSpace($0) }) {
                 do {
-                    reading.add(try JSONParser.parse(bytes, in: start..<end), row: row)
+                    reading.add(try value(bytes, start..<end), row: row)
                     readable += 1
-                } catch let error as JSONError {
+                } catch {
                     firstError = firstError ?? error
                     reading.problems.append("row \(row): is not JSON: \(error)")
                 }
@@ -61,11 +63,16 @@ package enum ChatDataset {
         }
         guard readable == 0, let firstError else { return }
         // Not one object a line; perhaps one object over many lines.
-        guard let value = try? JSONParser.parse(bytes, in: content) else {
+        guard let value = try? value(bytes, content) else {
             throw TokenizerError(path, "is neither JSON nor JSON lines: \(firstError)")
         }
         reading = Reading()
         reading.add(value, row: 0)
+    }
+
+    /// Chats that were cut in the middle of a character hold halves of surrogate pairs.
+    private static func value(_ bytes: [UInt8], _ range: Range<Int>) throws(JSONError) -> JSONValue {
+        try JSONParser.parse(bytes, in: range, halfSurrogates: .replaced)
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {

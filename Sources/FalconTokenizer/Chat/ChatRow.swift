@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// Why a row of a data set is left out.
 struct ChatRowError: Error {
     let id: String?
@@ -9,7 +11,7 @@ struct ChatRow {
     let dialogue: Dialogue
 
     init(_ value: JSONValue, row: Int) throws(ChatRowError) {
-        guard value.members != nil else {
+        guard value.object != nil else {
             throw ChatRowError(id: nil, problem: "is \(value.kind), not an object")
         }
         let given = Self.name(value["id"]) ?? Self.name(value["question_id"])

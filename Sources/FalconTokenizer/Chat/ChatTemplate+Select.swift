@@ -1,3 +1,4 @@
+import FalconJSON
 import Foundation
 
 extension ChatTemplate {
@@ -70,7 +71,7 @@ extension ChatTemplate {
             if let bytes = try FileContent.bytes(ofOptional: configurationPath) {
                 do {
                     configuration = JSONField(file: configurationPath, path: "", value: try JSONParser.parse(bytes))
-                } catch let error as JSONError {
+                } catch {
                     throw TokenizerError(configurationPath, "is not JSON: \(error)")
                 }
             }

@@ -1,48 +1,54 @@
 /// What is wrong with a JSON text and where, in one line.
 package struct JSONError: Error, CustomStringConvertible, Equatable {
     package let line: Int
+    /// In bytes, from 1.
     package let column: Int
     package let problem: String
 
     package var description: String { "line \(line), column \(column): \(problem)" }
 }
 
-/// Reads one JSON text (RFC 8259). Safe on hostile input: nesting is bounded, nothing is allocated beyond what the
-/// text holds, and broken UTF-8 is an error.
+/// Reads one JSON text (RFC 8259), strictly: UTF-8, no comments, no key twice in an object. Safe on hostile input:
+/// nesting is bounded, and nothing is allocated beyond what the text holds.
 ///
-/// An escaped surrogate without its partner becomes U+FFFD, as real chat data holds such halves.
+/// Foundation's reader takes the last of two equal keys without a word, and takes keys of equal normal form for equal.
+/// In a header that says where tensors lie, in a vocabulary or in a model's configuration that hides damage.
 package struct JSONParser {
+    /// What an escaped surrogate without its partner is.
+    package enum HalfSurrogates: Sendable {
+        case refused
+        /// U+FFFD takes its place: real chat data holds such halves.
+        case replaced
+    }
+
     /// Deeper nesting is refused, before it could exhaust the stack.
     package static let maximumDepth = 128
 
     private let bytes: [UInt8]
     private let end: Int
+    private let halfSurrogates: HalfSurrogates
     private var position: Int
 
-    /// - Throws: `JSONError`.
-    package static func parse(_ bytes: [UInt8]) throws -> JSONValue {
-        try parse(bytes, in: 0..<bytes.count)
-    }
-
-    /// Parses the part `range` of `bytes`, for a file that holds one JSON text a line. Lines and columns in errors
-    /// count from the start of `bytes`.
-    ///
-    /// - Throws: `JSONError`.
-    package static func parse(_ bytes: [UInt8], in range: Range<Int>) throws -> JSONValue {
-        var parser = JSONParser(bytes: bytes, range: range)
+    /// Reads `bytes`, or the part `range` of them, for a file that holds one JSON text a line. Lines and columns in
+    /// errors count from the start of `bytes`.
+    package static func parse(
+        _ bytes: [UInt8], in range: Range<Int>? = nil, halfSurrogates: HalfSurrogates = .refused
+    ) throws(JSONError) -> JSONValue {
+        var parser = JSONParser(bytes, range ?? 0..<bytes.count, halfSurrogates)
         let value = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == parser.end else { throw parser.error("unexpected text after the JSON value") }
         return value
     }
 
-    private init(bytes: [UInt8], range: Range<Int>) {
+    private init(_ bytes: [UInt8], _ range: Range<Int>, _ halfSurrogates: HalfSurrogates) {
         self.bytes = bytes
+        self.halfSurrogates = halfSurrogates
         end = range.upperBound
         position = range.lowerBound
     }
 
-    private mutating func value(depth: Int) throws -> JSONValue {
+    private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         guard depth < Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth) levels") }
         skipSpace()
         guard position < end else { throw error("the text ends where a value should be") }
@@ -57,23 +63,26 @@ package struct JSONParser {
         }
     }
 
-    private mutating func object(depth: Int) throws -> JSONValue {
+    private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         position += 1
-        var members: [JSONValue.Member] = []
-        if skipSpace(then: UInt8(ascii: "}")) { return .object(members) }
+        var object = JSONObject()
+        if skipSpace(then: UInt8(ascii: "}")) { return .object(object) }
         while true {
             skipSpace()
             guard position < end, bytes[position] == UInt8(ascii: "\"") else { throw error("expected a quoted key") }
+            let place = position
             let key = try string()
             guard skipSpace(then: UInt8(ascii: ":")) else { throw error("expected ':' after a key") }
-            members.append(JSONValue.Member(key: key, value: try value(depth: depth + 1)))
+            guard object.append(key, try value(depth: depth + 1)) else {
+                throw error("the key '\(key)' occurs twice in an object", at: place)
+            }
             if skipSpace(then: UInt8(ascii: ",")) { continue }
             guard skipSpace(then: UInt8(ascii: "}")) else { throw error("expected ',' or '}' in an object") }
-            return .object(members)
+            return .object(object)
         }
     }
 
-    private mutating func array(depth: Int) throws -> JSONValue {
+    private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
         position += 1
         var values: [JSONValue] = []
         if skipSpace(then: UInt8(ascii: "]")) { return .array(values) }
@@ -85,7 +94,7 @@ package struct JSONParser {
         }
     }
 
-    private mutating func literal(_ name: StaticString, _ value: JSONValue) throws -> JSONValue {
+    private mutating func literal(_ name: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
         for byte in "\(name)".utf8 {
             guard position < end, bytes[position] == byte else { throw error("expected '\(name)'") }
             position += 1
@@ -93,7 +102,7 @@ package struct JSONParser {
         return value
     }
 
-    private mutating func number() throws -> JSONValue {
+    private mutating func number() throws(JSONError) -> JSONValue {
         let start = position
         if position < end, bytes[position] == UInt8(ascii: "-") { position += 1 }
         let digits = digitRun()
@@ -120,7 +129,7 @@ package struct JSONParser {
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isWhole, let value = Int(text) { return .integer(value) }
-        guard let value = Double(text) else { throw error("unreadable number") }
+        guard let value = Double(text), value.isFinite else { throw error("a number too large", at: start) }
         return .number(value)
     }
 
@@ -130,7 +139,7 @@ package struct JSONParser {
         return position - start
     }
 
-    private mutating func string() throws -> String {
+    private mutating func string() throws(JSONError) -> String {
         position += 1
         let start = position
         while position < end {
@@ -149,7 +158,7 @@ package struct JSONParser {
         throw error("the text ends inside a string")
     }
 
-    private mutating func escapedString(from start: Int) throws -> String {
+    private mutating func escapedString(from start: Int) throws(JSONError) -> String {
         var text = Array(bytes[start..<position])
         while position < end {
             let byte = bytes[position]
@@ -170,7 +179,7 @@ package struct JSONParser {
         throw error("the text ends inside a string")
     }
 
-    private mutating func escape(into text: inout [UInt8]) throws {
+    private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
         guard position < end else { throw error("the text ends inside a string") }
         let byte = bytes[position]
         position += 1
@@ -195,12 +204,15 @@ package struct JSONParser {
                     position = back
                 }
             }
-            text.append(contentsOf: String(Unicode.Scalar(code) ?? "\u{fffd}").utf8)
+            guard let scalar = Unicode.Scalar(code) ?? (halfSurrogates == .replaced ? "\u{fffd}" : nil) else {
+                throw error("half of a surrogate pair")
+            }
+            text.append(contentsOf: String(scalar).utf8)
         default: throw error("an unknown escape in a string")
         }
     }
 
-    private mutating func hexadecimal() throws -> UInt32 {
+    private mutating func hexadecimal() throws(JSONError) -> UInt32 {
         guard position + 4 <= end else { throw error("the text ends inside a string") }
         var code: UInt32 = 0
         for byte in bytes[position..<position + 4] {
@@ -228,10 +240,10 @@ package struct JSONParser {
         byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09
     }
 
-    private func error(_ problem: String) -> JSONError {
+    private func error(_ problem: String, at place: Int? = nil) -> JSONError {
         var line = 1
         var column = 1
-        for byte in bytes[..<min(position, end)] {
+        for byte in bytes[..<min(place ?? position, end)] {
             column += 1
             if byte == 0x0a { (line, column) = (line + 1, 1) }
         }

@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// One place in a tokenizer's JSON file, known by its path ("model.vocab"), so that a wrong value is reported with
 /// the file's and the field's name.
 struct JSONField {
@@ -43,8 +45,8 @@ struct JSONField {
         return list.enumerated().map { JSONField(file: file, path: "\(path)[\($0.offset)]", value: $0.element) }
     }
 
-    func members() throws -> [JSONValue.Member] {
-        guard let members = value?.members else { throw wrong("an object") }
+    func members() throws -> [JSONObject.Member] {
+        guard let members = value?.object?.members else { throw wrong("an object") }
         return members
     }
 

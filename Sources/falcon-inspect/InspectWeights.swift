@@ -1,0 +1,37 @@
+import ArgumentParser
+import FalconCommandSupport
+import FalconInspection
+
+struct InspectWeights: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weights",
+        abstract: "Lists the tensors of a weight file of any format, or dumps them to safetensors.",
+        discussion: """
+            Examples:
+              falcon-inspect weights --weights models/llama/pytorch_model.bin
+              falcon-inspect weights --weights models/llama --output weights.safetensors
+
+            A PyTorch file is read without running anything that it holds. A dump holds real numbers as float32 and
+            whole ones as int64.
+            """)
+
+    @Option(help: "A .safetensors or .bin file, an index, or a folder with one of them.")
+    var weights: String
+
+    @Option(help: "The safetensors file to dump all tensors to.")
+    var output: String?
+
+    @Option(help: "Write the list as JSON to this file; - for standard output.")
+    var json: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let list = try WeightList(path: weights)
+        if let output {
+            try list.dump(to: output)
+            if !common.quiet { StandardError.print("\(output): \(list.tensors.count) tensors of \(weights)") }
+        }
+        if output == nil || json != nil { try Report.write(output == nil ? list.lines : [], list, json: json) }
+    }
+}
