@@ -155,7 +155,7 @@ let package = Package(
             "FalconDecoding",
             [
                 "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconTokenizer",
-                "FalconWeights", "FalconTensor",
+                "FalconPictures", "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconInspection",

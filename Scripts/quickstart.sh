@@ -81,15 +81,9 @@ if ! is_done infer "$inputs" "$out/report.json"; then
     finish infer "$inputs"
 fi
 
-figure() { # figure JSON KEY [FORMAT]: one number at the top level of a report as our commands indent it
-    local value
-    value="$(sed -nE "s/^  \"$2\" *: *([-+.0-9eE]+).*/\1/p" <<< "$1")"
-    [[ -n "$value" ]] || stop "$out/report.json has no $2"
-    # shellcheck disable=SC2059
-    printf "${3:-%s}" "$value"
-}
+source Scripts/figures.sh
 all="$(cat "$out/report.json")"
-calm="$(sed -n '/^  "without_loops"/,/^  }/p' "$out/report.json" | sed 's/^  //')"
+calm="$(part "$all" without_loops)"
 row() { printf '  %-18s %8s   %s\n' "$1" "$2" "$3"; }
 mismatched="$(figure "$all" mismatched_tokens)"
 

@@ -14,6 +14,9 @@ package struct AcceptStatistics: Equatable, Sendable {
     package private(set) var acceptedDraftTokens = 0
     /// `[a]`: target passes that accepted a drafted tokens.
     package private(set) var histogram: [Int] = []
+    /// `[a]`: those of them that might have accepted more: passes of a replay that left the stored text where the
+    /// tree went on (see `FeatureReplay`). Empty for live decoding.
+    package private(set) var cutHistogram: [Int] = []
 
     package init() {}
 
@@ -26,16 +29,15 @@ package struct AcceptStatistics: Equatable, Sendable {
     ///   - accepted: drafted tokens that became part of the text.
     ///   - generated: tokens that became part of the text, the target's own one included unless the text ended before.
     ///   - draftPasses: passes of the draft head that filled the tree.
-    package mutating func recordPass(accepted: Int, generated: Int, draftPasses: Int) {
+    ///   - isCut: whether nobody knows if more would have been accepted.
+    package mutating func recordPass(accepted: Int, generated: Int, draftPasses: Int, isCut: Bool = false) {
         precondition(accepted <= generated, "\(accepted) accepted tokens among \(generated)")
         targetPasses += 1
         self.draftPasses += draftPasses
         generatedTokens += generated
         acceptedDraftTokens += accepted
-        if histogram.count <= accepted {
-            histogram += [Int](repeating: 0, count: accepted + 1 - histogram.count)
-        }
-        histogram[accepted] += 1
+        AcceptStatistics.add(1, to: &histogram, at: accepted)
+        if isCut { AcceptStatistics.add(1, to: &cutHistogram, at: accepted) }
     }
 
     /// Adds what was counted elsewhere.
@@ -44,9 +46,19 @@ package struct AcceptStatistics: Equatable, Sendable {
         draftPasses += other.draftPasses
         generatedTokens += other.generatedTokens
         acceptedDraftTokens += other.acceptedDraftTokens
-        let length = max(histogram.count, other.histogram.count)
-        histogram += [Int](repeating: 0, count: length - histogram.count)
-        for (accepted, passes) in other.histogram.enumerated() { histogram[accepted] += passes }
+        for (accepted, passes) in other.histogram.enumerated() {
+            AcceptStatistics.add(passes, to: &histogram, at: accepted)
+        }
+        for (accepted, passes) in other.cutHistogram.enumerated() {
+            AcceptStatistics.add(passes, to: &cutHistogram, at: accepted)
+        }
+    }
+
+    private static func add(_ passes: Int, to histogram: inout [Int], at accepted: Int) {
+        if histogram.count <= accepted {
+            histogram += [Int](repeating: 0, count: accepted + 1 - histogram.count)
+        }
+        histogram[accepted] += passes
     }
 
     /// tau: accepted draft tokens per target pass, the target's own token not counted. 0 without a pass.
@@ -58,14 +70,30 @@ package struct AcceptStatistics: Equatable, Sendable {
     /// alpha: the share of generated tokens that were drafted.
     package var acceptanceRate: Double { ratio(acceptedDraftTokens, generatedTokens) }
 
-    /// `[d - 1]`: of the passes that accepted d - 1 tokens or more, the share that accepted d or more.
+    /// `[d - 1]`: of the passes that accepted d - 1 tokens or more, the share that accepted d or more; of those alone
+    /// of which it is known.
     package var acceptanceByDepth: [Double] {
         var reached = targetPasses
         return histogram.indices.dropLast().map { accepted in
             let next = reached - histogram[accepted]
-            defer { reached = next }
-            return ratio(next, reached)
+            let decided = reached - (accepted < cutHistogram.count ? cutHistogram[accepted] : 0)
+            reached = next
+            return ratio(next, decided)
         }
+    }
+
+    /// Passes of which nobody knows how much they would have accepted.
+    package var cutPasses: Int { cutHistogram.reduce(0, +) }
+
+    /// What tau would be if the cut passes went on as the others did at the same depth: the sum of the products of
+    /// `acceptanceByDepth`, the product-limit estimate. Without cut passes it is `acceptLength`.
+    package var acceptLengthEstimate: Double {
+        var (sum, product) = (0.0, 1.0)
+        for share in acceptanceByDepth {
+            product *= share
+            sum += product
+        }
+        return sum
     }
 
     /// What each figure of a report is, word for word.
@@ -81,6 +109,26 @@ package struct AcceptStatistics: Equatable, Sendable {
         "speedup": "tokens_per_second / baseline_tokens_per_second: plain decoding, same process, same prompts",
         "mismatched_tokens": "positions where speculative and plain decoding of a prompt differ, lengths included",
     ]
+
+    /// The same for a replay.
+    package static let replayFormulas: [String: String] = {
+        var formulas = AcceptStatistics.formulas
+        for key in ["tokens_per_second", "speedup", "mismatched_tokens"] { formulas[key] = nil }
+        formulas["generated_tokens"] = "token ids of the stored answers up to end-of-text or the limit"
+        formulas["target_passes"] = "passes that live decoding would make along the stored text"
+        formulas["acceptance_by_depth"] = """
+            [d-1] = passes that accepted >= d tokens / passes that accepted >= d-1 tokens and were not cut there
+            """
+        formulas["cut_passes"] = """
+            passes that left the stored text at a drafted token with candidates behind it; counted up to that token
+            """
+        formulas["accept_length_estimate"] = """
+            sum over d of the product of acceptance_by_depth[0..<d]; accept_length where no pass is cut
+            """
+        formulas["text_agreement"] =
+            "stored answer tokens that are the argmax of LM head x stored feature / all of them"
+        return formulas
+    }()
 
     private func ratio(_ part: Int, _ whole: Int) -> Double { whole == 0 ? 0 : Double(part) / Double(whole) }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// The same figures for a person.
 extension DecodingReport {
-    /// One table, a line a figure.
+    /// One table, a line a figure, then one with a line for each category where there are several.
     package var table: String {
         let (statistics, calm) = (all.statistics, withoutLoops.statistics)
         var rows: [(String, String)] = [
@@ -10,10 +10,28 @@ extension DecodingReport {
             ("generated tokens", "\(statistics.generatedTokens)"),
             ("target passes", "\(statistics.targetPasses)"),
         ]
+        if let replay {
+            rows[1].0 = "stored answers' tokens"
+            rows.append(
+                (
+                    "  the target's own choice",
+                    "\(number(100 * replay.textAgreement, digits: 1)) % of them, by features in \(replay.dtype)"
+                ))
+        }
         if tree.nodes > 0 {
             rows += [
                 ("tree", "\(tree.name): \(tree.nodes) nodes, \(tree.depth) deep"),
                 ("accept length", "\(number(statistics.acceptLength)) drafted tokens per target pass"),
+            ]
+            if statistics.cutPasses > 0 {
+                rows.append(
+                    (
+                        "  estimate",
+                        "\(number(statistics.acceptLengthEstimate)): the above counts "
+                            + "\(statistics.cutPasses) passes only as far as the text goes along"
+                    ))
+            }
+            rows += [
                 ("  without looping texts", "\(number(calm.acceptLength)) over \(withoutLoops.prompts) prompts"),
                 (
                     "acceptance rate",
@@ -22,27 +40,58 @@ extension DecodingReport {
                 ("accepted by depth", statistics.acceptanceByDepth.map { number($0) }.joined(separator: " ")),
             ]
         } else {
-            rows.append(("looping texts", "\(all.prompts - withoutLoops.prompts)"))
+            rows.append(("looping texts", "\(all.loopingPrompts)"))
         }
-        rows.append(("tokens per second", number(tokensPerSecond, digits: 1)))
-        if let baselineTokensPerSecond, let speedup {
-            rows += [
-                ("  plain decoding", number(baselineTokensPerSecond, digits: 1)),
-                ("speed-up", "\(number(speedup))x"),
-            ]
+        if let rate = all.tokensPerSecond { rows.append(("tokens per second", number(rate, digits: 1))) }
+        if let baseline = all.baselineTokensPerSecond, let speedup = all.speedup {
+            rows += [("  plain decoding", number(baseline, digits: 1)), ("speed-up", "\(number(speedup))x")]
         }
-        if let mismatchedTokens { rows.append(("mismatched tokens", "\(mismatchedTokens)")) }
-        rows += [
-            (
-                "seconds",
-                "load \(number(seconds.load)), prefill \(number(seconds.prefill)), draft \(number(seconds.draft)), "
-                    + "verify \(number(seconds.verify)), commit \(number(seconds.commit)), "
-                    + "total \(number(seconds.total))"
-            ),
-            ("peak memory", "\(number(Double(peakMemoryBytes) / 1_000_000, digits: 0)) MB"),
+        if let mismatched = all.mismatchedTokens { rows.append(("mismatched tokens", "\(mismatched)")) }
+        if let replay {
+            let rate = number(replay.textTokensPerSecond, digits: 0)
+            rows.append(("seconds", "\(number(replay.seconds)): \(rate) stored tokens per second"))
+        }
+        if let seconds {
+            rows.append(
+                (
+                    "seconds",
+                    "load \(number(seconds.load)), prefill \(number(seconds.prefill)), draft \(number(seconds.draft)), "
+                        + "verify \(number(seconds.verify)), commit \(number(seconds.commit)), "
+                        + "total \(number(seconds.total))"
+                ))
+        }
+        rows.append(("peak memory", "\(number(Double(peakMemoryBytes) / 1_000_000, digits: 0)) MB"))
+        return Self.aligned(rows.map { [$0, $1] }) + (categories.count > 1 ? "\n\n" + categoryTable : "")
+    }
+
+    private var categoryTable: String {
+        var lines = [
+            ["category", "prompts", "tokens", "accept length", "without looping", "acceptance rate", "looping"]
         ]
-        let width = rows.map(\.0.count).max() ?? 0
-        return rows.map { $0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $1 }.joined(separator: "\n")
+        if all.speedup != nil { lines[0].append("speed-up") }
+        for (name, category) in categories.sorted(by: { $0.key < $1.key }) {
+            let (share, statistics) = (category.all, category.all.statistics)
+            var line = [
+                name, "\(share.prompts)", "\(statistics.generatedTokens)", number(statistics.acceptLength),
+                number(category.withoutLoops.statistics.acceptLength),
+                number(100 * statistics.acceptanceRate, digits: 1) + " %", "\(share.loopingPrompts)",
+            ]
+            if let speedup = share.speedup { line.append(number(speedup) + "x") }
+            lines.append(line)
+        }
+        return Self.aligned(lines)
+    }
+
+    /// Lines of columns, each column as wide as its widest entry.
+    private static func aligned(_ lines: [[String]]) -> String {
+        let columns = lines.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in lines.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return lines.map { line in
+            zip(line, widths).enumerated().map { index, entry in
+                index == line.count - 1
+                    ? entry.0 : entry.0 + String(repeating: " ", count: entry.1 + 2 - entry.0.count)
+            }.joined()
+        }.joined(separator: "\n")
     }
 
     private func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }

@@ -56,7 +56,7 @@ package struct DialogueRunner {
     /// - Parameter receive: gets each turn's text as it comes; may throw to stop the work.
     /// - Throws: whatever `receive` throws.
     package func answer(
-        _ dialogue: PromptDialogue, receive: (_ turn: Int, _ text: String) throws -> Void = { _, _ in }
+        _ dialogue: PromptDialogue, receive: (_ turn: Int, _ pieces: [AnswerPiece]) throws -> Void = { _, _ in }
     ) throws -> AnsweredDialogue {
         var messages = dialogue.preface
         var turns: [AnsweredTurn] = []
@@ -87,14 +87,10 @@ package struct DialogueRunner {
         }
     }
 
-    private func answer(_ prompt: [Int32], receive: (String) throws -> Void) throws -> AnsweredTurn {
-        var stream = StreamingDecoder(tokenizer, skippingSpecial: true)
-        let decoded = try decoder.decode(prompt, stop: stop) { pass in
-            let text = pass.tokens.map { stream.append($0) }.joined()
-            if !text.isEmpty { try receive(text) }
-        }
-        let rest = stream.finish()
-        if !rest.isEmpty { try receive(rest) }
+    private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {
+        var stream = AnswerPiece.Stream(tokenizer)
+        let decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
+        try receive(stream.finish())
         return AnsweredTurn(
             promptTokens: prompt.count, decoded: decoded,
             text: tokenizer.decode(decoded.tokens, skippingSpecial: true),

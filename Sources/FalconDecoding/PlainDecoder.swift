@@ -27,7 +27,7 @@ package struct PlainDecoder: TextDecoder {
         let start = clock()
 
         let cache = target.makeCache(capacity: prompt.count + stop.maximumTokens)
-        var choice = TokenChoice(sampling, prompt: prompt, target: target, pool: pool)
+        var choice = TokenChoice(sampling, prompt: prompt, ends: target.ends, pool: pool)
         var newest = text.seconds.measure(\.prefill, clock) {
             let features = target.forward(prompt, cache: cache, on: pool)
             return choice.token(after: features.rows(prompt.count - 1..<prompt.count))

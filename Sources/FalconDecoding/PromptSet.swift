@@ -18,8 +18,11 @@ package struct PromptDialogue: Sendable, Equatable {
     }
 
     /// One question.
-    package init(prompt: String) {
-        (id, category, preface, turns) = ("prompt", nil, [], [prompt])
+    package init(prompt: String) { self.init(id: "prompt", turns: [prompt]) }
+
+    /// Questions without a category.
+    init(id: String, turns: [String]) {
+        (self.id, category, preface, self.turns) = (id, nil, [], turns)
     }
 
     /// Reads a question file (`question_id`, `turns`) or a chat dataset, of which the user's messages are asked.

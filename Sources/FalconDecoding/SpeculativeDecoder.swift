@@ -13,7 +13,8 @@ import FalconTensor
 package struct SpeculativeDecoder: TextDecoder {
     private let target: TargetModel
     private let head: DraftHead
-    private let tree: TokenTree
+    /// What is drafted; for sampling without gaps between ranks.
+    package let tree: TokenTree
     private let sampling: SamplingRule
     private let alignment: DraftSession.Alignment
     private let pool: ThreadPool
@@ -48,7 +49,7 @@ package struct SpeculativeDecoder: TextDecoder {
         let cache = target.makeCache(capacity: positions + tree.nodes.count + 1)
         let session = DraftSession(
             head: head, capacity: positions, branchRows: tree.draftRowCount, alignment: alignment)
-        var choice = TokenChoice(sampling, prompt: prompt, target: target, pool: pool)
+        var choice = TokenChoice(sampling, prompt: prompt, ends: target.ends, pool: pool)
         var (features, newest) = text.seconds.measure(\.prefill, clock) {
             let features = target.forward(prompt, cache: cache, on: pool)
             return (features, choice.token(after: features.rows(prompt.count - 1..<prompt.count)))

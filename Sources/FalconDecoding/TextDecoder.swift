@@ -21,12 +21,14 @@ extension TextDecoder {
 package struct DecodedPass: Sendable, Equatable {
     /// Tokens of the text: those that were drafted, then the target's own one unless the text ended before.
     package let tokens: [Int32]
-    /// The drafted ones' nodes: the ranks from the root's child down, one for each.
+    /// The accepted nodes: the ranks from the root's child down.
     package let path: [Int]
+    /// How many of the tokens the draft head proposed: the accepted nodes' own, but for a replay that left its text.
+    package let drafted: Int
     /// The depth of the tree that was drafted: less than asked for where few tokens were still allowed.
     package let treeDepth: Int
 
-    /// How many of the tokens the draft head proposed.
+    /// How many drafted tokens were accepted.
     package var accepted: Int { path.count }
 }
 
@@ -47,16 +49,21 @@ package struct DecodedText: Sendable {
     /// Takes what belongs to the text of the tokens that a pass yielded, and tells whether the text has ended.
     ///
     /// - Parameters:
-    ///   - path: the ranks of the accepted nodes, whose tokens come first in `new`.
+    ///   - path: the ranks of the accepted nodes.
+    ///   - drafted: how many of `new`, from the first, are those nodes' tokens; `nil` where all of them are there.
     ///   - treeDepth: of the tree that was drafted.
     ///   - looks: where the tokens stood in the head's rankings, as far as there are any.
+    ///   - isCut: whether nobody knows if more would have been accepted; of a replay.
     mutating func take(
-        _ new: [Int32], path: [Int], treeDepth: Int, draftPasses: Int, looks: [RankStatistics.Look] = [],
-        stop: StopRule, receive: (DecodedPass) throws -> Void
+        _ new: [Int32], path: [Int], drafted: Int? = nil, treeDepth: Int, draftPasses: Int,
+        looks: [RankStatistics.Look] = [], isCut: Bool = false, stop: StopRule, receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
         let (count, ends) = stop.admit(new, after: tokens.count)
-        let pass = DecodedPass(tokens: Array(new.prefix(count)), path: Array(path.prefix(count)), treeDepth: treeDepth)
-        statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses)
+        let pass = DecodedPass(
+            tokens: Array(new.prefix(count)), path: Array(path.prefix(count)),
+            drafted: min(drafted ?? path.count, count),
+            treeDepth: treeDepth)
+        statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses, isCut: isCut)
         passes.append(pass)
         ranks.record(looks.prefix(count))
         tokens += pass.tokens
@@ -70,7 +77,7 @@ package struct DecodedText: Sendable {
     ) rethrows -> Bool {
         statistics.recordPrompt()
         tokens.append(token)
-        try receive(DecodedPass(tokens: [token], path: [], treeDepth: 0))
+        try receive(DecodedPass(tokens: [token], path: [], drafted: 0, treeDepth: 0))
         return stop.endTokens.contains(token) || stop.maximumTokens <= 1
     }
 }
@@ -120,6 +127,8 @@ package enum DecodingError: Error, Equatable, CustomStringConvertible {
     case promptTooLong(tokens: Int, context: Int)
     case noTurn(dialogue: String)
     case noPrompts(path: String)
+    case noQuestionFile(name: String, candidates: [String])
+    case noStoredAnswer(path: String)
 
     package var description: String {
         switch self {
@@ -128,6 +137,11 @@ package enum DecodingError: Error, Equatable, CustomStringConvertible {
             "the prompt has \(tokens) tokens, the target's context ends at \(context): shorten it"
         case .noTurn(let dialogue): "dialogue '\(dialogue)' has no user turn: nothing to answer"
         case .noPrompts(let path): "\(path): holds no dialogue with a user turn: nothing to answer"
+        case .noQuestionFile(let name, let candidates):
+            "no question file for \(name): looked for \(candidates.joined(separator: ", ")); put it there, set "
+                + "FALCON_DATASETS to the folder that holds it, or give its path"
+        case .noStoredAnswer(let path):
+            "\(path): holds no answer, no token that its loss mask marks: nothing to replay"
         }
     }
 

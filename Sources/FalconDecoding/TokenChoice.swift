@@ -5,21 +5,21 @@ import FalconTensor
 /// How the target turns features into tokens during one decoding: its likeliest token, or one drawn by a rule.
 struct TokenChoice {
     let rule: SamplingRule
-    private let target: TargetModel
+    private let ends: TargetEnds
     private let pool: ThreadPool
     private var random: RandomSource
 
-    init(_ rule: SamplingRule, prompt: [Int32], target: TargetModel, pool: ThreadPool) {
+    init(_ rule: SamplingRule, prompt: [Int32], ends: TargetEnds, pool: ThreadPool) {
         self.rule = rule
-        self.target = target
+        self.ends = ends
         self.pool = pool
         random = rule.source(for: prompt)
     }
 
     /// The token after a row of features `[1, hidden]`.
     mutating func token(after features: Tensor) -> Int32 {
-        if rule.isGreedy { return target.greedyTokens(features, on: pool)[0] }
-        return rule.distribution(target.logits(features, on: pool).row(0)).draw(&random)
+        if rule.isGreedy { return ends.greedyTokens(features, on: pool)[0] }
+        return rule.distribution(ends.logits(features, on: pool).row(0)).draw(&random)
     }
 
     /// A tree filled with candidates, and how they came about.
@@ -44,12 +44,12 @@ struct TokenChoice {
 
     /// Fills a tree: with the head's likeliest tokens, or with tokens drawn from its distribution.
     mutating func draft(_ tree: TokenTree, session: DraftSession) -> Draft {
-        let (target, pool, rule) = (target, pool, rule)
+        let (ends, pool, rule) = (ends, pool, rule)
         if rule.isGreedy {
             var logits: [Tensor] = []
             let (tokens, filled) = TreeDraft.fill(tree, session: session, on: pool) { features, wanted in
                 TreeDraft.best(features, wanted) {
-                    logits.append(target.logits($0, on: pool))
+                    logits.append(ends.logits($0, on: pool))
                     return logits[logits.count - 1]
                 }
             }
@@ -58,7 +58,7 @@ struct TokenChoice {
         var random = random
         var proposals: [[TokenDistribution]] = []
         let (tokens, filled) = TreeDraft.fill(tree, session: session, on: pool) { features, wanted in
-            let logits = target.logits(features, on: pool)
+            let logits = ends.logits(features, on: pool)
             let distributions = (0..<logits.rowCount).map { rule.distribution(logits.row($0)) }
             proposals.append(distributions)
             return TokenTree.draw(wanted, from: distributions, &random)
@@ -71,12 +71,12 @@ struct TokenChoice {
     mutating func verify(_ draft: Draft, features: Tensor) -> Verified {
         if rule.isGreedy {
             let verified = GreedyVerification(
-                tree: draft.tree, nodeTokens: draft.tokens, targetTokens: target.greedyTokens(features, on: pool))
+                tree: draft.tree, nodeTokens: draft.tokens, targetTokens: ends.greedyTokens(features, on: pool))
             return Verified(
                 path: verified.path, tokens: verified.tokens,
                 looks: draft.looks(path: verified.path, tokens: verified.tokens))
         }
-        let (logits, rule) = (target.logits(features, on: pool), rule)
+        let (logits, rule) = (ends.logits(features, on: pool), rule)
         let verified = SampledVerification(
             tree: draft.tree, nodeTokens: draft.tokens, proposals: draft.proposals,
             target: { rule.distribution(logits.row($0)) }, random: &random)

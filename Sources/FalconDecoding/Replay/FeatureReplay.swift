@@ -1,0 +1,127 @@
+import FalconDraft
+import FalconModels
+import FalconShards
+import FalconTensor
+
+/// Greedy speculative decoding of stored texts, without a pass of the target: what would have been accepted?
+///
+/// Features are stored along the text, so the target's own next token is known after each of its positions: the
+/// argmax of the LM head on the feature there. Each round drafts with the real `DraftSession` and verifies the tree
+/// with `GreedyVerification`, as serving does; only the rows of the target's pass are read instead of computed.
+///
+///     stored    t_0 ... t_n | t_n+1  t_n+2 ...      a pass starts at the newest token t_n
+///     choice    y_n         | y_n+1  y_n+2 ...      y_i = argmax W f_i, the target's own token behind t_i
+///
+/// **On the target's own greedy text** (y_i = t_i+1 throughout) with float32 features this is the live run: same
+/// passes, same accepted nodes, same figures, since inference is batch-invariant.
+///
+/// **Elsewhere**, at a position where the text differs (y_i != t_i+1):
+/// - a pass that reaches it accepts a candidate y_i and no other, as the live target would. Without such a candidate,
+///   or with one that has no children, the pass is over and known in full;
+/// - where the candidate y_i has children, nothing is known of them, for no feature behind y_i is stored: the pass is
+///   *cut*. It counts with what it accepted up to y_i, and is left out of the acceptance of all deeper depths;
+/// - the next pass starts at the stored token t_i+1, as though the target had chosen it.
+///
+/// So the counts are a lower bound there, the acceptance by depth is over observed decisions only, and
+/// `AcceptStatistics.acceptLengthEstimate` puts those together (the product-limit estimate of Kaplan and Meier).
+package struct FeatureReplay: Sendable {
+    private let ends: TargetEnds
+    private let head: DraftHead
+    private let tree: TokenTree
+    private let stop: StopRule
+
+    /// - Parameters:
+    ///   - ends: those of the target that made the features.
+    ///   - tree: for the head's block size.
+    ///   - stop: the live run's. A stored answer ends at its first end token or at the limit; one that ends before
+    ///     both, because its conversation was cut, ends there as at a limit.
+    package init(ends: TargetEnds, head: DraftHead, tree: TokenTree, stop: StopRule) {
+        precondition(
+            tree.blockSize == head.blockSize,
+            "a tree for block size \(tree.blockSize) with a draft head of \(head.blockSize)")
+        (self.ends, self.head, self.tree, self.stop) = (ends, head, tree, stop)
+    }
+
+    /// Replays every answer of a conversation: each run of tokens that the loss mask marks.
+    package func replay(_ sequence: FeatureSequence, on pool: ThreadPool) -> [ReplayedAnswer] {
+        let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.maxPositions)
+        guard let last = answers.last else { return [] }
+        let session = DraftSession(head: head, capacity: last.tokens.upperBound, branchRows: tree.draftRowCount)
+        var choice = TokenChoice(.greedy, prompt: [], ends: ends, pool: pool)
+        var fed = 0
+        return answers.map { answer in
+            let choices = choices(of: answer, in: sequence, on: pool)
+            var text = DecodedText()
+            var ended = text.takeFirst(sequence.tokens[answer.tokens.lowerBound], stop: answer.stop) { _ in }
+            var newest = answer.tokens.lowerBound
+            while !ended {
+                session.extend(
+                    features: sequence.features.rows(fed..<newest),
+                    nextTokens: Array(sequence.tokens[fed + 1..<newest + 1]), on: pool)
+                fed = newest
+                let wanted = tree.limited(toDepth: answer.stop.maximumTokens - text.tokens.count - 1)
+                let draft = choice.draft(wanted, session: session)
+                let verified = StoredVerification(
+                    tree: draft.tree, nodeTokens: draft.tokens,
+                    stored: sequence.tokens[newest..<answer.tokens.upperBound],
+                    choices: choices[(newest - answer.tokens.lowerBound + 1)...])
+                ended = text.take(
+                    verified.tokens, path: verified.path.map { draft.tree.nodes[$0].rank }, drafted: verified.onText,
+                    treeDepth: draft.tree.depth, draftPasses: draft.tree.passCount,
+                    looks: draft.looks(path: verified.path, tokens: verified.chosen), isCut: verified.isCut,
+                    stop: answer.stop
+                ) { _ in }
+                newest += verified.tokens.count
+            }
+            let agreeing = zip(choices, sequence.tokens[answer.tokens]).count { $0 == $1 }
+            return ReplayedAnswer(answer: answer, decoded: text, agreeingTokens: agreeing)
+        }
+    }
+
+    /// The target's own token for each of an answer's positions: what it chooses behind the token before.
+    private func choices(of answer: StoredAnswer, in sequence: FeatureSequence, on pool: ThreadPool) -> [Int32] {
+        let positions = answer.tokens.lowerBound - 1..<answer.tokens.upperBound - 1
+        // Pieces bound the memory of logits; a row's result does not depend on them.
+        let piece = 64
+        return stride(from: positions.lowerBound, to: positions.upperBound, by: piece).flatMap { start in
+            ends.greedyTokens(sequence.features.rows(start..<min(start + piece, positions.upperBound)), on: pool)
+        }
+    }
+}
+
+/// An answer in a stored conversation, and when live decoding would have stopped it.
+package struct StoredAnswer: Sendable {
+    /// Its positions, the end token included where one ends it.
+    package let tokens: Range<Int>
+    package let stop: StopRule
+
+    /// - Parameter context: the target's; no answer goes beyond it.
+    static func all(in sequence: FeatureSequence, stop: StopRule, context: Int) -> [StoredAnswer] {
+        var answers: [StoredAnswer] = []
+        var position = 0
+        while position < sequence.length {
+            let start = position
+            while position < sequence.length, sequence.lossMask[position] == sequence.lossMask[start] { position += 1 }
+            // Without a token before it there is no feature that could have chosen the first one.
+            guard sequence.lossMask[start] != 0, start > 0 else { continue }
+            let limit = min(stop.maximumTokens, context - start)
+            let (count, ends) = stop.admit(Array(sequence.tokens[start..<position]), after: 0)
+            guard count > 0, limit > 0 else { continue }
+            let end = start + min(count, limit)
+            let byToken = ends && stop.endTokens.contains(sequence.tokens[end - 1])
+            answers.append(
+                StoredAnswer(
+                    tokens: start..<end,
+                    stop: StopRule(endTokens: stop.endTokens, maximumTokens: byToken ? limit : end - start)))
+        }
+        return answers
+    }
+}
+
+/// A replayed answer: its tokens are the stored ones.
+package struct ReplayedAnswer: Sendable {
+    package let answer: StoredAnswer
+    package let decoded: DecodedText
+    /// How many of its tokens are what the target itself would have chosen there.
+    package let agreeingTokens: Int
+}

@@ -1,0 +1,95 @@
+import FalconShards
+import FalconTensor
+import FalconTokenizer
+import Synchronization
+
+/// Replays the answers of a folder of feature shards, several conversations at once.
+package struct ReplayRunner {
+    private let store: FeatureStore
+    private let tokenizer: Tokenizer
+    private let replay: FeatureReplay
+    private let detector: LoopDetector
+    private let clock: SecondsClock
+
+    /// - Parameter store: of features that the replay's target made, see `FeatureStore.requireFingerprints`.
+    package init(
+        store: FeatureStore, tokenizer: Tokenizer, replay: FeatureReplay, detector: LoopDetector = LoopDetector(),
+        clock: @escaping SecondsClock = systemSeconds
+    ) {
+        (self.store, self.tokenizer, self.replay) = (store, tokenizer, replay)
+        (self.detector, self.clock) = (detector, clock)
+    }
+
+    /// Replays conversations in the store's order. Each is the work of one thread, so the result does not depend on
+    /// how many there are.
+    ///
+    /// - Parameters:
+    ///   - limit: the most conversations to take, from the start.
+    ///   - progress: told how many conversations and answer tokens are done; may throw to stop the work.
+    /// - Throws: `FileError` or `HDF5Error` where a shard is damaged, `DecodingError` where no conversation has an
+    ///   answer, and whatever `progress` throws.
+    package func run(
+        limit: Int? = nil, on pool: ThreadPool,
+        progress: (_ conversations: Int, _ tokens: Int) throws -> Void = { _, _ in }
+    ) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts) {
+        let start = clock()
+        let count = min(limit ?? store.count, store.count)
+        var (dialogues, agreeing, tokens): ([AnsweredDialogue], Int, Int) = ([], 0, 0)
+        // Pieces bound how much is held between two looks at the progress.
+        let piece = 8 * pool.threadCount
+        for first in stride(from: 0, to: count, by: piece) {
+            let numbers = Array(first..<min(first + piece, count))
+            for replayed in try self.replayed(numbers, on: pool) where !replayed.dialogue.turns.isEmpty {
+                dialogues.append(replayed.dialogue)
+                agreeing += replayed.agreeingTokens
+                tokens += replayed.dialogue.turns.reduce(0) { $0 + $1.decoded.tokens.count }
+            }
+            try progress(first + numbers.count, tokens)
+        }
+        guard tokens > 0 else { throw DecodingError.noStoredAnswer(path: store.folder) }
+        var statistics = AcceptStatistics()
+        for turn in dialogues.flatMap(\.turns) { statistics.add(turn.decoded.statistics) }
+        let facts = ReplayFacts(
+            shards: store.folder, dtype: store.description.storage.rawValue, conversations: dialogues.count,
+            textTokens: tokens, agreeingTokens: agreeing, cutPasses: statistics.cutPasses,
+            acceptLengthEstimate: statistics.acceptLengthEstimate, seconds: clock() - start)
+        return (dialogues, facts)
+    }
+
+    private struct Replayed: Sendable {
+        let dialogue: AnsweredDialogue
+        let agreeingTokens: Int
+    }
+
+    private func replayed(_ numbers: [Int], on pool: ThreadPool) throws -> [Replayed] {
+        let results = Mutex<[Int: Result<Replayed, any Error>]>([:])
+        let alone = ThreadPool(threadCount: 1)
+        // Long ones first: no thread is left with much to do at the end.
+        let order = numbers.sorted { store.sequences[$0].length > store.sequences[$1].length }
+        pool.run(order.count) { piece in
+            let result = Result { replayed(try store.sequence(at: order[piece]), on: alone) }
+            results.withLock { $0[order[piece]] = result }
+        }
+        let all = results.withLock { $0 }
+        return try numbers.compactMap { try all[$0]?.get() }
+    }
+
+    private func replayed(_ sequence: FeatureSequence, on pool: ThreadPool) -> Replayed {
+        let answers = replay.replay(sequence, on: pool)
+        var (questions, turns, end): ([String], [AnsweredTurn], Int) = ([], [], 0)
+        for answer in answers {
+            let stored = answer.answer.tokens
+            questions.append(tokenizer.decode(Array(sequence.tokens[end..<stored.lowerBound]), skippingSpecial: true))
+            end = stored.upperBound
+            turns.append(
+                AnsweredTurn(
+                    promptTokens: stored.lowerBound, decoded: answer.decoded,
+                    text: tokenizer.decode(answer.decoded.tokens, skippingSpecial: true), baseline: nil,
+                    loops: detector.loops(answer.decoded.tokens)))
+        }
+        return Replayed(
+            dialogue: AnsweredDialogue(
+                prompt: PromptDialogue(id: sequence.id, turns: questions), turns: turns, problem: nil),
+            agreeingTokens: answers.reduce(0) { $0 + $1.agreeingTokens })
+    }
+}

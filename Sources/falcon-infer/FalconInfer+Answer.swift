@@ -1,0 +1,79 @@
+import FalconCommandSupport
+import FalconDecoding
+import FalconDraft
+import FalconModels
+import FalconTensor
+import FalconTokenizer
+import Foundation
+
+/// Decoding prompts.
+extension FalconInfer {
+    func answer() throws {
+        let interruption = Interruption()
+        let start = systemSeconds()
+        let pool = common.makePool()
+        let model = try TargetModel(folder: target, pool: pool)
+        let tokenizer = try Tokenizer(folder: target)
+        let chat = try ChatTemplate.select(template, folder: target)
+        let dialogues = try readDialogues()
+        let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
+        let drafting = try draft.map { folder in
+            let head = try DraftHead(folder: folder, target: model, fusion: fusion, pool: pool)
+            let tree = try TokenTree.select(tree, blockSize: head.blockSize)
+            let decoder = SpeculativeDecoder(target: model, head: head, tree: tree, sampling: sampling.rule, pool: pool)
+            return (tree: tree, decoder: decoder)
+        }
+        let loadSeconds = systemSeconds() - start
+
+        let runner = DialogueRunner(
+            tokenizer: tokenizer, template: chat.template, decoder: drafting?.decoder ?? plain,
+            baseline: baseline ? plain : nil,
+            stop: StopRule(endTokens: model.configuration.eosTokens, maximumTokens: maxNewTokens))
+        let progress = ProgressReporter(
+            total: dialogues.count, unit: "dialogues", quiet: common.quiet || stream || prompt != nil)
+        try runner.warmUp(dialogues[0])
+        let inColour = TerminalColours.areWanted()
+        var answered: [AnsweredDialogue] = []
+        var tokens = 0
+        for dialogue in dialogues {
+            let answer = try runner.answer(dialogue) { turn, pieces in
+                try interruption.check()
+                guard stream else { return }
+                let text = pieces.map { inColour ? $0.terminalText : $0.text }.joined()
+                FileHandle.standardOutput.write(Data(text.utf8))
+            }
+            if stream { print("\n") }
+            if let problem = answer.problem {
+                guard prompt == nil else { throw problem }
+                note("\(dialogue.id), turn \(answer.turns.count + 1): \(problem); left out")
+            }
+            answered.append(answer)
+            tokens += answer.turns.reduce(0) { $0 + $1.decoded.tokens.count }
+            progress.update(answered.count, tokens: tokens)
+        }
+        progress.finish()
+
+        let report = DecodingReport(
+            answered, tree: drafting?.tree, sampling: sampling.rule, loadSeconds: loadSeconds,
+            peakMemoryBytes: ProcessMemory.peakByteCount)
+        try output.write(
+            report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.decoder.tree,
+            tokenizer: tokenizer
+        ) {
+            RunFacts(
+                command: CommandLine.arguments, target: (target, model.ends), draft: draft,
+                input: dataset ?? "one question", threads: pool.threadCount)
+        }
+        guard output.json != "-" else { return }
+        if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }
+        print(report.table)
+    }
+
+    private func readDialogues() throws -> [PromptDialogue] {
+        if let prompt { return [PromptDialogue(prompt: prompt)] }
+        let (dialogues, problems) = try PromptDialogue.read(QuestionFile.path(dataset ?? ""), limit: limit)
+        for problem in problems.prefix(5) { note(problem) }
+        if problems.count > 5 { note("and \(problems.count - 5) more rows were left out") }
+        return dialogues
+    }
+}
