@@ -82,6 +82,34 @@ import Testing
         #expect(try ShardReader(path: folder.file("shard.h5")).sequence(at: 0).tokens == good.tokens)
     }
 
+    @Test(arguments: FeatureStorage.allCases)
+    func `what is said to fit within a limit does`(storage: FeatureStorage) throws {
+        let folder = try TemporaryFolder()
+        var random = RandomSource(seed: 5)
+        for round in 0..<12 {
+            let width = [3, 24, 200][round % 3]
+            let description = ShardExamples.description(storage, hiddenSize: width, maxLength: 400)
+            let limit = 24_000 + random.below(400_000)
+            let writer = try ShardWriter(
+                path: folder.file("shard.h5"), description: description, chunkRows: [nil, 2, 60][round / 3 % 3],
+                pool: ThreadPool(threadCount: 1))
+            var count = 0
+            while count < 300 {
+                let length = 1 + random.below(60)
+                let id = String(repeating: "n", count: random.below(90))
+                let sequence = FeatureSequence(
+                    id: id, tokens: (0..<length).map { _ in Int32(random.below(1 << 30)) },
+                    lossMask: (0..<length).map { _ in UInt8(random.below(2)) },
+                    features: Tensor(normal: 1, [length, width], from: &random))
+                guard try writer.fits(sequence, within: limit) else { break }
+                try writer.append(sequence)
+                count += 1
+            }
+            let bytes = try writer.finish().bytes
+            #expect(bytes <= limit, "\(bytes) bytes of \(limit), \(count) sequences \(width) wide")
+        }
+    }
+
     @Test func `a shard without sequences is a shard`() throws {
         let folder = try TemporaryFolder()
         let contents = try ShardExamples.write([], ShardExamples.description(.int8), to: folder.file("shard.h5"))

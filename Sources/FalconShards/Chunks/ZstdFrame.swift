@@ -12,6 +12,9 @@ enum ZstdFrame {
     /// and holds 128 KiB at most (RFC 8878, section 3.1.1.2).
     static func largestContent(ofFrame size: Int) -> Int { (size / 4 + 1) << 17 }
 
+    /// The longest frame that `compress` makes of this many bytes, whatever they are.
+    static func largestFrame(ofContent size: Int) -> Int { ZSTD_compressBound(size) }
+
     /// Compresses into one frame that names its content's size and ends with a checksum.
     static func compress(_ bytes: [UInt8], level: Int) throws -> [UInt8] {
         guard let context = unsafe ZSTD_createCCtx() else { throw ChunkProblem("zstd has no memory to compress with") }

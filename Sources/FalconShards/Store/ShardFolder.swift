@@ -74,6 +74,19 @@ package struct ShardFolder: Sendable {
 
     /// Rewrites the manifest from the facts of all finished shards, whichever process made them.
     private func updateManifest() throws {
+        try locked {
+            if FileManager.default.fileExists(atPath: file(ShardManifest.fileName)) {
+                try refuseOtherContents(ShardManifest(folder: path))
+            }
+            let names = try self.names().filter(ShardFolder.isShardName)
+            let manifest = ShardManifest(
+                description: description, settings: settings, shards: try names.compactMap(readFacts))
+            try manifest.write(folder: path)
+        }
+    }
+
+    /// Runs `body` while no other process changes the folder's manifest or claims.
+    func locked<Value>(_ body: () throws -> Value) throws -> Value {
         let lock = file("manifest.lock")
         let descriptor = unsafe open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError.system(lock, "opening it") }
@@ -82,13 +95,44 @@ package struct ShardFolder: Sendable {
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else { throw FileError.system(lock, "locking it") }
         }
-        if FileManager.default.fileExists(atPath: file(ShardManifest.fileName)) {
-            try refuseOtherContents(ShardManifest(folder: path))
+        return try body()
+    }
+
+    /// Where the claim on a shard lies; see `ShardClaims`.
+    func claimPath(_ number: Int) -> String { file(stem(number) + ".claim") }
+
+    /// Shards of which there are claims or unfinished files.
+    func shardsWithLeftovers() throws -> [Int] {
+        let leftovers = try names().filter { $0.hasSuffix(".claim") || $0.contains(ShardFolder.partialMark) }
+        let numbers = leftovers.compactMap { name in
+            name.hasPrefix("shard-") ? Int(name.dropFirst(6).prefix { $0.isASCII && $0.isNumber }) : nil
         }
-        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter(ShardFolder.isShardName)
-        let manifest = ShardManifest(
-            description: description, settings: settings, shards: try names.compactMap(readFacts))
-        try manifest.write(folder: path)
+        return Set(numbers).sorted()
+    }
+
+    /// Removes unfinished files of a shard that no running process has claimed.
+    func removePartialFiles(ofShard number: Int) throws { try removePartialFiles(startingWith: stem(number) + ".") }
+
+    /// Removes unfinished manifests. Only for who holds the lock, under which manifests are written.
+    func removePartialManifests() throws { try removePartialFiles(startingWith: ShardManifest.fileName) }
+
+    private func removePartialFiles(startingWith start: String) throws {
+        for name in try names() where name.hasPrefix(start) && name.contains(ShardFolder.partialMark) {
+            unsafe unlink(file(name))
+        }
+    }
+
+    /// What `AtomicFile` and the shard's writer put behind a name until the file is whole.
+    private static let partialMark = ".partial-"
+
+    private func stem(_ number: Int) -> String { String(ShardFolder.shardName(number).dropLast(3)) }
+
+    private func names() throws -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw FileError(path, "cannot list this folder: \(error.localizedDescription)")
+        }
     }
 
     private func refuseOtherContents(_ earlier: ShardManifest) throws {

@@ -19,6 +19,9 @@ final class HDF5GrowingDataset {
     private var writtenRows = 0
     /// Raw bytes of the rows behind them.
     private var pending: [UInt8] = []
+    /// Bytes that the written chunks take in the file.
+    private var storedByteCount = 0
+    private var storedChunkCount = 0
 
     init(
         _ name: String, _ handle: HDF5Handle, path: String, elementSize: Int, width: Int?, chunkRows: Int, level: Int
@@ -43,6 +46,33 @@ final class HDF5GrowingDataset {
         }
     }
 
+    /// The most bytes that the dataset can take in the file once some rows were added and it is finished.
+    ///
+    /// - Parameters:
+    ///   - rows: raw bytes, as for `append`.
+    ///   - isExact: compresses what is not written yet to see how long it becomes; otherwise it counts as if it could
+    ///     not be compressed.
+    func byteBound(adding rows: [UInt8], isExact: Bool, on pool: ThreadPool) throws -> Int {
+        let chunkBytes = chunkRows * rowBytes
+        let chunks = (pending.count + rows.count + chunkBytes - 1) / chunkBytes
+        if isExact {
+            let whole = pending.count / chunkBytes * chunkBytes
+            if whole > 0 {
+                try write(Array(pending.prefix(whole)), on: pool)
+                pending.removeFirst(whole)
+            }
+            return try byteBound(chunks) + encode(pending + rows, on: pool).reduce(0) { $0 + $1.count }
+        }
+        return byteBound(chunks) + chunks * ZstdFrame.largestFrame(ofContent: chunkBytes)
+    }
+
+    /// What stands in the file and the tree that finds the chunks, some more of them included: nodes of 2616 bytes
+    /// with room for 64, half full or more.
+    private func byteBound(_ moreChunks: Int) -> Int {
+        let chunks = storedChunkCount + moreChunks
+        return storedByteCount + 3072 + (chunks > 64 ? 3072 + 128 * chunks : 0)
+    }
+
     /// Writes what is pending and closes the dataset; a last chunk that is not full is filled with zeros behind the
     /// dataset's end.
     func finish(on pool: ThreadPool) throws {
@@ -51,12 +81,11 @@ final class HDF5GrowingDataset {
         try handle.close("H5Dclose", path)
     }
 
-    private func write(_ rows: [UInt8], on pool: ThreadPool) throws {
+    /// Chunks as they are to stand in the file; the last one filled with zeros.
+    private func encode(_ rows: [UInt8], on pool: ThreadPool) throws -> [[UInt8]] {
         let chunkBytes = chunkRows * rowBytes
-        let count = (rows.count + chunkBytes - 1) / chunkBytes
-        let encoded: [[UInt8]]
         do {
-            encoded = try pool.map(count) { index in
+            return try pool.map((rows.count + chunkBytes - 1) / chunkBytes) { index in
                 var chunk = Array(rows[(index * chunkBytes)..<min((index + 1) * chunkBytes, rows.count)])
                 chunk.append(contentsOf: repeatElement(0, count: chunkBytes - chunk.count))
                 return try filters.encode(chunk, level: level)
@@ -64,6 +93,10 @@ final class HDF5GrowingDataset {
         } catch let problem as ChunkProblem {
             throw FileError(path, "the dataset \(name): \(problem)")
         }
+    }
+
+    private func write(_ rows: [UInt8], on pool: ThreadPool) throws {
+        let encoded = try encode(rows, on: pool)
         try HDF5Library.enter {
             let rowCount = writtenRows + rows.count / rowBytes
             var extent: [hsize_t] = [hsize_t(rowCount)] + (width.map { [hsize_t($0)] } ?? [])
@@ -77,6 +110,8 @@ final class HDF5GrowingDataset {
                     "H5Dwrite_chunk", path)
             }
             writtenRows = rowCount
+            storedChunkCount += encoded.count
+            storedByteCount += encoded.reduce(0) { $0 + $1.count }
         }
     }
 }

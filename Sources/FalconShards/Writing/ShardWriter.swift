@@ -2,6 +2,9 @@ import FalconTensor
 
 /// Writes one shard, under a temporary name until `finish`. A writer that is dropped before leaves nothing behind.
 package final class ShardWriter {
+    /// zstd's own default: hardly slower than the quickest, and what lies beyond takes longer than it saves.
+    package static let usualLevel = 3
+
     package let path: String
     package let description: ShardDescription
     private let pool: ThreadPool
@@ -11,6 +14,7 @@ package final class ShardWriter {
     private var offsets: [Int64] = [0]
     private var ids: [String] = []
     private var lossTokenCount = 0
+    private var idByteCount = 0
 
     private struct Columns {
         let features: HDF5GrowingDataset
@@ -27,7 +31,8 @@ package final class ShardWriter {
     ///   - level: zstd's compression level.
     ///   - pool: compresses chunks.
     package init(
-        path: String, description: ShardDescription, chunkRows: Int? = nil, level: Int = 3, pool: ThreadPool
+        path: String, description: ShardDescription, chunkRows: Int? = nil, level: Int = ShardWriter.usualLevel,
+        pool: ThreadPool
     ) throws {
         (self.path, self.description, self.pool) = (path, description, pool)
         file = try HDF5FileWriter(path: path)
@@ -75,8 +80,42 @@ package final class ShardWriter {
         offsets.append(offsets[offsets.count - 1] + Int64(sequence.length))
         // A zero byte would end the text early in every reader written in C.
         ids.append(sequence.id.filter { $0 != "\0" })
+        idByteCount += ShardWriter.storedBytes(ofId: sequence.id)
         lossTokenCount += sequence.lossMask.reduce(0) { $0 + Int($1) }
     }
+
+    /// Whether the finished file is sure to have `limit` bytes at most when a sequence is added.
+    ///
+    /// - Throws: as `append` does.
+    package func fits(_ sequence: FeatureSequence, within limit: Int) throws -> Bool {
+        let encoded = try description.storage.encode(sequence.features)
+        // Far from the limit, where compression does not matter, the quick bound will do.
+        for isExact in [false, true] where try byteBound(adding: sequence, encoded, isExact: isExact) <= limit {
+            return true
+        }
+        return false
+    }
+
+    /// The most bytes that the finished file can have. Text of changing length lies in blocks of 4096 bytes with some
+    /// room left in each.
+    private func byteBound(
+        adding sequence: FeatureSequence, _ encoded: EncodedFeatures, isExact: Bool
+    ) throws -> Int {
+        guard let columns else { preconditionFailure("\(path) is finished") }
+        func bound(_ dataset: HDF5GrowingDataset, _ rows: [UInt8]) throws -> Int {
+            try dataset.byteBound(adding: rows, isExact: isExact, on: pool)
+        }
+        var sum = try bound(columns.features, encoded.bytes)
+        sum += try bound(columns.tokens, Int32.bytes(of: sequence.tokens))
+        sum += try bound(columns.lossMask, sequence.lossMask)
+        if let scales = columns.scales {
+            sum += try bound(scales, UInt32.bytes(of: (encoded.scales ?? []).map(\.bitPattern)))
+        }
+        let texts = (idByteCount + ShardWriter.storedBytes(ofId: sequence.id)) * 5 / 4 + 8192
+        return 6144 + sum + texts + 24 * (ids.count + 2)
+    }
+
+    private static func storedBytes(ofId id: String) -> Int { 32 + id.utf8.count }
 
     /// Completes the shard: written, synced to the disk, and renamed into place.
     package func finish() throws -> ShardContents {
