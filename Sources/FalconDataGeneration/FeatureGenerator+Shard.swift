@@ -1,7 +1,5 @@
 import FalconShards
-import FalconTensor
 import FalconTokenizer
-import Synchronization
 
 /// Making one shard.
 extension FeatureGenerator {
@@ -12,33 +10,42 @@ extension FeatureGenerator {
     func make(
         _ shard: Int, progress: (_ conversations: Int, _ tokens: Int) throws -> Void
     ) throws -> (facts: ShardFacts, truncated: Int) {
-        let writer = try ShardWriter(path: folder.shardPath(shard), description: folder.description, pool: pool)
+        let writer = try ShardWriter(
+            path: folder.shardPath(shard), description: folder.description, level: options.zstdLevel, pool: pool)
+        let limit = selection.shardLimits?[shard]
         var (skipped, failed): ([String: Int], [String: Int]) = ([:], [:])
         // Counted once in all parts together, with the first shard.
-        if shard == 0, unreadableCount > 0 { skipped["its row cannot be read"] = unreadableCount }
+        if shard == 0 {
+            skipped = input.unreadable
+            if selection.leftOutCount > 0 { skipped[FeatureGenerator.beyondBudget] = selection.leftOutCount }
+        }
         var (done, tokens, truncated) = (0, 0, 0)
         var batch: [Conversation] = []
         let batchTokens = options.batchTokens ?? 2048 * pool.threadCount
 
         func write() throws {
-            for (conversation, features) in zip(batch, features(of: batch)) {
+            for (conversation, features) in zip(batch, source.features(of: batch)) {
+                tokens += conversation.tokens.count
+                let sequence = FeatureSequence(
+                    id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask,
+                    features: features)
                 do {
-                    try writer.append(
-                        FeatureSequence(
-                            id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask,
-                            features: features))
+                    if let limit, try !writer.fits(sequence, within: limit) {
+                        skipped[FeatureGenerator.beyondBudget, default: 0] += 1
+                    } else {
+                        try writer.append(sequence)
+                    }
                 } catch let problem as FeatureProblem {
                     failed[problem.description, default: 0] += 1
                 }
-                tokens += conversation.tokens.count
             }
             batch = []
             try progress(done, tokens)
         }
 
-        for dialogue in dialogues(of: shard) {
-            do {
-                let conversation = try encoder.encode(dialogue)
+        for row in rows(of: shard) {
+            do throws(Rejection) {
+                let conversation = try conversation(row)
                 if conversation.isTruncated { truncated += 1 }
                 batch.append(conversation)
             } catch {
@@ -55,28 +62,24 @@ extension FeatureGenerator {
         return (facts, truncated)
     }
 
-    /// The target's features of each conversation, `[tokens, hidden]`.
-    ///
-    /// Where there are enough conversations, each thread takes whole ones, longest first; that leaves no thread waiting
-    /// at the end of every small product. Few conversations share all threads instead. Each row's result is the same
-    /// either way: the target is batch-invariant and independent of threads.
-    private func features(of batch: [Conversation]) -> [Tensor] {
-        guard pool.threadCount > 1, batch.count >= 2 * pool.threadCount else {
-            return batch.map { features(of: $0, on: pool) }
-        }
-        let order = batch.indices.sorted { batch[$0].tokens.count > batch[$1].tokens.count }
-        let alone = ThreadPool(threadCount: 1)
-        let results = Mutex<[Int: Tensor]>([:])
-        pool.run(order.count) { piece in
-            let index = order[piece]
-            let result = features(of: batch[index], on: alone)
-            results.withLock { $0[index] = result }
-        }
-        let all = results.withLock { $0 }
-        return batch.indices.compactMap { all[$0] }
-    }
+    private static let beyondBudget = "it does not fit the budget"
 
-    private func features(of conversation: Conversation, on pool: ThreadPool) -> Tensor {
-        sequences.features(of: conversation.tokens, on: pool)
+    /// A row of the input as tokens.
+    private func conversation(_ row: Int) throws(Rejection) -> Conversation {
+        try input.conversation(row, options, source.encoder)
+    }
+}
+
+extension GenerationInput {
+    /// A row as tokens.
+    ///
+    /// - Throws: `Rejection`.
+    func conversation(
+        _ row: Int, _ options: GenerationOptions, _ encoder: ConversationEncoder
+    ) throws(Rejection) -> Conversation {
+        if options.dropsDuplicates, repeats.contains(row) {
+            throw .skipped("it repeats an earlier dialogue word for word")
+        }
+        return try encoder.encode(dialogues[row])
     }
 }

@@ -1,15 +1,13 @@
-import FalconDigest
 import FalconModels
 import FalconShards
 import FalconTensor
-import FalconTokenizer
 import Foundation
 
 /// Makes feature shards: chats -> template -> tokens and loss masks -> the target's features -> shards.
 ///
-/// Shard s holds conversations `s * conversationsPerShard ..<` the next one's first, of the range that was asked for,
-/// in the data set's order. So every process knows what is whose, a rerun goes on behind the last finished shard, and
-/// the shards' bytes depend on neither threads, parts nor interruptions.
+/// Shard s holds conversations `s * conversationsPerShard ..<` the next one's first, of the rows that were asked for,
+/// in the data set's order. So every process knows what is in which, a rerun goes on behind the last finished shard,
+/// and the shards' bytes depend on neither threads, parts nor interruptions.
 package final class FeatureGenerator {
     /// How far a run is, for whoever shows it.
     package struct Progress: Sendable {
@@ -28,12 +26,11 @@ package final class FeatureGenerator {
 
     let options: GenerationOptions
     let pool: ThreadPool
-    let sequences: SequenceFeatures
-    let encoder: ConversationEncoder
-    let dialogues: ArraySlice<Dialogue>
-    let unreadableCount: Int
+    let input: GenerationInput
+    let source: FeatureSource
+    let selection: RowSelection
     let folder: ShardFolder
-    private let shards: [Int]
+    private let shards: GenerationParts
 
     /// Checks everything that can be wrong before the first pass: cheap things first, the weights last.
     ///
@@ -41,80 +38,83 @@ package final class FeatureGenerator {
     package init(_ options: GenerationOptions, pool: ThreadPool) throws {
         (self.options, self.pool) = (options, pool)
         precondition(options.maxLength > 0 && options.conversationsPerShard > 0, "lengths and counts are above 0")
-        let content = try CompressedFile.bytes(of: options.dataset)
-        let dataset = try ChatDataset.parse(content, path: options.dataset)
-        let range = options.range?.range(in: dataset.dialogues.count) ?? 0..<dataset.dialogues.count
-        guard !range.isEmpty else {
-            let problem = dataset.problems.first.map { "; \($0)" } ?? ""
-            throw FileError(
-                options.dataset, "has \(dataset.dialogues.count) readable conversations, none in the range\(problem)")
+        input = try GenerationInput(options)
+        source = try FeatureSource(options, pool: pool) { try ShardFolder.makeWritable(options.output) }
+        let model = source.model
+        var settings = [
+            "dataset_sha256": input.digest,
+            "range": "\(input.range.lowerBound):\(input.range.upperBound)",
+            "conversations_per_shard": "\(options.conversationsPerShard)",
+            "template": source.encoder.template.style.rawValue,
+        ]
+        if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
+        if options.zstdLevel != ShardWriter.usualLevel { settings["zstd_level"] = "\(options.zstdLevel)" }
+        var notes = source.notes + input.notes
+        if let budget = options.budget {
+            let choice = try BudgetChoice(budget, options, input, source)
+            selection = choice.selection
+            settings.merge(choice.settings) { $1 }
+            notes.append(choice.note)
+        } else {
+            selection = RowSelection(count: input.dialogues.count)
         }
-        dialogues = dataset.dialogues[range]
-        // With a range, rows that are no conversations belong to nobody's input.
-        unreadableCount = options.range == nil ? dataset.problems.count : 0
-
-        guard FileManager.default.fileExists(atPath: options.target + "/config.json") else {
-            throw FileError(options.target, "is no model folder: it has no config.json")
-        }
-        let tokenizer = try Tokenizer(folder: options.target)
-        let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
-        try ShardFolder.makeWritable(options.output)
-        let model = try TargetModel(folder: options.target, pool: pool)
-        sequences = SequenceFeatures(model)
-        let maxLength = min(options.maxLength, model.configuration.maxPositions)
-        encoder = ConversationEncoder(
-            template: template, tokenizer: tokenizer, vocabularySize: model.configuration.vocabularySize,
-            maxLength: maxLength)
+        self.notes = notes
         folder = try ShardFolder(
             path: options.output,
             description: ShardDescription(
-                hiddenSize: model.configuration.hiddenSize, storage: options.storage, maxLength: maxLength,
-                targetFingerprint: model.fingerprint, tokenizerFingerprint: tokenizer.fingerprint),
-            settings: [
-                "dataset_sha256": SHA256Digest.hexadecimal(of: content),
-                "range": "\(range.lowerBound):\(range.upperBound)",
-                "conversations_per_shard": "\(options.conversationsPerShard)",
-                "template": template.style.rawValue,
-            ])
+                hiddenSize: model.configuration.hiddenSize, storage: options.storage,
+                maxLength: source.encoder.maxLength, targetFingerprint: model.fingerprint,
+                tokenizerFingerprint: source.tokenizer.fingerprint),
+            settings: settings)
 
-        let shardCount = (range.count + options.conversationsPerShard - 1) / options.conversationsPerShard
-        shards = (0..<shardCount).filter(options.part.owns)
-        notes = FeatureGenerator.notes(reason, maxLength, options, dataset.problems)
+        let perShard = options.conversationsPerShard
+        shards = GenerationParts(
+            part: options.part, shardCount: (selection.rows.count + perShard - 1) / perShard)
         (conversationCount, finishedCount) = (0, 0)
-        for shard in shards {
-            let count = dialogues(of: shard).count
+        for shard in shards.own {
+            let count = rows(of: shard).count
             conversationCount += count
             if try folder.finishedShard(shard) != nil { finishedCount += count }
         }
     }
 
-    /// Makes the shards that are missing.
+    /// Makes the shards that are missing: this part's, then those of other parts that began in this folder and whose
+    /// process has ended or has not come to them yet.
     ///
     /// - Parameter progress: told after each batch; what it throws ends the run, with finished shards kept and no
     ///   half of one.
     /// - Throws: also `FileError` where a file cannot be written, or nothing in the whole input is of use.
     package func run(progress: (Progress) throws -> Void) throws -> GenerationReport {
         let start = ProcessInfo.processInfo.systemUptime
+        let claims = ShardClaims(folder)
+        try claims.sweep()
         var report = GenerationReport()
         var done = finishedCount
-        for shard in shards {
-            if let facts = try folder.finishedShard(shard) {
+        report.shardsHeld = try shards.forEach(claims) { shard, isOwn, answer in
+            switch answer {
+            case .finished(let facts):
+                guard isOwn else { return }
                 report.add(facts)
                 report.shardsKept += 1
-                continue
+            case .held: break
+            case .mine(let claim):
+                try withExtendedLifetime(claim) {
+                    let tokensBefore = report.tokensMade
+                    let made = try make(shard) { conversations, tokens in
+                        try progress(
+                            Progress(conversations: done + (isOwn ? conversations : 0), tokens: tokensBefore + tokens))
+                    }
+                    report.add(made.facts)
+                    report.shardsMade += 1
+                    report.shardsTakenOver += isOwn ? 0 : 1
+                    report.tokensMade += made.facts.tokens
+                    report.truncated += made.truncated
+                    done += isOwn ? rows(of: shard).count : 0
+                }
             }
-            let tokensBefore = report.tokensMade
-            let made = try make(shard) { conversations, tokens in
-                try progress(Progress(conversations: done + conversations, tokens: tokensBefore + tokens))
-            }
-            report.add(made.facts)
-            report.shardsMade += 1
-            report.tokensMade += made.facts.tokens
-            report.truncated += made.truncated
-            done += dialogues(of: shard).count
         }
         report.seconds = ProcessInfo.processInfo.systemUptime - start
-        guard report.written > 0 || shards.isEmpty else {
+        guard report.written > 0 || report.input == 0 else {
             let reason = report.skipped.merging(report.failed, uniquingKeysWith: +).max { $0.value < $1.value }
             throw FileError(
                 options.dataset, "none of its \(report.input) conversations is of use: \(reason?.key ?? "no reason")")
@@ -122,23 +122,9 @@ package final class FeatureGenerator {
         return report
     }
 
-    /// The part of the data set that a shard holds.
-    func dialogues(of shard: Int) -> ArraySlice<Dialogue> {
-        let first = dialogues.startIndex + shard * options.conversationsPerShard
-        return dialogues[first..<min(first + options.conversationsPerShard, dialogues.endIndex)]
-    }
-
-    private static func notes(
-        _ template: String, _ maxLength: Int, _ options: GenerationOptions, _ problems: [String]
-    ) -> [String] {
-        var notes = ["template \(template)"]
-        if maxLength < options.maxLength {
-            notes.append(
-                "the target has \(maxLength) positions: conversations are cut there, not at \(options.maxLength)")
-        }
-        let shown = 5
-        notes += problems.prefix(shown).map { "\(options.dataset): \($0)" }
-        if problems.count > shown { notes.append("and \(problems.count - shown) more rows that cannot be read") }
-        return notes
+    /// The rows of the input that a shard holds.
+    func rows(of shard: Int) -> ArraySlice<Int> {
+        let first = shard * options.conversationsPerShard
+        return selection.rows[first..<min(first + options.conversationsPerShard, selection.rows.count)]
     }
 }

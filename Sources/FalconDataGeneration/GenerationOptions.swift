@@ -15,6 +15,12 @@ package struct GenerationOptions: Sendable {
     /// The conversations to take, by their place in the data set; all where it is `nil`.
     package var range: ConversationRange?
     package var part = RunPart.whole
+    /// The most bytes that the folder may take; rows beyond it are left out.
+    package var budget: ByteAmount?
+    /// zstd's compression level.
+    package var zstdLevel = ShardWriter.usualLevel
+    /// Whether a dialogue that repeats an earlier one word for word is left out.
+    package var dropsDuplicates = false
     /// `auto` or a template's name; see `ChatTemplate.select`.
     package var template = "auto"
     /// About how many tokens go through the target between two looks at the clock; `nil` picks it by the number of

@@ -20,6 +20,10 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     package internal(set) var shardsMade = 0
     /// Shards that earlier runs had finished.
     package internal(set) var shardsKept = 0
+    /// Shards of other parts that this run made, being without an owner.
+    package internal(set) var shardsTakenOver = 0
+    /// Shards that other processes were making when this run ended.
+    package internal(set) var shardsHeld = 0
     /// Tokens that went through the target in this run, and the time that took.
     package internal(set) var tokensMade = 0
     package internal(set) var seconds = 0.0
@@ -27,6 +31,7 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     enum CodingKeys: String, CodingKey {
         case input, written, skipped, failed, truncated, tokens, bytes, seconds
         case lossTokens = "loss_tokens", shardsMade = "shards_made", shardsKept = "shards_kept"
+        case shardsTakenOver = "shards_taken_over", shardsHeld = "shards_held"
         case tokensMade = "tokens_made"
     }
 
@@ -50,6 +55,8 @@ package struct GenerationReport: Sendable, Equatable, Codable {
                 + "\(shardsMade + shardsKept) shards (\(shardsKept) from earlier runs)",
         ]
         if truncated > 0 { lines.append("\(truncated) cut at the greatest length") }
+        if shardsTakenOver > 0 { lines.append("\(shardsTakenOver) shards of other parts made, too") }
+        if shardsHeld > 0 { lines.append("\(shardsHeld) shards are being made by other processes") }
         for (title, reasons) in [("skipped", skipped), ("failed", failed)] {
             for (reason, count) in reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
                 lines.append("\(title) \(count): \(reason)")

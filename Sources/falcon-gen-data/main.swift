@@ -10,8 +10,10 @@ struct GenerateData: FalconCommand {
         discussion: """
             A rerun goes on behind the last finished shard; several processes may fill one folder with --part.
 
-            Example:
-              falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features
+            Examples:
+              falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features --plan
+              falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features \\
+                --budget 20GB
             """,
         version: falconVersion)
 
@@ -39,6 +41,19 @@ struct GenerateData: FalconCommand {
     @Option(help: "Make part I of N of the shards, I from 1 to N.")
     var part = RunPart.whole
 
+    @Flag(
+        help: "Print what the run would take (disk, hours, memory) and which rows it would cut or skip; write nothing.")
+    var plan = false
+
+    @Option(help: "The most the folder may take, e.g. 20GB; conversations drawn evenly from the input fill it.")
+    var budget: ByteAmount?
+
+    @Option(help: "zstd's compression level, 1 (quick) to 19 (small).")
+    var zstdLevel = ShardWriter.usualLevel
+
+    @Flag(help: "Leave out dialogues that repeat an earlier one word for word.")
+    var dropDuplicates = false
+
     @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
     var template = "auto"
 
@@ -56,6 +71,7 @@ struct GenerateData: FalconCommand {
             throw ValidationError("--conversations-per-shard \(conversationsPerShard): give 1 or more.")
         }
         guard batchTokens ?? 1 >= 1 else { throw ValidationError("--batch-tokens: give 1 or more.") }
+        guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
         guard ["auto", "chatml", "llama2", "llama3", "vicuna"].contains(template) else {
             throw ValidationError("--template \(template): give auto, chatml, llama2, llama3 or vicuna.")
         }
@@ -71,7 +87,17 @@ struct GenerateData: FalconCommand {
         options.part = part
         options.template = template
         options.batchTokens = batchTokens
+        options.budget = budget
+        options.zstdLevel = zstdLevel
+        options.dropsDuplicates = dropDuplicates
 
+        if plan {
+            let plan = try GenerationPlan(options, pool: common.makePool())
+            if !common.quiet { plan.notes.forEach(StandardError.print) }
+            if let json { try JSONOutput.write(plan, to: json) }
+            if json != "-" { plan.lines.forEach { print($0) } }
+            return
+        }
         let generator = try FeatureGenerator(options, pool: common.makePool())
         let reporter = ProgressReporter(
             total: generator.conversationCount, unit: "conversations", finished: generator.finishedCount,
@@ -96,6 +122,10 @@ extension FeatureStorage: ExpressibleByArgument {}
 extension RunPart: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     public var defaultValueDescription: String { "\(number)/\(count)" }
+}
+
+extension ByteAmount: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
 }
 
 extension ConversationRange: ExpressibleByArgument {

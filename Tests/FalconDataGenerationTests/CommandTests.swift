@@ -64,4 +64,39 @@ import Testing
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("out"))
         #expect(!files.contains { $0.contains("partial") })
     }
+
+    /// A file system of 200 kB that gets full in earnest; only the superuser may make one.
+    @Test(.enabled(if: getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/bin/mount")))
+    func `a full file system ends the run in one line, keeps finished shards, and the run goes on when there is room`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        let disk = try folder.write("", to: "disk/mark")
+        let mount = (disk as NSString).deletingLastPathComponent
+        func run(_ command: String, _ arguments: [String]) throws -> Int32 {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: command)
+            process.arguments = arguments
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+        guard try run("/bin/mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", mount]) == 0 else {
+            return withKnownIssue("mounting is not allowed here") { Issue.record("no file system of a fixed size") }
+        }
+        defer { _ = try? run("/bin/umount", [mount]) }
+        var arguments = try arguments(folder)
+        arguments[3] = try folder.write(TinyTarget.chats(60), to: "many.json")
+        arguments[5] = mount + "/out"
+        let full = try CommandRunner.run("falcon-gen-data", arguments + ["--quiet"])
+        #expect(full.status == 1 && full.stderr.contains("No space left on device"))
+        #expect(full.stderr.split(separator: "\n").count == 1, "\(full.stderr)")
+        let finished = try FileManager.default.contentsOfDirectory(atPath: arguments[5])
+        #expect(finished.contains("shard-00001.h5") && !finished.contains { $0.contains("partial") })
+        #expect(try run("/bin/mount", ["-o", "remount,size=4m", mount]) == 0)
+        let resumed = try CommandRunner.run("falcon-gen-data", arguments + ["--quiet"])
+        #expect(resumed.status == 0 && !resumed.stdout.contains("(0 from earlier runs)"))
+        #expect(try FeatureStore(folder: arguments[5]).count == 60)
+    }
 }

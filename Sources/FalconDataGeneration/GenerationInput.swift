@@ -1,0 +1,66 @@
+import FalconDigest
+import FalconShards
+import FalconTensor
+import FalconTokenizer
+
+/// The dialogues of a data set that a run is asked for, and what is known of them before any is run through a model.
+struct GenerationInput {
+    /// Those of the range, in the data set's order.
+    let dialogues: [Dialogue]
+    /// Numbers of the dialogues that say the same, word for word, as an earlier one.
+    let repeats: Set<Int>
+    /// Rows that belong to the input and are no dialogues, counted by reason.
+    let unreadable: [String: Int]
+    /// The range of the data set's dialogues.
+    let range: Range<Int>
+    /// SHA-256 of the unpacked file.
+    let digest: String
+    /// What a user should know, a line each.
+    let notes: [String]
+
+    /// - Throws: `FileError` or `TokenizerError` where the file cannot be read or holds no dialogue of the range.
+    init(_ options: GenerationOptions) throws {
+        let content = try CompressedFile.bytes(of: options.dataset)
+        let dataset = try ChatDataset.parse(content, path: options.dataset)
+        range = options.range?.range(in: dataset.dialogues.count) ?? 0..<dataset.dialogues.count
+        guard !range.isEmpty else {
+            let problem = dataset.problems.first.map { "; \($0)" } ?? ""
+            throw FileError(
+                options.dataset, "has \(dataset.dialogues.count) readable conversations, none in the range\(problem)")
+        }
+        dialogues = Array(dataset.dialogues[range])
+        repeats = GenerationInput.repeats(dialogues)
+        digest = SHA256Digest.hexadecimal(of: content)
+        // With a range, rows that are no conversations belong to nobody's input.
+        let count = options.range == nil ? dataset.problems.count : 0
+        unreadable = count > 0 ? ["its row cannot be read": count] : [:]
+
+        let shown = 5
+        var notes = dataset.problems.prefix(shown).map { "\(options.dataset): \($0)" }
+        if dataset.problems.count > shown {
+            notes.append("and \(dataset.problems.count - shown) more rows that cannot be read")
+        }
+        if let first = repeats.min() {
+            let fate = options.dropsDuplicates ? "left out" : "kept; --drop-duplicates leaves them out"
+            notes.append(
+                "\(repeats.count) dialogues repeat an earlier one word for word, '\(dialogues[first].id)' the first "
+                    + "of them: \(fate)")
+        }
+        self.notes = notes
+    }
+
+    private static func repeats(_ dialogues: [Dialogue]) -> Set<Int> {
+        var known: Set<String> = []
+        var repeats: Set<Int> = []
+        for (index, dialogue) in dialogues.enumerated() {
+            var digest = SHA256Digest()
+            for message in dialogue.messages {
+                // Lengths keep "ab" + "c" and "a" + "bc" apart.
+                let head = "\(message.role.name.utf8.count) \(message.content.utf8.count) \(message.role.name)"
+                digest.update(Array((head + message.content).utf8))
+            }
+            if !known.insert(digest.hexadecimal()).inserted { repeats.insert(index) }
+        }
+        return repeats
+    }
+}
