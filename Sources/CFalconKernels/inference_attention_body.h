@@ -139,6 +139,7 @@ INLINE void VARIANT(sum_values)(
         const falcon_visible *seen = block->visible[q];
         size_t prefix = (size_t)seen->prefix, count = prefix + (size_t)seen->extra_count;
         const float *weight = scores + q * stride;
+        const int32_t *extra = a->extra + seen->extra_start;
         lanes chain[2][VALUE_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) {
             chain[0][v] = VARIANT(load)(sums + 2 * q * CHAIN + 16 * (size_t)v);
@@ -147,7 +148,8 @@ INLINE void VARIANT(sum_values)(
         for (size_t j = shared[q - q % QUERY_TILE]; j < count; j += 2)
             UNROLL for (size_t odd = 0; odd < 2; odd++) {
                 if (j + odd >= count) break;
-                size_t slot = j + odd < prefix ? j + odd : (size_t)a->extra[seen->extra_start + (int32_t)(j + odd - prefix)];
+                size_t index = j + odd;
+                size_t slot = index < prefix ? index : (size_t)extra[index - prefix];
                 const float *value = values + slot * width;
                 UNROLL for (int v = 0; v < vectors; v++)
                     chain[odd][v] = __builtin_elementwise_fma(

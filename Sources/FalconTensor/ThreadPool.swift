@@ -11,8 +11,9 @@ import Synchronization
 /// not start a job on the same pool.
 ///
 /// Decoding starts a job every few microseconds. So a worker looks out for the next one for some tens of microseconds
-/// before it sleeps, and a job never waits for a worker that is still waking up: workers join a job while it is open,
-/// the caller closes it when all its pieces have been taken, and waits for those who joined. An idle pool burns nothing.
+/// before it sleeps, and a job never waits for a worker that is still waking up: workers join a job while it is open;
+/// the caller closes it when all its pieces have been taken, and waits for those who joined. An idle pool burns
+/// nothing.
 @safe package final class ThreadPool: @unchecked Sendable {
     /// The number of threads that work on a job, the caller's included.
     package let threadCount: Int
