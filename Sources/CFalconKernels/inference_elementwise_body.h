@@ -93,12 +93,56 @@ static void VARIANT(rotate)(
     }
 }
 
+// Turns 16 rows of 16 values over, by exchanging halves, quarters, eighths and sixteenths.
+INLINE void VARIANT(transpose)(lanes row[16]) {
+#define EXCHANGE(STEP, LOW, HIGH)                            \
+    UNROLL for (int i = 0; i < 16; i++)                      \
+        if (!(i & STEP)) {                                   \
+            lanes a = row[i], b = row[i + STEP];             \
+            row[i] = __builtin_shufflevector(a, b, LOW);     \
+            row[i + STEP] = __builtin_shufflevector(a, b, HIGH); \
+        }
+#define HALVES_LOW 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HALVES_HIGH 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define QUARTERS_LOW 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define QUARTERS_HIGH 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define EIGHTHS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define EIGHTHS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define SIXTEENTHS_LOW 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define SIXTEENTHS_HIGH 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+    EXCHANGE(8, HALVES_LOW, HALVES_HIGH)
+    EXCHANGE(4, QUARTERS_LOW, QUARTERS_HIGH)
+    EXCHANGE(2, EIGHTHS_LOW, EIGHTHS_HIGH)
+    EXCHANGE(1, SIXTEENTHS_LOW, SIXTEENTHS_HIGH)
+#undef EXCHANGE
+#undef HALVES_LOW
+#undef HALVES_HIGH
+#undef QUARTERS_LOW
+#undef QUARTERS_HIGH
+#undef EIGHTHS_LOW
+#undef EIGHTHS_HIGH
+#undef SIXTEENTHS_LOW
+#undef SIXTEENTHS_HIGH
+}
+
+// Copies a head's keys of `count` rows, at most 16, to as many slots of one block [size][64].
+INLINE void VARIANT(place_keys)(const float *source, size_t stride, size_t count, size_t size, float *key) {
+    size_t d = 0;
+    for (; count == 16 && d + 16 <= size; d += 16) {
+        lanes row[16];
+        UNROLL for (size_t r = 0; r < 16; r++) row[r] = VARIANT(load)(source + r * stride + d);
+        VARIANT(transpose)(row);
+        UNROLL for (size_t i = 0; i < 16; i++) VARIANT(store)(key + (d + i) * 64, row[i]);
+    }
+    for (; d < size; d++)
+        for (size_t r = 0; r < count; r++) key[d * 64 + r] = source[r * stride + d];
+}
+
 static void VARIANT(place)(const falcon_placement *p, size_t first, size_t count) {
-    size_t size = p->size, key_width = p->key_value_heads * size;
-    for (size_t r = first; r < first + count; r++) {
+    size_t size = p->size, key_width = p->key_value_heads * size, end = first + count;
+    for (size_t r = first; r < end; r++) {
         float *row = p->rows + r * p->stride;
         float *keys = row + p->heads * size;
-        const float *values = keys + key_width;
         if (p->query_norm)
             for (size_t h = 0; h < p->heads; h++)
                 VARIANT(normalize)(row + h * size, 0, 0, p->query_norm, p->epsilon, size, row + h * size);
@@ -109,13 +153,21 @@ static void VARIANT(place)(const falcon_placement *p, size_t first, size_t count
             VARIANT(rotate)(
                 row, p->heads + p->key_value_heads, size / 2, p->cosines + r * (size / 2), p->sines + r * (size / 2),
                 1.0f);
-        size_t slot = p->slot + r;
         for (size_t h = 0; h < p->key_value_heads; h++) {
-            float *key = p->keys + (h * p->capacity + slot / 64 * 64) * size + slot % 64;
-            for (size_t d = 0; d < size; d++) key[d * 64] = keys[h * size + d];
-            float *value = p->values + (h * p->capacity + slot) * p->value_width;
-            memcpy(value, values + h * size, size * 4);
+            float *value = p->values + (h * p->capacity + p->slot + r) * p->value_width;
+            memcpy(value, keys + key_width + h * size, size * 4);
             for (size_t d = size; d < p->value_width; d++) value[d] = 0;
         }
+    }
+    // Keys go across, so up to 16 rows at a time: one row alone would touch a line of the cache for each value.
+    for (size_t r = first; r < end;) {
+        size_t slot = p->slot + r, run = 16 - slot % 16;
+        if (run > end - r) run = end - r;
+        const float *keys = p->rows + r * p->stride + p->heads * size;
+        for (size_t h = 0; h < p->key_value_heads; h++)
+            VARIANT(place_keys)(
+                keys + h * size, p->stride, run, size,
+                p->keys + (h * p->capacity + slot / 64 * 64) * size + slot % 64);
+        r += run;
     }
 }

@@ -71,8 +71,11 @@ internal import CFalconKernels
             query_norm: norm?.query.pointer, key_norm: norm?.key.pointer, cosines: angles?.cosines.pointer,
             sines: angles?.sines.pointer, epsilon: norm?.epsilon ?? 0, keys: keys.base, values: values.base,
             capacity: capacity, value_width: valueWidth, slot: slot)
-        pool.runRows(count, width: width) { _, range in
-            unsafe withUnsafePointer(to: placement) { unsafe kernel($0, range.lowerBound, range.count) }
+        // Whole vectors of slots, so that keys are copied across in blocks.
+        let group = max(16, 16_384 / width / 16 * 16)
+        pool.run((count + group - 1) / group) { piece in
+            let first = piece * group
+            unsafe withUnsafePointer(to: placement) { unsafe kernel($0, first, min(group, count - first)) }
         }
         withExtendedLifetime((norm, angles)) {}
     }
