@@ -1,0 +1,11 @@
+// Checks the C kernels that every processor of this architecture runs, one line each; see Scripts/check-neon.sh.
+#include "check.h"
+
+int failures = 0;
+
+int main(void) {
+    check_conversion();
+    check_inference();
+    check_training();
+    return failures != 0;
+}
