@@ -158,7 +158,8 @@ static void check_adamw(const falcon_training_loops *t) {
     for (size_t i = 0; i < COUNT; i++) v[i] = fabsf(v[i]);
     second = zeros(COUNT);
     memcpy(second, v, COUNT * 4);
-    t->adamw(p, g, m, v, COUNT, 0.9f, 0.95f, 0.999f, 0.01f, 0.6f, 1e-8f);
+    falcon_adamw step = {1, INFINITY, 0.9f, 0.95f, 1e-8f, 0.999f, 0.01f, 0.6f};
+    t->adamw(&step, p, g, m, v, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         double a = 0.9f * (double)first[i] + (1 - (double)0.9f) * g[i];
         double b = 0.95f * (double)second[i] + (1 - (double)0.95f) * g[i] * g[i];

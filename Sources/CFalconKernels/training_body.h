@@ -5,6 +5,7 @@
 
 #include "training_elementwise_body.h"
 #include "training_decoder_body.h"
+#include "training_pairs_body.h"
 #include "training_recurrence_body.h"
 #include "training_product_body.h"
 #include "training_softmax_body.h"
@@ -21,6 +22,7 @@ const falcon_training_loops VARIANT = {
     .product_rows = PRODUCT_ROWS,
     .product_panel = PANEL,
     .pack_pairs = pack_pairs,
+    .pack_rows = pack_rows,
     .multiply_pairs = multiply_pairs,
     .attention_soften = attention_soften,
     .attention_adjoint = attention_adjoint,

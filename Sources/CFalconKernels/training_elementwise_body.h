@@ -1,5 +1,15 @@
 // Maps and sums over plain rows. Included by a variant file through training_body.h.
 
+// `count` values at `position`, all LANES or fewer.
+static inline __attribute__((always_inline)) floats get(const float *position, size_t count) {
+    return count >= LANES ? load(position) : load_first(position, count, 0);
+}
+
+static inline __attribute__((always_inline)) void put(float *position, size_t count, floats value) {
+    if (count >= LANES) store(position, value);
+    else store_first(position, count, value);
+}
+
 // Applies `expression`, a vector function of `x`, to values[0..<count] in place.
 #define MAP_IN_PLACE(values, count, expression)                       \
     do {                                                              \
@@ -49,26 +59,20 @@ static float smooth_l1(const float *predicted, const float *target, size_t count
 }
 
 static void adamw(
-    float *parameter, const float *gradient, float *first, float *second, size_t count, float beta1, float beta2,
-    float decay, float step_size, float root_correction, float epsilon
+    const falcon_adamw *step, float *parameter, const float *gradient, float *first, float *second, size_t count
 ) {
-    const float rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
-    const float inverse_correction = 1.0f / root_correction;
+    const float beta1 = step->beta1, beta2 = step->beta2, rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
+    const float inverse_correction = 1.0f / step->root_correction, limit = step->limit;
     for (size_t i = 0; i < count; i += LANES) {
-        size_t left = count - i;
-        int whole_vector = left >= LANES;
-        floats g = whole_vector ? load(gradient + i) : load_first(gradient + i, left, 0);
-        floats m = whole_vector ? load(first + i) : load_first(first + i, left, 0);
-        floats v = whole_vector ? load(second + i) : load_first(second + i, left, 0);
-        floats p = whole_vector ? load(parameter + i) : load_first(parameter + i, left, 0);
-        m = m * beta1 + g * rest1;
-        v = v * beta2 + (g * g) * rest2;
-        floats denominator = __builtin_elementwise_sqrt(v) * inverse_correction + epsilon;
-        p = p * decay - step_size * m / denominator;
-        if (whole_vector) {
-            store(first + i, m), store(second + i, v), store(parameter + i, p);
-        } else {
-            store_first(first + i, left, m), store_first(second + i, left, v), store_first(parameter + i, left, p);
-        }
+        const size_t left = count - i;
+        floats g = get(gradient + i, left) * step->scale;
+        g = g > limit ? (floats)limit : g;
+        g = g < -limit ? (floats)-limit : g;
+        floats m = get(first + i, left) * beta1 + g * rest1;
+        floats v = get(second + i, left) * beta2 + (g * g) * rest2;
+        floats denominator = __builtin_elementwise_sqrt(v) * inverse_correction + step->epsilon;
+        put(first + i, left, m);
+        put(second + i, left, v);
+        put(parameter + i, left, get(parameter + i, left) * step->decay - step->step_size * m / denominator);
     }
 }

@@ -11,10 +11,12 @@ extension Tape {
     package mutating func lstm(
         _ projected: Variable, hiddenWeight: Variable, initial: LSTM.State? = nil
     ) -> Variable {
+        let precision = precision
         let steps = LSTM.forward(
-            projected: projected.value, hiddenWeight: hiddenWeight.value, initial: initial, on: pool)
+            projected: projected.value, hiddenWeight: hiddenWeight.value, initial: initial, precision: precision,
+            on: pool)
         return record(
-            steps.hidden, LSTMOperation(steps: steps, hiddenWeight: hiddenWeight.value),
+            steps.hidden, LSTMOperation(steps: steps, hiddenWeight: hiddenWeight.value, precision: precision),
             inputs: [projected, hiddenWeight])
     }
 }
@@ -22,9 +24,10 @@ extension Tape {
 struct LSTMOperation: Operation {
     let steps: LSTM.Steps
     let hiddenWeight: Tensor
+    let precision: ProductPrecision
 
     func backward(_ gradient: Tensor, on pool: ThreadPool) -> [Tensor?] {
-        let gradients = LSTM.adjoint(gradient, steps: steps, hiddenWeight: hiddenWeight, on: pool)
+        let gradients = LSTM.adjoint(gradient, steps: steps, hiddenWeight: hiddenWeight, precision: precision, on: pool)
         return [gradients.projected, gradients.hiddenWeight]
     }
 }

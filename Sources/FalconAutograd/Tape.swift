@@ -85,11 +85,35 @@ package struct Tape: ~Copyable {
 
     /// The derivative of `sum(seed * output)` with respect to every leaf: the vector-Jacobian product of the pass.
     package consuming func gradients(of output: Variable, seed: Tensor) -> Gradients {
+        let leavesByOwner = leavesByOwner
+        var leaves: [Int: Tensor] = [:]
+        eachGradient(of: output, seed: seed) { leaves[$0] = $1 }
+        return Gradients(byNode: leaves, leavesByOwner: leavesByOwner)
+    }
+
+    /// The same, but handed over as soon as it is complete and kept no longer: the gradients of a large network need
+    /// not exist at once.
+    ///
+    /// - Parameter receive: called once for each trainable object that the loss depends on.
+    package consuming func eachGradient(
+        of loss: Variable, seed: Float = 1, _ receive: (_ owner: ObjectIdentifier, _ gradient: Tensor) -> Void
+    ) {
+        precondition(loss.value.count == 1, "the loss must be one value, not of shape \(loss.shape)")
+        var owners: [Int: ObjectIdentifier] = [:]
+        for (owner, leaf) in leavesByOwner { if let node = leaf.node { owners[node] = owner } }
+        // Whoever gets a gradient may change its object at once: nothing here should still hold the old value.
+        leavesByOwner = [:]
+        eachGradient(of: loss, seed: Tensor(repeating: seed, loss.shape)) { node, gradient in
+            if let owner = owners[node] { receive(owner, gradient) }
+        }
+    }
+
+    /// Calls `receive` with the node of each leaf and its gradient.
+    private consuming func eachGradient(of output: Variable, seed: Tensor, _ receive: (Int, Tensor) -> Void) {
         precondition(
             seed.shape == output.shape, "a seed of shape \(seed.shape) for an output of shape \(output.shape)")
-        guard let last = output.node else { return Gradients(byNode: [:], leavesByOwner: [:]) }
+        guard let last = output.node else { return }
         var pending = [Tensor?](repeating: nil, count: last + 1)
-        var leaves: [Int: Tensor] = [:]
         pending[last] = seed
         nodes.removeSubrange((last + 1)...)
         while let node = nodes.popLast() {
@@ -97,7 +121,7 @@ package struct Tape: ~Copyable {
             let index = nodes.count
             guard let gradient = pending[index].take() else { continue }
             guard let operation = node.operation else {
-                leaves[index] = gradient
+                receive(index, gradient)
                 continue
             }
             let inputGradients = operation.backward(gradient, on: pool)
@@ -117,7 +141,6 @@ package struct Tape: ~Copyable {
                 }
             }
         }
-        return Gradients(byNode: leaves, leavesByOwner: leavesByOwner)
     }
 
     private mutating func append(_ value: Tensor, _ node: Node) -> Variable {

@@ -70,8 +70,9 @@ package struct TrainingBenchmark {
                 folder + "/\(name).safetensors", tensors: [(name, random([vocabulary, hidden], scale: 0.02))],
                 as: .bfloat16)
         }
-        func end(_ name: String) throws -> Tensor {
-            try SafetensorsFile(path: folder + "/\(name).safetensors").tensor(name)
+        func end(_ name: String) throws -> StoredMatrix {
+            try LayerWeights(WeightFolder(path: folder + "/\(name).safetensors"))
+                .matrix(name, rows: vocabulary, columns: hidden)
         }
         let target = TargetHead(
             configuration: configuration, embedding: try end(names[0]), weight: try end(names[1]),
@@ -111,7 +112,10 @@ package struct TrainingBenchmark {
         let operations = 2 * work.multiplications * tokens
         // A recurrent weight is read once at each position of a sequence, forwards and backwards.
         let bytes = work.recurrentReads * Double(TrainingBenchmark.length) * (precision == .bfloat16 ? 2 : 4)
-        let bound = operations / limits.gflops / 1e9
+        let rate = precision == .bfloat16 ? MachineLimits.bfloat16Gflops(on: pool) : limits.gflops
+        // One position follows the other: where a layer's weight is larger than any cache, its reading adds up.
+        let isRead = work.recurrentWeights * (precision == .bfloat16 ? 2 : 4) > 32e6
+        let bound = operations / rate / 1e9 + (isRead ? bytes / limits.gigabytesPerSecond / 1e9 : 0)
         return BenchmarkReport(
             job: "train-step", size: size.rawValue, dtype: precision.rawValue, threads: pool.threadCount,
             tokensPerSecond: tokens / seconds, milliseconds: seconds * 1000, peakMemoryBytes: peak,

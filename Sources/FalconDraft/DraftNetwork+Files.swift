@@ -10,7 +10,7 @@ extension DraftNetwork {
     ///   - fusion: taken in place of the configuration's: key names cannot tell `gated` from `lstm`.
     ///   - embedding: as in `init(_:_:embedding:)`.
     /// - Throws: `FileError` that names the folder and everything that does not fit.
-    package convenience init(folder: String, fusion: FusionKind? = nil, embedding: Tensor? = nil) throws {
+    package convenience init(folder: String, fusion: FusionKind? = nil, embedding: StoredMatrix? = nil) throws {
         var configuration = try DraftConfiguration(folder: folder)
         if let fusion { configuration.fusion = fusion }
         try self.init(configuration, weightsIn: folder, embedding: embedding)
@@ -18,7 +18,7 @@ extension DraftNetwork {
 
     /// Reads a head's weights from a folder whose configuration is known.
     package convenience init(
-        _ configuration: DraftConfiguration, weightsIn folder: String, embedding: Tensor? = nil
+        _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil
     ) throws {
         let weights = try WeightFolder(path: folder)
         do {
@@ -35,8 +35,29 @@ extension DraftNetwork {
     package func write(folder: String, as type: ElementType = .float32, withEmbedding: Bool = true) throws {
         try configuration.write(folder: folder)
         let tensors = parameters.all.filter { withEmbedding || $0.isTrainable }.map { ($0.name, $0.value) }
+        let matrices = withEmbedding ? borrowed.map { [(DraftNetwork.embeddingName, $0)] } ?? [] : []
         try SafetensorsWriter.write(
-            folder + "/model.safetensors", tensors: tensors, as: type, metadata: ["format": "pt"])
+            folder + "/model.safetensors", matrices: matrices, tensors: tensors, as: type, metadata: ["format": "pt"])
+    }
+
+    /// How many values `write` writes, the embedding's among them.
+    package var storedValueCount: Int {
+        parameters.all.reduce(0) { $0 + $1.value.count } + (borrowed.map { $0.rows * $0.columns } ?? 0)
+    }
+
+    /// Takes over the weights of a file that `write` wrote; all or none change.
+    ///
+    /// - Throws: `FileError` that names the file and everything that does not fit.
+    package func load(file path: String) throws {
+        let file = try SafetensorsFile(path: path)
+        let stored = StoredParameters(
+            names: file.names, shape: { file.stored($0)?.shape }, read: { name, _ in try file.tensor(name) })
+        do {
+            // A borrowed embedding is the target's, whatever the file says.
+            try parameters.load(stored) { borrowed != nil && $0 == DraftNetwork.embeddingName }
+        } catch let error as StateDictError {
+            throw FileError(path, error.description)
+        }
     }
 }
 

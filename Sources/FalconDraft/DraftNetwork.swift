@@ -14,35 +14,41 @@ import FalconTensor
 /// ```
 package final class DraftNetwork {
     package let configuration: DraftConfiguration
-    /// Under the authors' state-dict names, the frozen `embed_tokens.weight` first.
+    /// Under the authors' state-dict names; the frozen `embed_tokens.weight` first where the head has its own.
     package let parameters: ParameterCollection
+    /// The target's embedding, where the head borrows it.
+    let borrowed: StoredMatrix?
     private let embedding: Embedding
     private let fusion: FusionLayer
     private let layers: [DecoderLayer]
     private let table: RotaryTable
 
-    private static let embeddingName = "embed_tokens"
+    static let embeddingName = "embed_tokens.weight"
 
     /// - Parameters:
     ///   - source: new random values or a state dict.
     ///   - embedding: the target's `[vocabulary, hidden]`; taken in place of the state dict's own, which may then be
     ///     absent. A new head needs it.
     /// - Throws: `StateDictError` where the state dict does not fit, or its reader's error.
-    package init(_ configuration: DraftConfiguration, _ source: ParameterSource, embedding: Tensor? = nil) throws {
+    package init(
+        _ configuration: DraftConfiguration, _ source: ParameterSource, embedding: StoredMatrix? = nil
+    ) throws {
         let model = configuration.model
         let builder = ParameterBuilder(source)
         let root = builder.root
-        let scope = root.scope(DraftNetwork.embeddingName)
         // Frozen: the token embedding is the target's (Falcon, section 3.1).
         if let embedding {
             precondition(
-                embedding.shape == [model.vocabularySize, model.hiddenSize],
-                "an embedding of shape \(embedding.shape), not \([model.vocabularySize, model.hiddenSize])")
-            self.embedding = Embedding(scope, frozen: embedding)
+                embedding.rows == model.vocabularySize && embedding.columns == model.hiddenSize,
+                "an embedding of shape \([embedding.rows, embedding.columns]), not "
+                    + "\([model.vocabularySize, model.hiddenSize])")
+            self.embedding = Embedding(borrowing: embedding)
         } else {
             self.embedding = Embedding(
-                scope, vocabulary: model.vocabularySize, hidden: model.hiddenSize, isTrainable: false)
+                root.scope("embed_tokens").parameter(
+                    "weight", [model.vocabularySize, model.hiddenSize], .normal(deviation: 0.02), isTrainable: false))
         }
+        borrowed = embedding
         fusion = FusionLayer(root, configuration)
         let decoder = DecoderConfiguration(
             layerCount: model.layerCount, hiddenSize: model.hiddenSize, headCount: model.headCount,
@@ -55,7 +61,9 @@ package final class DraftNetwork {
         table = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
         self.configuration = configuration
         // Older files carry the rotary frequencies, which follow from the configuration.
-        parameters = try builder.finish { $0.hasSuffix("rotary_emb.inv_freq") }
+        parameters = try builder.finish {
+            $0.hasSuffix("rotary_emb.inv_freq") || embedding != nil && $0 == DraftNetwork.embeddingName
+        }
     }
 
     /// Predicted features of a batch.

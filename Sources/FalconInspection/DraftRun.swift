@@ -16,9 +16,9 @@ package enum DraftRun {
     package static func run(
         folder: String, fusion: FusionKind?, target: String?, input: String, output: String, on pool: ThreadPool
     ) throws {
-        var embedding: Tensor?
+        var embedding: StoredMatrix?
         if let target, try !WeightFolder(path: folder).contains("embed_tokens.weight") {
-            embedding = try WeightFolder(path: target).tensor("model.embed_tokens.weight")
+            embedding = StoredMatrix(try WeightFolder(path: target).tensor("model.embed_tokens.weight"))
         }
         let network = try DraftNetwork(folder: folder, fusion: fusion, embedding: embedding)
         let file = try SafetensorsFile(path: input)

@@ -45,8 +45,8 @@ package final class TargetEnds: Sendable {
     /// Embeddings `[tokens, hidden]`.
     package func embed(_ tokens: [Int32]) -> Tensor { embeddingMatrix.gather(tokens) }
 
-    /// The token embedding widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
-    package var embedding: Tensor { embeddingMatrix.tensor() }
+    /// The token embedding, `[vocabulary, hidden]`, where it is stored: for training.
+    package var embedding: StoredMatrix { embeddingMatrix }
 
     /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
     package var headWeight: Tensor { headMatrix.tensor() }

@@ -105,8 +105,8 @@ package final class TargetModel: Sendable {
     /// Embeddings `[tokens, hidden]`.
     package func embed(_ tokens: [Int32]) -> Tensor { ends.embed(tokens) }
 
-    /// The token embedding widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
-    package var embedding: Tensor { ends.embedding }
+    /// The token embedding, `[vocabulary, hidden]`, where it is stored: for training.
+    package var embedding: StoredMatrix { ends.embedding }
 
     /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
     package var headWeight: Tensor { ends.headWeight }

@@ -24,13 +24,17 @@ package struct AdamW {
     package let configuration: Configuration
     /// Steps taken so far; bias correction depends on it.
     package private(set) var stepCount: Int = 0
-    private var firstMoments: [Tensor]
-    private var secondMoments: [Tensor]
+    /// Both moments of each trainable parameter; `nil` while they are zero, as those of dead weights stay.
+    private var moments: [Moments?]
 
+    private struct Moments {
+        var first, second: Tensor
+    }
+
+    /// - Parameter parameters: whose steps this will take.
     package init(_ parameters: ParameterCollection, _ configuration: Configuration = Configuration()) {
         self.configuration = configuration
-        firstMoments = parameters.trainable.map { Tensor(zeros: $0.shape) }
-        secondMoments = firstMoments
+        moments = [Moments?](repeating: nil, count: parameters.trainable.count)
     }
 
     /// Moves every trainable parameter by its gradient.
@@ -41,19 +45,43 @@ package struct AdamW {
     package mutating func step(
         _ parameters: ParameterCollection, _ gradients: ParameterGradients, learningRate: Double, on pool: ThreadPool
     ) {
-        let trainable = parameters.trainable
         precondition(
-            trainable.count == firstMoments.count && gradients.tensors.count == firstMoments.count,
-            "\(gradients.tensors.count) gradients and \(trainable.count) parameters for \(firstMoments.count) moments")
-        stepCount += 1
+            gradients.count == moments.count, "\(gradients.count) gradients for \(moments.count) pairs of moments")
+        beginStep()
+        for index in 0..<gradients.count {
+            update(index, of: parameters, gradients[index], learningRate: learningRate, on: pool)
+        }
+    }
+
+    /// Counts a step whose parameters are then given to `update` one after the other.
+    package mutating func beginStep() { stepCount += 1 }
+
+    /// Moves one parameter, by its place among the trainable ones.
+    ///
+    /// - Parameters:
+    ///   - gradient: `nil`: zeros.
+    ///   - scale: what it is multiplied by.
+    ///   - limit: where its values are cut off after that, on both sides; `nil`: nowhere.
+    package mutating func update(
+        _ index: Int, of parameters: ParameterCollection, _ gradient: Tensor?, learningRate: Double, scale: Float = 1,
+        limit: Float? = nil, on pool: ThreadPool
+    ) {
+        let parameter = parameters.trainable[index]
         let step = AdamWStep(
             number: stepCount, learningRate: learningRate, betas: configuration.betas,
             epsilon: configuration.epsilon, weightDecay: configuration.weightDecay)
-        for (index, parameter) in trainable.enumerated() {
+        let shape = parameter.shape
+        let isDead = gradient == nil && moments[index] == nil
+        guard !isDead else { return parameter.update { step.decay(&$0) } }
+        // Taken out, so that they are changed where they lie.
+        var pair = moments[index].take() ?? Moments(first: Tensor(zeros: shape), second: Tensor(zeros: shape))
+        parameter.update { value in
             step.apply(
-                to: &parameter.value, gradient: gradients.tensors[index], firstMoment: &firstMoments[index],
-                secondMoment: &secondMoments[index], on: pool)
+                to: &value, gradient: gradient ?? Tensor(zeros: shape), firstMoment: &pair.first,
+                secondMoment: &pair.second,
+                scale: scale, limit: limit, on: pool)
         }
+        moments[index] = pair
     }
 }
 
@@ -65,24 +93,31 @@ extension AdamW {
 
     /// The whole state under PyTorch's names: `NAME.exp_avg`, `NAME.exp_avg_sq` and `step` (exact up to 2^24 steps).
     package func state(for parameters: ParameterCollection) -> [(name: String, tensor: Tensor)] {
-        let moments = parameters.trainable.enumerated().flatMap { index, parameter in
+        // Dead weights of one shape share their zeros.
+        var zeros: [[Int]: Tensor] = [:]
+        func zero(_ shape: [Int]) -> Tensor {
+            let tensor = zeros[shape] ?? Tensor(zeros: shape)
+            zeros[shape] = tensor
+            return tensor
+        }
+        let named = parameters.trainable.enumerated().flatMap { index, parameter in
             [
-                (name: parameter.name + AdamW.firstSuffix, tensor: firstMoments[index]),
-                (name: parameter.name + AdamW.secondSuffix, tensor: secondMoments[index]),
+                (name: parameter.name + AdamW.firstSuffix, tensor: moments[index]?.first ?? zero(parameter.shape)),
+                (name: parameter.name + AdamW.secondSuffix, tensor: moments[index]?.second ?? zero(parameter.shape)),
             ]
         }
-        return [(AdamW.stepName, Tensor([Float(stepCount)], [1]))] + moments
+        return [(AdamW.stepName, Tensor([Float(stepCount)], [1]))] + named
     }
 
     /// Takes over a saved state.
     ///
     /// - Throws: `StateDictError` that names every tensor that is missing, unexpected or of another shape, or the
     ///   reader's own error.
-    package mutating func load(_ stored: StoredParameters, for parameters: ParameterCollection) throws {
-        let builder = ParameterBuilder(.stored(stored))
+    package mutating func load(_ saved: StoredParameters, for parameters: ParameterCollection) throws {
+        let builder = ParameterBuilder(.stored(saved))
         let root = builder.root
         let step = root.parameter(AdamW.stepName, [1], .zeros)
-        let moments = parameters.trainable.map { parameter in
+        let stored = parameters.trainable.map { parameter in
             (
                 root.parameter(parameter.name + AdamW.firstSuffix, parameter.shape, .zeros),
                 root.parameter(parameter.name + AdamW.secondSuffix, parameter.shape, .zeros)
@@ -90,7 +125,9 @@ extension AdamW {
         }
         _ = try builder.finish()
         stepCount = Int(step.value.scalar)
-        firstMoments = moments.map(\.0.value)
-        secondMoments = moments.map(\.1.value)
+        // A second moment is a mean of squares: zero only where no gradient ever came.
+        moments = stored.map { first, second in
+            second.value.isZero && first.value.isZero ? nil : Moments(first: first.value, second: second.value)
+        }
     }
 }

@@ -1,22 +1,20 @@
 import FalconAutograd
 import FalconTensor
 
-/// Token embeddings: `weight` `[vocabulary, hidden]`.
+/// Token embeddings, `[vocabulary, hidden]`.
 package struct Embedding {
-    package let weight: Parameter
+    private let source: Source
 
-    /// - Parameter isTrainable: `false` for the draft head, which borrows its target's embeddings.
-    package init(
-        _ scope: ParameterScope, vocabulary: Int, hidden: Int, isTrainable: Bool = true,
-        initializer: Initializer = .normal(deviation: 0.02)
-    ) {
-        weight = scope.parameter("weight", [vocabulary, hidden], initializer, isTrainable: isTrainable)
+    private enum Source {
+        case parameter(Parameter)
+        /// Another model's, left where it lies: only the rows that are asked for are read.
+        case borrowed(StoredMatrix)
     }
 
-    /// Embeddings that another model owns; never asked of a state dict, never trained.
-    package init(_ scope: ParameterScope, frozen value: Tensor) {
-        weight = scope.frozen("weight", value)
-    }
+    package init(_ weight: Parameter) { source = .parameter(weight) }
+
+    /// Embeddings that another model owns: no parameter of this network.
+    package init(borrowing matrix: StoredMatrix) { source = .borrowed(matrix) }
 
     /// The embeddings of a rectangle of tokens.
     ///
@@ -25,8 +23,11 @@ package struct Embedding {
     package func forward(_ tokens: [[Int32]], tape: inout Tape) -> Variable {
         let time = tokens.first?.count ?? 0
         precondition(tokens.allSatisfy { $0.count == time }, "rows of \(tokens.map(\.count)) tokens in one batch")
-        let weight = tape.variable(weight)
-        let rows = tape.embedding(tokens.flatMap(\.self), weight: weight)
-        return tape.reshape(rows, [tokens.count, time, weight.shape[1]])
+        let rows =
+            switch source {
+            case .parameter(let weight): tape.embedding(tokens.flatMap(\.self), weight: tape.variable(weight))
+            case .borrowed(let matrix): Tape.constant(matrix.gather(tokens.flatMap(\.self)))
+            }
+        return tape.reshape(rows, [tokens.count, time, rows.value.width])
     }
 }

@@ -28,16 +28,16 @@ package final class LlamaNetwork {
         let builder = ParameterBuilder(source)
         let initializer = Initializer.normal(deviation: configuration.initializerRange)
         let model = builder.root.scope("model")
-        embedding = Embedding(
-            model.scope("embed_tokens"), vocabulary: vocabulary, hidden: configuration.hiddenSize,
-            initializer: initializer)
+        let tokens = model.scope("embed_tokens").parameter(
+            "weight", [vocabulary, configuration.hiddenSize], initializer)
+        embedding = Embedding(tokens)
         layers = (0..<configuration.layerCount).map { number in
             DecoderLayer(model.scope("layers").scope("\(number)"), configuration)
         }
         norm = RMSNorm(model.scope("norm"), width: configuration.hiddenSize, epsilon: configuration.normEpsilon)
         head =
             tiesEmbeddings
-            ? embedding.weight
+            ? tokens
             : builder.root.scope("lm_head").parameter("weight", [vocabulary, configuration.hiddenSize], initializer)
         table = RotaryTable(inverseFrequencies: inverseFrequencies)
         self.configuration = configuration

@@ -9,21 +9,26 @@ package final class Parameter {
     /// The name in the state dict, e.g. `layers.0.self_attn.q_proj.weight`.
     package let name: String
     package var value: Tensor {
-        didSet {
-            precondition(
-                value.shape == oldValue.shape, "\(name) has the shape \(oldValue.shape) and cannot take \(value.shape)")
+        get { stored }
+        set {
+            precondition(newValue.shape == shape, "\(name) has the shape \(shape) and cannot take \(newValue.shape)")
+            stored = newValue
         }
     }
+    private var stored: Tensor
     /// `false` for a frozen parameter: it never has a gradient and no optimiser sees it.
     package let isTrainable: Bool
 
     package init(_ name: String, _ value: Tensor, isTrainable: Bool = true) {
         self.name = name
-        self.value = value
+        stored = value
         self.isTrainable = isTrainable
     }
 
-    package var shape: [Int] { value.shape }
+    package var shape: [Int] { stored.shape }
+
+    /// Changes the value where it lies, without a copy unless somebody else holds it.
+    package func update(_ body: (inout Tensor) -> Void) { body(&stored) }
 }
 
 extension Tape {

@@ -29,12 +29,6 @@ package final class ParameterBuilder {
         return parameter
     }
 
-    fileprivate func make(_ name: String, frozen value: Tensor) -> Parameter {
-        let parameter = Parameter(name, value, isTrainable: false)
-        parameters.append(parameter)
-        return parameter
-    }
-
     /// A stored tensor, or zeros in its place with a note of what is wrong, so that one error can name everything.
     private func tensor(_ name: String, _ shape: [Int], from stored: StoredParameters) -> Tensor {
         guard let found = stored.shape(name) else {
@@ -91,7 +85,4 @@ package struct ParameterScope {
     ) -> Parameter {
         builder.make(prefix + name, shape, initializer, isTrainable: isTrainable)
     }
-
-    /// The frozen parameter `prefix.name` with a value that is already there, whatever a state dict says.
-    package func frozen(_ name: String, _ value: Tensor) -> Parameter { builder.make(prefix + name, frozen: value) }
 }

@@ -18,6 +18,11 @@ package struct ParameterCollection {
 
     package subscript(_ name: String) -> Parameter? { byName[name] }
 
+    /// The place of each object among the trainable ones.
+    package var trainableIndices: [ObjectIdentifier: Int] {
+        Dictionary(uniqueKeysWithValues: trainable.enumerated().map { (ObjectIdentifier($1), $0) })
+    }
+
     /// The number of values in all trainable parameters.
     package var trainableCount: Int { trainable.reduce(0) { $0 + $1.value.count } }
 

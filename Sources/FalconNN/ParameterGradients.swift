@@ -3,58 +3,78 @@ import FalconTensor
 
 /// One gradient for each trainable parameter of a network: what a backward pass found, or the sum over several.
 ///
-/// A parameter that the loss does not depend on (the dead weights of a cell without recurrence) has a gradient of
-/// zeros, so that it decays like the others, as in PyTorch where it was part of the graph.
+/// A parameter that the loss does not depend on (the dead weights of a cell without recurrence) has none, which counts
+/// as zeros: it decays like the others, as in PyTorch where it was part of the graph.
 package struct ParameterGradients {
+    private let shapes: [[Int]]
+    private let indices: [ObjectIdentifier: Int]
     /// In the order of `ParameterCollection.trainable`.
-    package private(set) var tensors: [Tensor]
+    private var found: [Tensor?]
 
-    /// Zeros: the start of an accumulation.
-    package init(zerosFor parameters: ParameterCollection) {
-        tensors = parameters.trainable.map { Tensor(zeros: $0.shape) }
+    /// None: the start of an accumulation.
+    package init(noneFor parameters: ParameterCollection) {
+        shapes = parameters.trainable.map(\.shape)
+        indices = parameters.trainableIndices
+        found = [Tensor?](repeating: nil, count: shapes.count)
     }
 
     /// What one backward pass found.
     package init(_ gradients: Gradients, for parameters: ParameterCollection) {
-        tensors = parameters.trainable.map { gradients[$0] ?? Tensor(zeros: $0.shape) }
+        self.init(noneFor: parameters)
+        found = parameters.trainable.map { gradients[$0] }
     }
 
-    /// Adds what another backward pass found: gradient accumulation over batches that do not fit together.
-    ///
-    /// Weigh each batch with the `seed` of its backward pass, so that the sum is the mean that is meant.
-    package mutating func add(_ gradients: Gradients, for parameters: ParameterCollection) {
-        precondition(
-            parameters.trainable.count == tensors.count,
-            "\(tensors.count) gradients for \(parameters.trainable.count) parameters")
-        for (index, parameter) in parameters.trainable.enumerated() {
-            if let gradient = gradients[parameter] { tensors[index].add(gradient) }
+    package var count: Int { found.count }
+
+    /// The gradient of a parameter, by its place among the trainable ones; `nil`: zeros.
+    package subscript(_ index: Int) -> Tensor? { found[index] }
+
+    /// All of them, zeros written out.
+    package var tensors: [Tensor] { zip(found, shapes).map { $0 ?? Tensor(zeros: $1) } }
+
+    /// Runs a backward pass and adds what it finds: gradient accumulation over batches that do not fit together.
+    package mutating func add(_ pass: BackwardPass) {
+        pass.run { owner, gradient in
+            guard let index = indices[owner] else { return }
+            if var sum = found[index].take() {
+                sum.add(gradient)
+                found[index] = sum
+            } else {
+                found[index] = gradient
+            }
         }
     }
 
     /// Multiplies every gradient, e.g. to turn a sum over positions into their mean.
-    package mutating func scale(by factor: Float) {
-        for index in tensors.indices { tensors[index].scale(factor) }
-    }
+    package mutating func scale(by factor: Float) { change { $0.scale(factor) } }
 
     /// The Euclidean norm of all gradients together.
-    package var norm: Double { tensors.reduce(0) { $0 + $1.sumOfSquares() }.squareRoot() }
+    package func norm(on pool: ThreadPool) -> Double {
+        found.reduce(0) { $0 + ($1?.sumOfSquares(on: pool) ?? 0) }.squareRoot()
+    }
 
     /// Whether no value is infinite or not a number.
-    package var isFinite: Bool { tensors.allSatisfy(\.isFinite) }
+    package var isFinite: Bool { found.allSatisfy { $0?.isFinite ?? true } }
 
     /// Limits every value to `-limit...limit`; NaN stays NaN.
-    package mutating func clip(toValue limit: Float) {
-        for index in tensors.indices { tensors[index].clamp(to: limit) }
-    }
+    package mutating func clip(toValue limit: Float) { change { $0.clamp(to: limit) } }
 
     /// Scales all gradients so that their norm is at most `limit`, as `clip_grad_norm_` of PyTorch does.
     ///
     /// - Returns: the norm before.
     @discardableResult
-    package mutating func clip(toNorm limit: Double) -> Double {
-        let norm = norm
+    package mutating func clip(toNorm limit: Double, on pool: ThreadPool) -> Double {
+        let norm = norm(on: pool)
         let factor = limit / (norm + 1e-6)
-        if factor < 1 { for index in tensors.indices { tensors[index].scale(Float(factor)) } }
+        if factor < 1 { scale(by: Float(factor)) }
         return norm
+    }
+
+    private mutating func change(_ body: (inout Tensor) -> Void) {
+        for index in found.indices {
+            guard var gradient = found[index].take() else { continue }
+            body(&gradient)
+            found[index] = gradient
+        }
     }
 }

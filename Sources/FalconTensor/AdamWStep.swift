@@ -22,9 +22,13 @@ package struct AdamWStep: Sendable {
 
     /// Decays the parameter, updates both moments, then moves the parameter by their bias-corrected ratio. In place;
     /// all four tensors have one shape.
+    ///
+    /// - Parameters:
+    ///   - scale: what the gradient is multiplied by first.
+    ///   - limit: where it is cut off then, on both sides; `nil`: nowhere.
     package func apply(
         to parameter: inout Tensor, gradient: Tensor, firstMoment: inout Tensor, secondMoment: inout Tensor,
-        on pool: ThreadPool
+        scale: Float = 1, limit: Float? = nil, on pool: ThreadPool
     ) {
         precondition(
             gradient.shape == parameter.shape && firstMoment.shape == parameter.shape
@@ -36,15 +40,21 @@ package struct AdamWStep: Sendable {
         )
         let g = unsafe gradient.pointer
         let loops = unsafe TrainingLoops.best
-        let stepSize = Float(learningRate / (1 - pow(betas.first, Double(number))))
-        let rootCorrection = Float((1 - pow(betas.second, Double(number))).squareRoot())
-        let decay = Float(1 - learningRate * weightDecay)
+        let constants = falcon_adamw(
+            scale: scale, limit: limit ?? .infinity, beta1: Float(betas.first), beta2: Float(betas.second),
+            epsilon: Float(epsilon), decay: decay,
+            step_size: Float(learningRate / (1 - pow(betas.first, Double(number)))),
+            root_correction: Float((1 - pow(betas.second, Double(number))).squareRoot()))
         let tile = 1 << 16
         pool.run((count + tile - 1) / tile) { piece in
             let start = piece * tile
-            unsafe loops.adamw(
-                p + start, g + start, m + start, v + start, min(tile, count - start), Float(betas.first),
-                Float(betas.second), decay, stepSize, rootCorrection, Float(epsilon))
+            var constants = constants
+            unsafe loops.adamw(&constants, p + start, g + start, m + start, v + start, min(tile, count - start))
         }
     }
+
+    /// The step of a parameter whose gradient and moments are zero: it only decays.
+    package func decay(_ parameter: inout Tensor) { parameter.scale(decay) }
+
+    private var decay: Float { Float(1 - learningRate * weightDecay) }
 }

@@ -14,7 +14,7 @@ package enum ProductPrecision: String, Sendable, CaseIterable, Codable {
 ///     for each block of the depth, for each panel of columns: [pairs of the block][columns of the panel]
 ///
 /// Laid out once, it serves any number of products.
-struct BFloat16Panels {
+struct BFloat16Panels: Sendable {
     let columns, depth: Int
     private let storage: TensorStorage
     /// Columns of a panel.
@@ -42,12 +42,8 @@ struct BFloat16Panels {
     init(
         _ source: UnsafePointer<Float>, stride: Int, transposed: Bool, columns: Int, depth: Int, on pool: ThreadPool
     ) {
-        (self.columns, self.depth) = (columns, depth)
+        self.init(columns: columns, depth: depth)
         let loops = unsafe TrainingLoops.best
-        let panel = unsafe loops.product_panel
-        let panelCount = (columns + panel - 1) / panel
-        self.panel = panel
-        storage = TensorStorage(uninitialized: panelCount * panel * ((depth + 1) / 2))
         let blocks = depthBlocks
         pool.run(blocks * panelCount) { [self] piece in
             let (start, count, pairsBefore, pairs) = block(piece / panelCount)
@@ -59,34 +55,72 @@ struct BFloat16Panels {
         }
     }
 
+    /// The transposed matrix: its rows are the columns here. Widened and rounded a panel at a time.
+    init(columns matrix: StoredMatrix, on pool: ThreadPool) {
+        self.init(columns: matrix.rows, depth: matrix.columns)
+        let loops = unsafe TrainingLoops.best
+        pool.run(panelCount) { [self] index in
+            let (first, count) = (index * panel, min(panel, columns - index * panel))
+            let values = TensorStorage(uninitialized: count * depth)
+            unsafe matrix.widen(first..<first + count, into: values.base)
+            for number in 0..<depthBlocks {
+                let (start, depthCount, pairsBefore, pairs) = block(number)
+                unsafe loops.pack_pairs(
+                    values.base + start, depth, 1, count, panel, depthCount,
+                    storage.words + (pairsBefore * panelCount + index * pairs) * panel)
+            }
+        }
+    }
+
+    /// The matrix as it is: its rows are the depth. Widened and rounded a few rows at a time.
+    init(depth matrix: StoredMatrix, on pool: ThreadPool) {
+        self.init(columns: matrix.columns, depth: matrix.rows)
+        let loops = unsafe TrainingLoops.best
+        let rows = 64
+        pool.run((depth + rows - 1) / rows) { [self] index in
+            let (first, count) = (index * rows, min(rows, depth - index * rows))
+            let values = TensorStorage(uninitialized: count * columns)
+            unsafe matrix.widen(first..<first + count, into: values.base)
+            let (start, _, pairsBefore, pairs) = block(first / BFloat16Panels.blockDepth)
+            for number in 0..<panelCount {
+                let column = number * panel
+                unsafe loops.pack_pairs(
+                    values.base + column, columns, 0, min(panel, columns - column), panel, count,
+                    storage.words + (pairsBefore * panelCount + number * pairs + (first - start) / 2) * panel)
+            }
+        }
+    }
+
+    private init(columns: Int, depth: Int) {
+        (self.columns, self.depth) = (columns, depth)
+        let panel = unsafe TrainingLoops.best.product_panel
+        self.panel = panel
+        storage = TensorStorage(uninitialized: (columns + panel - 1) / panel * panel * ((depth + 1) / 2))
+    }
+
     /// `c[rows, columns] = op(a)[rows, depth] * panels + beta * c`; cut by shape alone.
     func multiply(
         _ a: UnsafePointer<Float>, stride: Int, transposed: Bool, rows: Int, beta: Float,
         into c: UnsafeMutablePointer<Float>, stride cStride: Int, on pool: ThreadPool
     ) {
         let loops = unsafe TrainingLoops.best
-        let rowBlock = unsafe loops.product_rows
-        let rowBlocks = (rows + rowBlock - 1) / rowBlock
-        let groups = (rowBlocks + BFloat16Panels.blocksTogether - 1) / BFloat16Panels.blocksTogether
-        let groupRows = BFloat16Panels.blocksTogether * rowBlock
-        let left = TensorStorage(uninitialized: rowBlocks * rowBlock * ((depth + 1) / 2))
-        // Left: for each block of the depth, for each block of rows: [pairs][rows of the block].
+        let groupRows = unsafe BFloat16Panels.blocksTogether * loops.product_rows
+        let groups = (rows + groupRows - 1) / groupRows
+        let left = TensorStorage(uninitialized: rows * ((depth + 1) / 2))
+        // Left: for each block of the depth: [rows][pairs].
         pool.run(depthBlocks * groups) { piece in
             let (start, count, pairsBefore, pairs) = block(piece / groups)
-            let group = piece % groups
-            for row in Swift.stride(from: group * groupRows, to: min(rows, (group + 1) * groupRows), by: rowBlock) {
-                unsafe loops.pack_pairs(
-                    a + (transposed ? start * stride + row : row * stride + start), stride, transposed ? 0 : 1,
-                    min(rowBlock, rows - row), rowBlock, count,
-                    left.words + pairsBefore * rowBlocks * rowBlock + row * pairs)
-            }
+            let row = piece % groups * groupRows
+            unsafe loops.pack_rows(
+                a + (transposed ? start * stride + row : row * stride + start), stride, transposed ? 0 : 1,
+                min(groupRows, rows - row), count, left.words + pairsBefore * rows + row * pairs)
         }
         pool.run(panelCount * groups) { piece in
             let (column, row) = (piece / groups * panel, piece % groups * groupRows)
             for index in 0..<depthBlocks {
                 let (_, _, pairsBefore, pairs) = block(index)
                 unsafe loops.multiply_pairs(
-                    left.words + pairsBefore * rowBlocks * rowBlock + row * pairs, min(groupRows, rows - row),
+                    left.words + pairsBefore * rows + row * pairs, min(groupRows, rows - row),
                     storage.words + (pairsBefore * panelCount * panel + column * pairs), pairs,
                     c + row * cStride + column, cStride, min(panel, columns - column), index == 0 ? beta : 1)
             }
@@ -96,7 +130,7 @@ struct BFloat16Panels {
 
 extension TensorStorage {
     /// The same memory as 32-bit words: two bfloat16 values each.
-    fileprivate var words: UnsafeMutablePointer<UInt32> {
+    var words: UnsafeMutablePointer<UInt32> {
         unsafe UnsafeMutableRawPointer(base).assumingMemoryBound(to: UInt32.self)
     }
 }

@@ -6,7 +6,7 @@ internal import CFalconKernels
 /// over the vocabulary are compared.
 ///
 /// Loss, gradient and the statistics of accuracy come out of one pass over row chunks; `[rows, vocabulary]` never
-/// exists. The sums over a chunk's rows do not depend on the number of threads.
+/// exists but for what `TeacherLogits` keeps. The sums over a chunk's rows do not depend on the number of threads.
 package enum Distillation {
     /// How the soft loss compares p (the target's distribution) with q (the draft head's).
     package enum SoftLoss: Sendable, Equatable {
@@ -63,52 +63,63 @@ package enum Distillation {
     /// - Parameters:
     ///   - predicted: `[rows, hidden]`, only the rows that count.
     ///   - target: the target's features, of the same shape.
-    ///   - headWeight: `[vocabulary, hidden]`.
+    ///   - teacher: what the target says at more rows of the batch, if that is known already, and for each row here its
+    ///     number there.
     ///   - denominator: what the sums over rows are divided by: the number of rows that count in the whole batch (the
     ///     authors' code adds 1e-5).
     ///   - needsGradient: whether `gradient` is wanted; it costs a third of the time.
-    ///   - precision: of the products with the head weight.
     package static func evaluate(
-        predicted: Tensor, target: Tensor, headWeight: Tensor, options: Options = Options(), denominator: Float,
-        needsGradient: Bool = true, precision: ProductPrecision = .float32, on pool: ThreadPool
+        predicted: Tensor, target: Tensor, head: VocabularyHead,
+        teacher: (logits: TeacherLogits, rows: [Int])? = nil, options: Options = Options(), denominator: Float,
+        needsGradient: Bool = true, on pool: ThreadPool
     ) -> Result {
-        let (rows, hidden, vocabulary) = (predicted.rowCount, predicted.width, headWeight.rowCount)
+        let (rows, hidden, vocabulary) = (predicted.rowCount, predicted.width, head.vocabulary)
         precondition(
-            predicted.shape == target.shape && headWeight.shape == [vocabulary, hidden],
-            "predicted features \(predicted.shape), true features \(target.shape), head weight \(headWeight.shape)")
+            predicted.shape == target.shape && hidden == head.hidden,
+            "predicted features \(predicted.shape), true features \(target.shape), a head of width \(head.hidden)")
+        precondition(
+            teacher.map { $0.rows.count == rows } ?? true, "\(teacher?.rows.count ?? 0) known rows for \(rows) rows")
         precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
         var labels = HardLabels(options.hardLabel, rows: rows)
-        let chunks = VocabularyChunks(
-            rows: rows, weight: headWeight, logitSets: 2, needsGradient: needsGradient, precision: precision, on: pool)
+        let isKnown = teacher.map { $0.rows.allSatisfy { [kept = $0.logits.keptRows] in $0 < kept } } ?? false
+        let chunks = VocabularyChunks(rows: rows, vocabulary: vocabulary, logitSets: isKnown ? 1 : 2)
         var gradient = needsGradient ? Tensor(uninitialized: predicted.shape) : nil
         let gradients = unsafe gradient?.mutablePointer()
         var outcomes = [Row](repeating: Row(), count: rows)
 
-        let capacity = min(chunks.chunkRows, rows)
-        let features = TensorStorage(uninitialized: 2 * capacity * hidden)
-        let logits = TensorStorage(uninitialized: 2 * capacity * vocabulary)
-        let shares = TensorStorage(uninitialized: needsGradient ? chunks.shareCount : 0)
+        let capacity = chunks.capacity * (isKnown ? 1 : 2)
+        let features = TensorStorage(uninitialized: capacity * hidden)
+        let logits = TensorStorage(uninitialized: capacity * vocabulary)
+        let shares = TensorStorage(uninitialized: needsGradient ? head.shareCount(rows: chunks.capacity) : 0)
         let (p, t) = unsafe (predicted.pointer, target.pointer)
-        for index in 0..<chunks.chunkCount {
-            let chunk = chunks.chunk(index)
+        for index in 0..<chunks.count {
+            let chunk = chunks[index]
             let (count, start) = (chunk.count, chunk.lowerBound * hidden)
-            // The draft head's rows, then the target's: one product reads the head weight once for both.
+            // The draft head's rows, then the target's unknown ones: one product reads the head once for both.
             unsafe features.base.update(from: p + start, count: count * hidden)
-            unsafe (features.base + count * hidden).update(from: t + start, count: count * hidden)
-            unsafe chunks.logits(features.base, count: 2 * count, into: logits.base, on: pool)
+            var used = count
+            let targets = unsafe chunk.map { row -> UnsafePointer<Float> in
+                if let teacher, teacher.rows[row] < teacher.logits.keptRows {
+                    return unsafe UnsafePointer(teacher.logits.kept.base + teacher.rows[row] * vocabulary)
+                }
+                unsafe (features.base + used * hidden).update(from: t + row * hidden, count: hidden)
+                defer { used += 1 }
+                return unsafe UnsafePointer(logits.base + used * vocabulary)
+            }
+            unsafe head.logits(features.base, count: used, into: logits.base, on: pool)
             let draws = labels.next(count)
             unsafe outcomes.withUnsafeMutableBufferPointer { outcomes in
                 let results = unsafe outcomes.baseAddress! + chunk.lowerBound
                 pool.run(count) { row in
                     unsafe results[row] = compare(
-                        draft: logits.base + row * vocabulary, target: logits.base + (count + row) * vocabulary,
+                        draft: logits.base + row * vocabulary, target: targets[row],
                         vocabulary: vocabulary, label: draws[row], options: options, denominator: denominator,
                         isUsable: falcon_all_finite(p + start + row * hidden, hidden) != 0
                             && falcon_all_finite(t + start + row * hidden, hidden) != 0)
                 }
             }
             if let gradients = unsafe gradients {
-                unsafe chunks.featureGradient(
+                unsafe head.featureGradient(
                     logits.base, count: count, shares: shares.base, into: gradients + start, on: pool)
             }
         }

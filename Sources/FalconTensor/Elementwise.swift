@@ -40,6 +40,21 @@ extension Tensor {
     /// The sum of the squares of all values, in double precision.
     package func sumOfSquares() -> Double { unsafe falcon_sum_of_squares(pointer, count) }
 
+    /// The same on all threads; infinite or not a number where one of them is.
+    package func sumOfSquares(on pool: ThreadPool) -> Double {
+        let tile = 1 << 16
+        var parts = [Double](repeating: 0, count: (count + tile - 1) / tile)
+        unsafe parts.withUnsafeMutableBufferPointer { parts in
+            pool.run(parts.count) { piece in
+                unsafe parts[piece] = falcon_sum_of_squares(pointer + piece * tile, min(tile, count - piece * tile))
+            }
+        }
+        return parts.reduce(0, +)
+    }
+
+    /// Whether every value is zero.
+    package var isZero: Bool { (0..<count).allSatisfy { unsafe pointer[$0] == 0 } }
+
     /// Limits every value to `-limit...limit`, in place.
     package mutating func clamp(to limit: Float) { unsafe falcon_clamp(mutablePointer(), limit, count) }
 }

@@ -66,8 +66,9 @@ package enum GatedCell {
                 unsafe loops.gated_cell_adjoint(g + row * 3 * size, upstream + row * size, d + row * 3 * size, size)
             }
         }
-        var weightGradient = Tensor(zeros: weight.shape)
+        var weightGradient = Tensor(uninitialized: weight.shape)
         let dw = unsafe weightGradient.mutablePointer()
+        unsafe (dw + size * depth).update(repeating: 0, count: size * depth)
         let (x, w) = unsafe (input.pointer, weight.pointer)
         // The weight's rows of i, then those of g and o together.
         for (first, count, column) in [(0, size, 0), (2 * size, 2 * size, size)] {

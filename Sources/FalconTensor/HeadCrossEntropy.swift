@@ -31,22 +31,23 @@ package enum HeadCrossEntropy {
             "features \(features.shape), head weight \(headWeight.shape), \(labels.count) labels")
         precondition(labels.allSatisfy { (0..<vocabulary).contains(Int($0)) }, "a label outside \(vocabulary) tokens")
         precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
-        let chunks = VocabularyChunks(
-            rows: rows, weight: headWeight, logitSets: 1, needsGradient: needsFeatures, precision: precision, on: pool)
+        let head = VocabularyHead(
+            StoredMatrix(headWeight), precision: precision, needsGradient: needsFeatures, on: pool)
+        let chunks = VocabularyChunks(rows: rows, vocabulary: vocabulary, logitSets: 1)
         var featureGradient = needsFeatures ? Tensor(uninitialized: features.shape) : nil
         var weightGradient = needsWeight ? Tensor(zeros: headWeight.shape) : nil
         let (df, dw) = unsafe (featureGradient?.mutablePointer(), weightGradient?.mutablePointer())
         var outcomes = [Row](repeating: .skipped, count: rows)
 
-        let capacity = min(chunks.chunkRows, rows)
+        let capacity = chunks.capacity
         let logits = TensorStorage(uninitialized: capacity * vocabulary)
-        let shares = TensorStorage(uninitialized: needsFeatures ? chunks.shareCount : 0)
+        let shares = TensorStorage(uninitialized: needsFeatures ? head.shareCount(rows: capacity) : 0)
         let usable = TensorStorage(uninitialized: capacity * hidden)
         let x = unsafe features.pointer
-        for index in 0..<chunks.chunkCount {
-            let chunk = chunks.chunk(index)
+        for index in 0..<chunks.count {
+            let chunk = chunks[index]
             let (count, start) = (chunk.count, chunk.lowerBound * hidden)
-            unsafe chunks.logits(x + start, count: count, into: logits.base, on: pool)
+            unsafe head.logits(x + start, count: count, into: logits.base, on: pool)
             unsafe usable.base.update(from: x + start, count: count * hidden)
             unsafe outcomes.withUnsafeMutableBufferPointer { outcomes in
                 let results = unsafe outcomes.baseAddress! + chunk.lowerBound
@@ -62,11 +63,11 @@ package enum HeadCrossEntropy {
                 }
             }
             if let df = unsafe df {
-                unsafe chunks.featureGradient(
+                unsafe head.featureGradient(
                     logits.base, count: count, shares: shares.base, into: df + start, on: pool)
             }
             if let dw = unsafe dw {
-                unsafe chunks.addWeightGradient(logits.base, count: count, features: usable.base, to: dw, on: pool)
+                unsafe head.addWeightGradient(logits.base, count: count, features: usable.base, to: dw, on: pool)
             }
         }
         var (loss, correct, skipped) = (0.0, 0, 0)

@@ -33,15 +33,18 @@ package enum LSTM {
     ///   - projected: `[batch, time, 4 * hidden]`: input times W_ih transposed, plus both biases.
     ///   - hiddenWeight: W_hh, `[4 * hidden, hidden]`.
     ///   - initial: the state before the first position; zero if `nil`.
+    ///   - precision: of the products with W_hh; in bfloat16 a step reads half as much.
     package static func forward(
-        projected: Tensor, hiddenWeight: Tensor, initial: State? = nil, on pool: ThreadPool
+        projected: Tensor, hiddenWeight: Tensor, initial: State? = nil, precision: ProductPrecision = .float32,
+        on pool: ThreadPool
     ) -> Steps {
         let (batch, time, size) = shape(projected, hiddenWeight, initial)
         var gates = projected
         var cells = Tensor(uninitialized: [batch, time, size])
         var hidden = Tensor(uninitialized: [batch, time, size])
         let (g, c, h) = unsafe (gates.mutablePointer(), cells.mutablePointer(), hidden.mutablePointer())
-        let panels = RecurrentPanels(hiddenWeight, adjoint: false, on: pool)
+        let panels = RecurrentPanels(hiddenWeight, adjoint: false, precision: precision, on: pool)
+        let rounded = RoundedStates(initial?.hidden, batch: batch, width: size, precision: precision)
         let loops = unsafe TrainingLoops.best
         panels.forEachStep(time, batch: batch, on: pool) { position, row, rows, firstPanel, panelCount in
             let before = (row * time + position - 1) * size
@@ -55,8 +58,10 @@ package enum LSTM {
                 previous_stride: atStart ? size : time * size,
                 previous_hidden: atStart ? startHidden : UnsafePointer(h + before),
                 previous_cell: atStart ? startCell : UnsafePointer(c + before),
-                gates: g + (row * time + position) * 4 * size, cell: c + before + size, hidden: h + before + size)
-            unsafe loops.lstm_step(&step, panels.storage.base, firstPanel, panelCount)
+                gates: g + (row * time + position) * 4 * size, cell: c + before + size, hidden: h + before + size,
+                previous_rounded: atStart && initial == nil ? nil : rounded.at(position - 1, row: row),
+                rounded: rounded.at(position, row: row), rounded_stride: rounded.stride)
+            unsafe loops.lstm_step(&step, panels.isPaired, panels.storage.base, firstPanel, panelCount)
         }
         return Steps(hidden: hidden, cells: cells, gates: gates, initial: initial)
     }
@@ -66,7 +71,8 @@ package enum LSTM {
     ///   - steps: what `forward` returned.
     /// - Returns: the gradients with respect to `projected` and `hiddenWeight`. The initial state is a constant.
     package static func adjoint(
-        _ gradient: Tensor, steps: Steps, hiddenWeight: Tensor, on pool: ThreadPool
+        _ gradient: Tensor, steps: Steps, hiddenWeight: Tensor, precision: ProductPrecision = .float32,
+        on pool: ThreadPool
     ) -> (projected: Tensor, hiddenWeight: Tensor) {
         let (batch, time, size) = shape(steps.gates, hiddenWeight, steps.initial)
         precondition(
@@ -76,7 +82,8 @@ package enum LSTM {
         var cellGradient = Tensor(zeros: [batch, size])
         let (slopes, carried) = unsafe (gateGradient.mutablePointer(), cellGradient.mutablePointer())
         let (g, c, upstream) = unsafe (steps.gates.pointer, steps.cells.pointer, gradient.pointer)
-        let panels = RecurrentPanels(hiddenWeight, adjoint: true, on: pool)
+        let panels = RecurrentPanels(hiddenWeight, adjoint: true, precision: precision, on: pool)
+        let rounded = RoundedStates(nil, batch: batch, width: 4 * size, precision: precision)
         let loops = unsafe TrainingLoops.best
         panels.forEachStep(time, batch: batch, on: pool) { turn, row, rows, firstPanel, panelCount in
             let position = time - 1 - turn
@@ -88,39 +95,38 @@ package enum LSTM {
                 next_gate_gradients: turn == 0 ? nil : UnsafePointer(slopes + (at + size) * 4),
                 previous_cell: position == 0 ? startCell : c + at - size,
                 gates: g + at * 4, cell: c + at, hidden_gradient: upstream + at,
-                cell_gradient: carried + row * size, gate_gradients: slopes + at * 4)
-            unsafe loops.lstm_step_adjoint(&step, panels.storage.base, firstPanel, panelCount)
+                cell_gradient: carried + row * size, gate_gradients: slopes + at * 4,
+                next_rounded: turn == 0 ? nil : rounded.at(turn - 1, row: row), rounded: rounded.at(turn, row: row),
+                rounded_stride: rounded.stride)
+            unsafe loops.lstm_step_adjoint(&step, panels.isPaired, panels.storage.base, firstPanel, panelCount)
         }
-        return (gateGradient, weightGradient(gateGradient, steps, on: pool))
+        return (gateGradient, weightGradient(gateGradient, steps, precision, on: pool))
     }
 
     /// Sum over rows and positions of (gate gradient) x (hidden value one position before): `[4 * hidden, hidden]`.
-    private static func weightGradient(_ gateGradient: Tensor, _ steps: Steps, on pool: ThreadPool) -> Tensor {
+    private static func weightGradient(
+        _ gateGradient: Tensor, _ steps: Steps, _ precision: ProductPrecision, on pool: ThreadPool
+    ) -> Tensor {
         let (batch, time, size) = (steps.hidden.shape[0], steps.hidden.shape[1], steps.hidden.shape[2])
-        var result = Tensor(zeros: [4 * size, size])
+        var result = time > 1 ? Tensor(uninitialized: [4 * size, size]) : Tensor(zeros: [4 * size, size])
         let target = unsafe result.mutablePointer()
         let (slopes, hidden) = unsafe (gateGradient.pointer, steps.hidden.pointer)
-        let tile = 256
-        pool.run((4 * size + tile - 1) / tile) { piece in
-            let first = piece * tile
-            let rows = min(tile, 4 * size - first)
-            for row in 0..<batch {
-                let start = row * time * size
-                // The hidden values lie one position before the gates they went into: no copy, only an offset.
-                if time > 1 {
-                    unsafe OpenBLAS.product(
-                        rows: rows, columns: size, depth: time - 1,
-                        a: slopes + (start + size) * 4 + first, stride: 4 * size, transposed: true,
-                        b: hidden + start, stride: size, transposed: false,
-                        beta: 1, c: target + first * size, stride: size)
-                }
-                if let initial = steps.initial {
-                    unsafe OpenBLAS.product(
-                        rows: rows, columns: size, depth: 1,
-                        a: slopes + start * 4 + first, stride: 4 * size, transposed: true,
-                        b: initial.hidden.pointer + row * size, stride: size, transposed: false,
-                        beta: 1, c: target + first * size, stride: size)
-                }
+        for row in 0..<batch {
+            let start = row * time * size
+            // The hidden values lie one position before the gates they went into: no copy, only an offset.
+            if time > 1 {
+                unsafe pool.product(
+                    rows: 4 * size, columns: size, depth: time - 1,
+                    a: slopes + (start + size) * 4, stride: 4 * size, transposed: true,
+                    b: hidden + start, stride: size, transposed: false,
+                    beta: row == 0 ? 0 : 1, c: target, stride: size, precision: precision)
+            }
+            if let initial = steps.initial {
+                unsafe pool.product(
+                    rows: 4 * size, columns: size, depth: 1,
+                    a: slopes + start * 4, stride: 4 * size, transposed: true,
+                    b: initial.hidden.pointer + row * size, stride: size, transposed: false,
+                    beta: 1, c: target, stride: size, precision: precision)
             }
         }
         return result
@@ -147,19 +153,22 @@ package enum LSTM {
 private struct RecurrentPanels {
     let storage: TensorStorage
     let count: Int
-    let byteCount: Int
+    /// 1 where words hold pairs of bfloat16 values.
+    let isPaired: Int32
+    private var byteCount: Int { storage.count * MemoryLayout<Float>.stride }
 
-    init(_ weight: Tensor, adjoint: Bool, on pool: ThreadPool) {
+    init(_ weight: Tensor, adjoint: Bool, precision: ProductPrecision, on pool: ThreadPool) {
         let loops = unsafe TrainingLoops.best
         let size = weight.width
         let direction: Int32 = adjoint ? 1 : 0
-        let panelSize = unsafe loops.lstm_panel_size(size, direction)
+        let isPaired: Int32 = precision == .bfloat16 ? 1 : 0
+        let panelSize = unsafe loops.lstm_panel_size(size, direction, isPaired)
+        self.isPaired = isPaired
         count = unsafe loops.lstm_panel_count(size, direction)
-        byteCount = count * panelSize * MemoryLayout<Float>.stride
         storage = TensorStorage(uninitialized: count * panelSize)
         let (source, target) = unsafe (weight.pointer, storage.base)
         pool.run(count) { panel in
-            unsafe loops.lstm_pack(source, size, direction, panel, target + panel * panelSize)
+            unsafe loops.lstm_pack(source, size, direction, isPaired, panel, target + panel * panelSize)
         }
     }
 
@@ -183,5 +192,38 @@ private struct RecurrentPanels {
                 }
             }
         }
+    }
+}
+
+/// What a step hands to the next one rounded to bfloat16: two sets of rows by turns, empty in float32.
+private struct RoundedStates {
+    /// Values from one row to the next: even, so that pairs do not cross rows.
+    let stride: Int
+    private let batch: Int
+    private let storage: TensorStorage?
+
+    /// - Parameter initial: the rows before the first step, `[batch, width]`.
+    init(_ initial: Tensor?, batch: Int, width: Int, precision: ProductPrecision) {
+        stride = (width + 31) / 32 * 32
+        self.batch = batch
+        guard precision == .bfloat16 else {
+            storage = nil
+            return
+        }
+        let storage = TensorStorage(uninitialized: batch * stride)
+        unsafe storage.base.update(repeating: 0, count: storage.count)
+        self.storage = storage
+        guard let initial else { return }
+        for row in 0..<batch {
+            guard let target = unsafe at(-1, row: row) else { break }
+            unsafe falcon_narrow_bfloat16(initial.pointer + row * width, target, width)
+        }
+    }
+
+    /// The row that step `step` leaves.
+    func at(_ step: Int, row: Int) -> UnsafeMutablePointer<UInt16>? {
+        guard let storage else { return nil }
+        let halves = unsafe UnsafeMutableRawPointer(storage.base).assumingMemoryBound(to: UInt16.self)
+        return unsafe halves + ((step & 1) * batch + row) * stride
     }
 }

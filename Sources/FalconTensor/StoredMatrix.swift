@@ -64,15 +64,20 @@ package struct StoredMatrix: Sendable {
         let result = Tensor(uninitialized: [indices.count, columns])
         for (position, index) in indices.enumerated() {
             precondition(index >= 0 && index < rows, "row \(index) of a matrix of \(rows) rows")
-            let target = unsafe result.storage.base + position * columns
-            let bytes = unsafe start + Int(index) * columns * type.size
-            switch type {
-            case .float32: unsafe UnsafeMutableRawPointer(target).copyMemory(from: bytes, byteCount: columns * 4)
-            case .float16: unsafe falcon_widen_float16(bytes, target, columns)
-            case .bfloat16: unsafe falcon_widen_bfloat16(bytes, target, columns)
-            }
+            unsafe widen(Int(index)..<Int(index) + 1, into: result.storage.base + position * columns)
         }
         return result
+    }
+
+    /// Copies some of the rows as float32, `[range.count, columns]`.
+    func widen(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+        let bytes = unsafe start + range.lowerBound * columns * type.size
+        let count = range.count * columns
+        switch type {
+        case .float32: unsafe UnsafeMutableRawPointer(target).copyMemory(from: bytes, byteCount: count * 4)
+        case .float16: unsafe falcon_widen_float16(bytes, target, count)
+        case .bfloat16: unsafe falcon_widen_bfloat16(bytes, target, count)
+        }
     }
 
     /// Gives back the memory of the mapped pages, after the values were copied elsewhere.

@@ -7,16 +7,22 @@ package enum SafetensorsWriter {
     ///
     /// - Parameters:
     ///   - path: the file.
+    ///   - matrices: written first, widened or narrowed a few rows at a time.
     ///   - tensors: written in this order; a name twice is the caller's error and traps.
     ///   - type: how the values are written; float16 and bfloat16 round to nearest even.
     ///   - integers: tensors of whole numbers, written first, as int64.
     ///   - metadata: notes for `__metadata__`. Hugging Face's loader wants `format: pt` there, so it is added.
     /// - Throws: `FileError` where the disk fails or a finite value is too large for float16.
     package static func write(
-        _ path: String, tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
+        _ path: String, matrices: [(name: String, matrix: StoredMatrix)] = [],
+        tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
         integers: [(name: String, values: [Int64], shape: [Int])] = [], metadata: [String: String] = [:]
     ) throws {
         var entries: [Entry] = integers.map { Entry(name: $0.name, dtype: "I64", shape: $0.shape, size: 8) }
+        entries += matrices.map {
+            Entry(
+                name: $0.name, dtype: type.safetensorsName, shape: [$0.matrix.rows, $0.matrix.columns], size: type.size)
+        }
         entries += tensors.map {
             Entry(name: $0.name, dtype: type.safetensorsName, shape: $0.tensor.shape, size: type.size)
         }
@@ -31,10 +37,25 @@ package enum SafetensorsWriter {
             try file.write(UInt64(header.count).littleEndianBytes)
             try file.write(header)
             for (_, values, _) in integers { try file.write(values.flatMap(\.littleEndianBytes)) }
+            for (name, matrix) in matrices {
+                try parts(of: matrix.rows, width: matrix.columns) { rows in
+                    let part = matrix.gather(rows.map { Int32($0) })
+                    try file.write(try part.checkedBytes(as: type, name: name, path: path))
+                }
+            }
             for (name, tensor) in tensors {
-                try file.write(try tensor.checkedBytes(as: type, name: name, path: path))
+                try parts(of: tensor.rowCount, width: tensor.width) { rows in
+                    let part = rows.count == tensor.rowCount ? tensor : tensor.rows(rows)
+                    try file.write(try part.checkedBytes(as: type, name: name, path: path))
+                }
             }
         }
+    }
+
+    /// Cuts rows into parts of about a million values, so that no large tensor is copied as a whole.
+    private static func parts(of rows: Int, width: Int, _ body: (Range<Int>) throws -> Void) rethrows {
+        let size = max(1, (1 << 20) / max(1, width))
+        for start in stride(from: 0, to: rows, by: size) { try body(start..<min(rows, start + size)) }
     }
 
     /// A tensor in the header.

@@ -62,6 +62,8 @@ struct Benchmark: FalconCommand {
 
     func run() throws {
         guard job != .trainStep else {
+            // As falcon-train does.
+            ProcessMemory.returnLargeBlocks()
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
                 vocabulary: vocabulary, hidden: hidden, pool: common.makePool())

@@ -41,6 +41,7 @@ struct Train: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        ProcessMemory.returnLargeBlocks()
         let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output)
         let interruption = Interruption()
         var environment = TrainingEnvironment(
@@ -66,6 +67,7 @@ struct Train: FalconCommand {
         }
         let outcome = try run.run(resume: resume, environment: environment)
         progress?.finish()
+        last["peak_memory_bytes"] = .whole(ProcessMemory.peakByteCount)
         if let json {
             if json == "-" { print(last.json) } else { try AtomicFile.write(json, text: last.json + "\n") }
         }

@@ -66,7 +66,16 @@ import Testing
         #expect(try modificationDates(features, shards) == before)
 
         let recipe = try folder.write(Self.recipe(target: Self.target, shards: features), to: "recipe.toml")
-        _ = try Self.succeed("falcon-train", ["--recipe", recipe, "--output", run, "--threads", "2"])
+        // The rehearsal states the memory that the run then takes.
+        let (stated, taken) = (folder.file("rehearsal.json"), folder.file("training.json"))
+        _ = try Self.succeed("falcon-train", ["--recipe", recipe, "--dry-run", "--json", stated, "--threads", "2"])
+        _ = try Self.succeed(
+            "falcon-train", ["--recipe", recipe, "--output", run, "--json", taken, "--threads", "2"])
+        let peaks = try [stated, taken].map { path -> Double in
+            let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
+            return try #require((object as? [String: Any])?["peak_memory_bytes"] as? Double)
+        }
+        #expect(peaks[1] < 1.15 * peaks[0] && peaks[0] < 1.15 * peaks[1], "stated and taken: \(peaks)")
         #expect(try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").count >= 8)
 
         _ = try Self.succeed("falcon-export", ["--checkpoint", run, "--output", draft])

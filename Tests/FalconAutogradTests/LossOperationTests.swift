@@ -29,7 +29,10 @@ import Testing
         for label in labels {
             let options = Distillation.Options(softLoss: softLoss, hardLabel: label, softWeight: 0.6)
             let result = GradientCheck.check([predicted], on: pool) {
-                $0.distillation($1[0], target: target, headWeight: head, options: options, denominator: 2).loss
+                $0.distillation(
+                    $1[0], target: target, head: VocabularyHead(StoredMatrix(head), on: $0.pool), options: options,
+                    denominator: 2
+                ).loss
             }
             #expect(result.passes, "\(label): \(result)")
         }
@@ -66,7 +69,8 @@ import Testing
             var tape = Tape(on: pool)
             let leaf = tape.leaf(predicted)
             let loss = tape.distillation(
-                leaf, target: target, headWeight: head, options: .init(), denominator: 3
+                leaf, target: target, head: VocabularyHead(StoredMatrix(head), on: pool), options: .init(),
+                denominator: 3
             ).loss
             return try #require(tape.gradients(of: tape.scale(loss, by: factor))[leaf])
         }

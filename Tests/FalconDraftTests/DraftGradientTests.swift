@@ -61,7 +61,8 @@ import Testing
             hardLabel: isAuthors ? .tokens(counting.map { labels[$0] }) : .argmax)
         let feature = tape.smoothL1(rows, target: truth, denominator: denominator).loss
         let distillation = tape.distillation(
-            rows, target: truth, headWeight: try fixture.tensor("head.weight"), options: options,
+            rows, target: truth, head: VocabularyHead(StoredMatrix(try fixture.tensor("head.weight")), on: pool),
+            options: options,
             denominator: denominator
         ).loss
         let loss = tape.add(feature, tape.scale(distillation, by: 0.1))

@@ -37,7 +37,7 @@ import FalconJSON
                 ).object)
             let configuration = try DraftConfiguration(document, path: "config.json")
             network = try DraftNetwork(
-                configuration, .random(random), embedding: Tensor(normal: 1, [30, 16], from: &random))
+                configuration, .random(random), embedding: StoredMatrix(Tensor(normal: 1, [30, 16], from: &random)))
             // New weights are small and norms are one: make every part of the head matter.
             for parameter in network.parameters.all where parameter.isTrainable {
                 parameter.value.add(Tensor(normal: 0.2, parameter.value.shape, from: &random))

@@ -114,7 +114,7 @@ import Testing
             let labels = try integers("hard_tokens").map { Int32($0) }
             let feature = tape.smoothL1(rows, target: truth, denominator: denominator).loss
             let (distillation, parts) = tape.distillation(
-                rows, target: truth, headWeight: head,
+                rows, target: truth, head: VocabularyHead(StoredMatrix(head), on: pool),
                 options: .init(
                     softLoss: .authorsCode(temperature: 0.95),
                     hardLabel: .tokens(sample.counting.map { labels[$0] })),

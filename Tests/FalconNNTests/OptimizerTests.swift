@@ -62,7 +62,7 @@ import Testing
             var gradients = ParameterGradients(tape.gradients(of: loss), for: parameters)
             switch expected.clip?.kind {
             case "value": gradients.clip(toValue: Float(expected.clip?.limit ?? 0))
-            case "norm": gradients.clip(toNorm: expected.clip?.limit ?? 0)
+            case "norm": gradients.clip(toNorm: expected.clip?.limit ?? 0, on: pool)
             default: break
             }
             for index in 0..<3 {
@@ -165,21 +165,39 @@ import Testing
         #expect(constant.rate(at: 0) == 2 && constant.rate(at: 100) == 2)
     }
 
+    @Test func `A parameter without a gradient decays, and takes no moments until one comes`() throws {
+        func run(_ zeros: Bool) -> ([Float], [(name: String, tensor: Tensor)]) {
+            let parameters = ParameterCollection([Parameter("weight", Tensor([1, -2, 3], [3]))])
+            var optimizer = AdamW(parameters)
+            let zero = Tensor(zeros: [3])
+            for gradient in [zero, zero, Tensor([0.5, 0, -1], [3]), zero] {
+                optimizer.beginStep()
+                let isKnown = zeros || gradient != zero
+                optimizer.update(0, of: parameters, isKnown ? gradient : nil, learningRate: 0.1, on: pool)
+            }
+            return (parameters.all[0].value.scalars, optimizer.state(for: parameters))
+        }
+        let (lazy, full) = (run(false), run(true))
+        #expect(lazy.0 == full.0)
+        for (one, other) in zip(lazy.1, full.1) { #expect(one.name == other.name && one.tensor == other.tensor) }
+    }
+
     @Test func `Accumulated halves of a batch give the gradient of the whole`() {
         let parameters = ParameterCollection([Parameter("weight", Tensor([1, 2, 3, 4], [2, 2]))])
         let weight = parameters.all[0]
         let inputs = Tensor([1, -1, 0.5, 2, 3, 1, -2, 0.25], [4, 2])
         /// The mean over rows of the sum of a linear layer's output.
-        func gradients(rows: [Int], seed: Float) -> Gradients {
+        func pass(rows: [Int], seed: Float) -> BackwardPass {
             var tape = Tape(on: pool)
             let output = tape.linear(Tape.constant(inputs.rows(at: rows)), weight: tape.variable(weight))
             let mean = tape.scale(tape.sum(output), by: 1 / Float(rows.count))
-            return tape.gradients(of: mean, seed: seed)
+            return BackwardPass(tape, of: tape.scale(mean, by: seed))
         }
-        var halves = ParameterGradients(zerosFor: parameters)
-        halves.add(gradients(rows: [0, 1], seed: 0.5), for: parameters)
-        halves.add(gradients(rows: [2, 3], seed: 0.5), for: parameters)
-        let whole = ParameterGradients(gradients(rows: [0, 1, 2, 3], seed: 1), for: parameters)
+        var halves = ParameterGradients(noneFor: parameters)
+        halves.add(pass(rows: [0, 1], seed: 0.5))
+        halves.add(pass(rows: [2, 3], seed: 0.5))
+        var whole = ParameterGradients(noneFor: parameters)
+        whole.add(pass(rows: [0, 1, 2, 3], seed: 1))
         expectClose(halves.tensors[0], whole.tensors[0], absolute: 1e-6, "accumulated gradient")
     }
 

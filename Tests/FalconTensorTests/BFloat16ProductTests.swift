@@ -72,15 +72,17 @@ import Testing
         let head = Tensor(normal: 0.3, [700, 32], from: &random)
         func evaluate(_ precision: ProductPrecision) -> Distillation.Result {
             Distillation.evaluate(
-                predicted: predicted, target: target, headWeight: head,
+                predicted: predicted, target: target,
+                head: VocabularyHead(StoredMatrix(head), precision: precision, on: pool),
                 options: .init(hardLabel: .tokens([Int32](repeating: 7, count: 300))), denominator: 300,
-                precision: precision, on: pool)
+                on: pool)
         }
         let (rough, exact) = (evaluate(.bfloat16), evaluate(.float32))
         #expect(abs(rough.loss - exact.loss) < 5e-3 * exact.loss)
         expectClose(
             try #require(rough.gradient), try #require(exact.gradient), absolute: 2e-4, relative: 2e-2, "gradient")
-        let tokens = HeadArgmax.tokens(target, headWeight: head, precision: .bfloat16, on: pool)
+        let tokens = HeadArgmax.tokens(
+            target, head: VocabularyHead(StoredMatrix(head), precision: .bfloat16, on: pool), on: pool)
         #expect(tokens == rough.targetTokens)
         let flipped = zip(tokens, exact.targetTokens).count { $0 != $1 }
         #expect(flipped < 10)

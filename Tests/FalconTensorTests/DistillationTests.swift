@@ -43,7 +43,8 @@ import Testing
         let test = try Case(name)
         for (softWeight, part) in [(Float(1), "soft"), (0, "hard"), (0.9, "dist")] {
             let result = Distillation.evaluate(
-                predicted: test.predicted, target: test.target, headWeight: try test.head,
+                predicted: test.predicted, target: test.target,
+                head: VocabularyHead(StoredMatrix(try test.head), on: pool),
                 options: .init(softWeight: softWeight), denominator: test.denominator, on: pool)
             expectScalar(result.loss, try test.scalar("paper.\(part)"), "\(name) \(part)")
             expectScalar(result.softLoss, try test.scalar("paper.soft"), "\(name) soft part")
@@ -62,7 +63,8 @@ import Testing
             name == "underflow" ? [(0, "loss_hard")] : [(1, "loss_soft"), (0, "loss_hard"), (0.9, "ploss")]
         for (softWeight, part) in parts {
             let result = Distillation.evaluate(
-                predicted: test.predicted, target: test.target, headWeight: try test.head,
+                predicted: test.predicted, target: test.target,
+                head: VocabularyHead(StoredMatrix(try test.head), on: pool),
                 options: .init(
                     softLoss: .authorsCode(temperature: 0.95), hardLabel: .tokens(test.hardTokens),
                     softWeight: softWeight),
@@ -96,10 +98,39 @@ import Testing
         return (predicted, target, Tensor(normal: 1, [vocabulary, hidden], from: &random))
     }
 
+    @Test(arguments: ProductPrecision.allCases) func `What is known of the target changes nothing`(
+        precision: ProductPrecision
+    ) throws {
+        var random = RandomSource(seed: 31)
+        let target = Tensor(normal: 1, [150, 24], from: &random)
+        let predicted = Tensor(normal: 1, [150, 24], from: &random)
+        let head = VocabularyHead(
+            StoredMatrix(Tensor(normal: 0.3, [400, 24], from: &random)), precision: precision, on: pool)
+        let some = (0..<150).filter { $0 % 3 != 1 }
+        func evaluate(_ teacher: TeacherLogits?) -> Distillation.Result {
+            Distillation.evaluate(
+                predicted: predicted.rows(at: some), target: target.rows(at: some), head: head,
+                teacher: teacher.map { ($0, some) }, denominator: 10, on: pool)
+        }
+        let expected = evaluate(nil)
+        // All rows kept, some, none.
+        for bytes in [1 << 20, 400 * 4 * 40, 0] {
+            let teacher = TeacherLogits(target, head: head, mostBytes: bytes, on: pool)
+            let result = evaluate(teacher)
+            #expect(some.map { teacher.tokens[$0] } == expected.targetTokens)
+            #expect(result.targetTokens == expected.targetTokens && result.draftTokens == expected.draftTokens)
+            #expect(result.ranks == expected.ranks)
+            #expect(abs(result.loss - expected.loss) < 1e-5 * expected.loss)
+            expectClose(
+                try #require(result.gradient), try #require(expected.gradient), absolute: 1e-6, "\(bytes) bytes kept")
+        }
+    }
+
     @Test func `Chunks add up to the whole, and tokens and ranks are those of the logits`() throws {
         let (predicted, target, head) = many(300)
         let result = Distillation.evaluate(
-            predicted: predicted, target: target, headWeight: head, denominator: 300, on: pool)
+            predicted: predicted, target: target, head: VocabularyHead(StoredMatrix(head), on: pool), denominator: 300,
+            on: pool)
         var (soft, hard) = (0.0, 0.0)
         for row in 0..<300 {
             func logits(_ features: Tensor) -> [Double] {
@@ -119,16 +150,21 @@ import Testing
         expectScalar(result.softLoss, Float(soft / 300), "soft")
         expectScalar(result.hardLoss, Float(hard / 300), "hard")
         for top in 1...3 { #expect(result.hits(top: top) == result.ranks.count { $0 < top }) }
-        #expect(HeadArgmax.tokens(target, headWeight: head, on: pool) == result.targetTokens)
+        #expect(
+            HeadArgmax.tokens(target, head: VocabularyHead(StoredMatrix(head), on: pool), on: pool)
+                == result.targetTokens)
         let statistics = Distillation.evaluate(
-            predicted: predicted, target: target, headWeight: head, denominator: 300, needsGradient: false, on: pool)
+            predicted: predicted, target: target, head: VocabularyHead(StoredMatrix(head), on: pool), denominator: 300,
+            needsGradient: false, on: pool)
         #expect(statistics.gradient == nil && statistics.loss == result.loss)
     }
 
     @Test func `A row that is not finite is left out and spreads to no other`() throws {
         let (predicted, target, head) = many(70)
         func evaluate(_ predicted: Tensor, _ target: Tensor) -> Distillation.Result {
-            Distillation.evaluate(predicted: predicted, target: target, headWeight: head, denominator: 70, on: pool)
+            Distillation.evaluate(
+                predicted: predicted, target: target, head: VocabularyHead(StoredMatrix(head), on: pool),
+                denominator: 70, on: pool)
         }
         let clean = try #require(evaluate(predicted, target).gradient)
         var (brokenPredicted, brokenTarget) = (predicted, target)
@@ -155,7 +191,7 @@ import Testing
         let head = Tensor([0, 0, log(2), 0, log(5), 0], [3, 2])
         func hardLoss(_ seed: UInt64) -> Float {
             Distillation.evaluate(
-                predicted: target, target: target, headWeight: head,
+                predicted: target, target: target, head: VocabularyHead(StoredMatrix(head), on: pool),
                 options: .init(hardLabel: .sample(RandomSource(seed: seed)), softWeight: 0), denominator: Float(rows),
                 on: pool
             ).hardLoss
@@ -171,7 +207,7 @@ import Testing
         let (predicted, target, head) = many(300)
         let results = [1, 2, 3].map { threads in
             Distillation.evaluate(
-                predicted: predicted, target: target, headWeight: head,
+                predicted: predicted, target: target, head: VocabularyHead(StoredMatrix(head), on: pool),
                 options: .init(hardLabel: .sample(RandomSource(seed: 3))), denominator: 300,
                 on: ThreadPool(threadCount: threads))
         }

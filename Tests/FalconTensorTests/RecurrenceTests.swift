@@ -8,15 +8,23 @@ import Testing
 @Suite struct RecurrenceTests {
     func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-    func expectedHidden(_ projected: Tensor, _ weight: Tensor, _ initial: LSTM.State?) -> Tensor {
+    func toBFloat16(_ tensor: Tensor) -> Tensor {
+        Tensor(bytes: tensor.bytes(as: .bfloat16), as: .bfloat16, tensor.shape)
+    }
+
+    /// - Parameter rounds: whether the recurrent product's factors are rounded to bfloat16.
+    func expectedHidden(
+        _ projected: Tensor, _ weight: Tensor, _ initial: LSTM.State?, rounds: Bool = false
+    ) -> Tensor {
         let (batch, time, size) = (projected.shape[0], projected.shape[1], weight.width)
-        let w = weight.scalars
+        let w = (rounds ? toBFloat16(weight) : weight).scalars
         var result: [Float] = []
         for row in 0..<batch {
             var h = initial?.hidden.row(row).map(Double.init) ?? [Double](repeating: 0, count: size)
             var c = initial?.cell.row(row).map(Double.init) ?? [Double](repeating: 0, count: size)
             for position in 0..<time {
                 let given = projected.row(row * time + position)
+                if rounds { h = toBFloat16(Tensor(h.map { Float($0) }, [size])).scalars.map(Double.init) }
                 let gates = (0..<4 * size).map { gate in
                     (0..<size).reduce(Double(given[gate])) { $0 + Double(w[gate * size + $1]) * h[$1] }
                 }
@@ -49,16 +57,45 @@ import Testing
         }
     }
 
+    @Test(arguments: [(1, 1, 3), (2, 5, 17), (5, 3, 70), (4, 6, 300), (1, 4, 800)])
+    func `LSTM in bfloat16 is its definition on rounded factors, and its adjoint near float32's`(
+        shape: (Int, Int, Int)
+    ) {
+        let (batch, time, size) = shape
+        let pool = ThreadPool(threadCount: 2)
+        var random = RandomSource(seed: 15)
+        let projected = Tensor(normal: 1, [batch, time, 4 * size], from: &random)
+        let weight = Tensor(normal: 0.5 / Float(size).squareRoot(), [4 * size, size], from: &random)
+        let seed = Tensor(normal: 1, [batch, time, size], from: &random)
+        let state = LSTM.State(
+            hidden: Tensor(normal: 0.5, [batch, size], from: &random),
+            cell: Tensor(normal: 1, [batch, size], from: &random))
+        for initial in [nil, state] {
+            let steps = LSTM.forward(
+                projected: projected, hiddenWeight: weight, initial: initial, precision: .bfloat16, on: pool)
+            // A hidden value that lies between two bfloat16 numbers may be rounded either way.
+            expectClose(
+                steps.hidden, expectedHidden(projected, weight, initial, rounds: true), absolute: 1e-3, "hidden")
+            let exact = LSTM.forward(projected: projected, hiddenWeight: weight, initial: initial, on: pool)
+            let rough = LSTM.adjoint(seed, steps: steps, hiddenWeight: weight, precision: .bfloat16, on: pool)
+            let adjoint = LSTM.adjoint(seed, steps: exact, hiddenWeight: weight, on: pool)
+            expectClose(rough.projected, adjoint.projected, absolute: 3e-2, "gate gradients")
+            expectClose(rough.hiddenWeight, adjoint.hiddenWeight, absolute: 1e-1, "weight gradient")
+        }
+    }
+
     @Test func `LSTM results do not depend on the number of threads`() {
         var random = RandomSource(seed: 6)
-        for size in [40, 300] {
+        for (size, precision) in [(40, ProductPrecision.float32), (300, .float32), (40, .bfloat16), (600, .bfloat16)] {
             let projected = Tensor(normal: 1, [3, 6, 4 * size], from: &random)
             let weight = Tensor(normal: 0.1, [4 * size, size], from: &random)
             let seed = Tensor(normal: 1, [3, 6, size], from: &random)
             let results = [1, 2, 3].map { threads in
                 let pool = ThreadPool(threadCount: threads)
-                let steps = LSTM.forward(projected: projected, hiddenWeight: weight, on: pool)
-                let adjoint = LSTM.adjoint(seed, steps: steps, hiddenWeight: weight, on: pool)
+                let steps = LSTM.forward(
+                    projected: projected, hiddenWeight: weight, precision: precision, on: pool)
+                let adjoint = LSTM.adjoint(
+                    seed, steps: steps, hiddenWeight: weight, precision: precision, on: pool)
                 return [steps.hidden, adjoint.projected, adjoint.hiddenWeight]
             }
             #expect(results[0] == results[1] && results[1] == results[2])

@@ -27,7 +27,8 @@ struct DraftExample {
         target = TargetHead(
             configuration: ModelConfiguration(
                 vocabularySize: vocabulary, hiddenSize: hidden, layerCount: 1, headCount: 2, intermediateSize: 32),
-            embedding: Tensor(normal: 1, [vocabulary, hidden], from: &random), weight: head, fingerprint: "target",
+            embedding: StoredMatrix(Tensor(normal: 1, [vocabulary, hidden], from: &random)),
+            weight: StoredMatrix(head), fingerprint: "target",
             tokenizerFingerprint: "tokenizer")
         let description = ShardDescription(
             hiddenSize: hidden, storage: .float32, maxLength: 64, targetFingerprint: "target",

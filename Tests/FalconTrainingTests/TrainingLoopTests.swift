@@ -28,6 +28,7 @@ private final class ToyTask: TrainingTask {
     }
 
     func batchCount(epoch: Int) -> Int { 5 }
+    var largestBatch: Int { 0 }
 
     func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         var noise = random["noise"] ?? RandomSource(seed: 0)
@@ -42,7 +43,7 @@ private final class ToyTask: TrainingTask {
         metrics.add("loss", sum: Double(loss.value.scalar), weight: count)
         let isPoisoned = poisoned.contains(index)
         return BatchOutcome(
-            gradients: isPoisoned ? nil : tape.gradients(of: loss),
+            backward: isPoisoned ? nil : BackwardPass(tape, of: loss),
             loss: isPoisoned ? .nan : Double(loss.value.scalar), weight: count, tokens: 10, metrics: metrics,
             ids: ["dialogue-\(index)"])
     }

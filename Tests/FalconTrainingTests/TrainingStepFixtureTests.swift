@@ -41,7 +41,8 @@ import Testing
         section.temperature = example.T
         section.hardLabel = .data
         let passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: section, headWeight: head), pool: pool)
+            network: network, loss: DraftLoss(recipe: section, head: VocabularyHead(StoredMatrix(head), on: pool)),
+            pool: pool)
         var optimizer = AdamW(
             network.parameters,
             AdamW.Configuration(
@@ -81,8 +82,8 @@ import Testing
             ] {
                 #expect(abs(ours / count - theirs) < 2e-5 + 2e-5 * abs(theirs), "\(part) loss of step \(number)")
             }
-            var gradients = ParameterGradients(zerosFor: network.parameters)
-            gradients.add(try #require(found), for: network.parameters)
+            var gradients = ParameterGradients(noneFor: network.parameters)
+            gradients.add(try #require(found))
             gradients.scale(by: Float(1 / count))
             gradients.clip(toValue: Float(example.grad_clip_value))
             if number == 0 {

@@ -54,7 +54,8 @@ extension FixtureFamily {
             hardLabel: form == "code" ? .tokens(counting.map { labels[$0] }) : .argmax)
         let feature = tape.smoothL1(counted, target: truth, denominator: denominator).loss
         let distilled = tape.distillation(
-            counted, target: truth, headWeight: try golden.real("head.weight"), options: options,
+            counted, target: truth,
+            head: VocabularyHead(StoredMatrix(try golden.real("head.weight")), on: tape.pool), options: options,
             denominator: denominator
         ).loss
         let loss = tape.add(feature, tape.scale(distilled, by: 0.1))

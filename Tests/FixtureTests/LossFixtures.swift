@@ -83,8 +83,9 @@ private struct LossCase {
 
     func distillation(_ options: Distillation.Options) -> Distillation.Result {
         Distillation.evaluate(
-            predicted: predicted, target: target, headWeight: head, options: options, denominator: denominator,
-            on: ThreadPool(threadCount: 1))
+            predicted: predicted, target: target,
+            head: VocabularyHead(StoredMatrix(head), on: ThreadPool(threadCount: 1)), options: options,
+            denominator: denominator, on: ThreadPool(threadCount: 1))
     }
 
     func expect(

@@ -45,7 +45,7 @@ extension FixtureFamily {
             let clip = test["clip"]?.array ?? []
             if let limit = clip.last?.double {
                 if clip[0].string == "norm" {
-                    gradients.clip(toNorm: limit)
+                    gradients.clip(toNorm: limit, on: pool)
                 } else {
                     gradients.clip(toValue: Float(limit))
                 }

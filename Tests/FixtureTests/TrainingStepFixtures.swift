@@ -27,7 +27,10 @@ extension FixtureFamily {
         section.temperature = number("T")
         section.hardLabel = .data
         let passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: section, headWeight: try golden.real("head.weight")), pool: pool)
+            network: network,
+            loss: DraftLoss(
+                recipe: section, head: VocabularyHead(StoredMatrix(try golden.real("head.weight")), on: pool)),
+            pool: pool)
         let betas = (test["betas"]?.array ?? []).compactMap(\.double)
         var optimizer = AdamW(
             network.parameters,
@@ -72,8 +75,8 @@ extension FixtureFamily {
                 comparison.close(
                     value / count, step[part]?.double ?? .nan, absolute: 2e-5, relative: 2e-5, prefix + part)
             }
-            var gradients = ParameterGradients(zerosFor: network.parameters)
-            if let found { gradients.add(found, for: network.parameters) }
+            var gradients = ParameterGradients(noneFor: network.parameters)
+            if let found { gradients.add(found) }
             gradients.scale(by: Float(1 / count))
             gradients.clip(toValue: Float(number("grad_clip_value")))
             for (parameter, gradient) in zip(network.parameters.trainable, gradients.tensors) {

@@ -6,3 +6,4 @@
 #include "inference.h"
 #include "training_loops.h"
 #include "pause.h"
+#include "process.h"

@@ -15,6 +15,11 @@ typedef struct falcon_lstm_step {
     float *_Nonnull gates;                              // in: without the recurrent part; out: after activation
     float *_Nonnull cell;
     float *_Nonnull hidden;
+    // Where the recurrent weight is in bfloat16, the hidden values are rounded for it, [rows, rounded_stride]: read
+    // instead of previous_hidden, and written beside hidden. Rows start at even places and end in zeros.
+    const uint16_t *_Nullable previous_rounded;
+    uint16_t *_Nullable rounded;
+    size_t rounded_stride;
 } falcon_lstm_step;
 
 // The same step backwards.
@@ -28,7 +33,20 @@ typedef struct falcon_lstm_step_adjoint {
     const float *_Nonnull hidden_gradient;              // from above, without the recurrent part
     float *_Nonnull cell_gradient;                      // [rows, hidden_size], carried from step to step
     float *_Nonnull gate_gradients;                     // out: before activation
+    // As in the step: the gate gradients rounded, [rows, rounded_stride].
+    const uint16_t *_Nullable next_rounded;
+    uint16_t *_Nullable rounded;
+    size_t rounded_stride;
 } falcon_lstm_step_adjoint;
+
+// The constants of one step of AdamW.
+typedef struct falcon_adamw {
+    float scale, limit;  // of gradients: multiplied first, then cut to +-limit (infinite: not at all; NaN stays NaN)
+    float beta1, beta2, epsilon;
+    float decay;            // 1 - rate * weight_decay
+    float step_size;        // rate / (1 - beta1^t)
+    float root_correction;  // sqrt(1 - beta2^t)
+} falcon_adamw;
 
 typedef struct falcon_training_loops {
     const char *_Nonnull name;
@@ -39,13 +57,17 @@ typedef struct falcon_training_loops {
     void (*_Nonnull sigmoid)(float *_Nonnull values, size_t count);
     void (*_Nonnull hyperbolic_tangent)(float *_Nonnull values, size_t count);
 
-    // Products of bfloat16 values with float32 sums; layouts in training_product_body.h. The left operand is packed in
-    // blocks of `product_rows` rows, the right one in panels of `product_panel` columns.
+    // Products of bfloat16 values with float32 sums; layouts in training_product_body.h. The right operand is packed in
+    // panels of `product_panel` columns; rows are best taken in multiples of `product_rows`.
     size_t product_rows, product_panel;
-    // Packs `count` columns (or rows) as one panel (or block) of `width`. Value d of column c is source[c * stride + d]
-    // if `along_depth`, else source[d * stride + c].
+    // Packs `count` columns as one panel of `width`. Value d of column c is source[c * stride + d] if `along_depth`,
+    // else source[d * stride + c].
     void (*_Nonnull pack_pairs)(
         const float *_Nonnull source, size_t stride, int along_depth, size_t count, size_t width, size_t depth,
+        uint32_t *_Nonnull target);
+    // Packs rows of the left operand, [rows][pairs of the depth]; `along_depth` alike.
+    void (*_Nonnull pack_rows)(
+        const float *_Nonnull source, size_t stride, int along_depth, size_t rows, size_t depth,
         uint32_t *_Nonnull target);
     // result[rows, columns] = keeping * result + left * panel, over `pairs` pairs of the depth.
     void (*_Nonnull multiply_pairs)(
@@ -66,16 +88,19 @@ typedef struct falcon_training_loops {
     float (*_Nonnull dot)(const float *_Nonnull left, const float *_Nonnull right, size_t count);
 
     // LSTM over time. The recurrent weight [4 * hidden, hidden] is laid out in panels once for a sequence: see
-    // training_recurrence_body.h. `adjoint` picks one of two layouts.
+    // training_recurrence_body.h. `adjoint` picks one of two layouts, `paired` bfloat16 values by pairs in their words.
     size_t (*_Nonnull lstm_panel_count)(size_t hidden_size, int adjoint);
-    size_t (*_Nonnull lstm_panel_size)(size_t hidden_size, int adjoint);
+    // Words of 32 bits: one float or one pair.
+    size_t (*_Nonnull lstm_panel_size)(size_t hidden_size, int adjoint, int paired);
     void (*_Nonnull lstm_pack)(
-        const float *_Nonnull weight, size_t hidden_size, int adjoint, size_t panel, float *_Nonnull target);
+        const float *_Nonnull weight, size_t hidden_size, int adjoint, int paired, size_t panel,
+        void *_Nonnull target);
     // One step for the units of some panels.
     void (*_Nonnull lstm_step)(
-        const falcon_lstm_step *_Nonnull step, const float *_Nonnull panels, size_t first_panel, size_t panel_count);
+        const falcon_lstm_step *_Nonnull step, int paired, const void *_Nonnull panels, size_t first_panel,
+        size_t panel_count);
     void (*_Nonnull lstm_step_adjoint)(
-        const falcon_lstm_step_adjoint *_Nonnull step, const float *_Nonnull panels, size_t first_panel,
+        const falcon_lstm_step_adjoint *_Nonnull step, int paired, const void *_Nonnull panels, size_t first_panel,
         size_t panel_count);
     // A cell that starts from zero: hidden = o * tanh(i * g). gates: i, g, o, each `size` long; in before bias and
     // activation, out after.
@@ -132,11 +157,10 @@ typedef struct falcon_training_loops {
     void (*_Nonnull scaled_softmax)(
         float *_Nonnull logits, size_t count, float maximum, float log_sum, float weight);
 
-    // AdamW (Loshchilov and Hutter): decay, moments, step. step_size = rate / (1 - beta1^t),
-    // root_correction = sqrt(1 - beta2^t), decay = 1 - rate * weight_decay.
+    // AdamW (Loshchilov and Hutter): decay, moments, step. The gradient is scaled and clipped on the way.
     void (*_Nonnull adamw)(
-        float *_Nonnull parameter, const float *_Nonnull gradient, float *_Nonnull first, float *_Nonnull second,
-        size_t count, float beta1, float beta2, float decay, float step_size, float root_correction, float epsilon);
+        const falcon_adamw *_Nonnull step, float *_Nonnull parameter, const float *_Nonnull gradient,
+        float *_Nonnull first, float *_Nonnull second, size_t count);
 } falcon_training_loops;
 
 // How many tables there can be.

@@ -5,8 +5,8 @@ import FalconTensor
 /// `feature_weight * smooth-L1 + distill_weight * (alpha * soft + (1 - alpha) * hard)`, summed over rows.
 struct DraftLoss {
     let recipe: LossSection
-    /// `[vocabulary, hidden]`, frozen.
-    let headWeight: Tensor
+    /// Frozen.
+    let head: VocabularyHead
 
     /// What some rows gave.
     struct Result {
@@ -23,10 +23,12 @@ struct DraftLoss {
     /// - Parameters:
     ///   - predicted: g, `[rows, hidden]`.
     ///   - target: f k positions ahead, of the same shape.
+    ///   - teacher: what the target says, where it is known; see `Distillation.evaluate`.
     ///   - dataTokens: t_{i+k+1} of each row, for `hard_label = "data"`.
     ///   - random: draws the labels of `hard_label = "sample"`; moved on by one stream a call.
     func callAsFunction(
-        predicted: Variable, target: Tensor, dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
+        predicted: Variable, target: Tensor, teacher: (logits: TeacherLogits, rows: [Int])? = nil,
+        dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
     ) -> (loss: Variable, result: Result) {
         let hardLabel: Distillation.HardLabel =
             switch recipe.hardLabel {
@@ -40,7 +42,7 @@ struct DraftLoss {
         let options = Distillation.Options(
             softLoss: softLoss, hardLabel: hardLabel, softWeight: Float(recipe.softWeight))
         let (distilled, parts) = tape.distillation(
-            predicted, target: target, headWeight: headWeight, options: options, denominator: 1)
+            predicted, target: target, head: head, teacher: teacher, options: options, denominator: 1)
         let (feature, _) = tape.smoothL1(predicted, target: target, denominator: 1)
         let loss = tape.add(
             tape.scale(feature, by: Float(recipe.featureWeight)),

@@ -15,6 +15,7 @@ package final class DraftTraining: TrainingTask {
     package let kind = "draft"
     package var random: [String: RandomSource]
     package var parameters: ParameterCollection { network.parameters }
+    package var modelValueCount: Int { network.storedValueCount }
     package let fingerprints: [String: String]
 
     let recipe: Recipe
@@ -61,10 +62,11 @@ package final class DraftTraining: TrainingTask {
         batches = FeatureBatches(
             store, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
             maxLength: recipe.data.maxLength)
+        let precision = ProductPrecision(recipe.training.precision)
+        let head = VocabularyHead(target.weight, precision: precision, on: pool)
         passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: recipe.loss, headWeight: target.weight),
-            precision: ProductPrecision(recipe.training.precision), pool: pool)
-        validation = DraftValidation(recipe: recipe, store: store, indices: heldOut, target: target, pool: pool)
+            network: network, loss: DraftLoss(recipe: recipe.loss, head: head), precision: precision, pool: pool)
+        validation = DraftValidation(recipe: recipe, store: store, indices: heldOut, head: head, pool: pool)
         self.recipe = recipe
         self.target = target
         let tokens = training.reduce(0) { $0 + min(store.sequences[$1].length, recipe.data.maxLength) }
@@ -74,6 +76,8 @@ package final class DraftTraining: TrainingTask {
     }
 
     package func batchCount(epoch: Int) -> Int { batches.count }
+
+    package var largestBatch: Int { batches.largest }
 
     package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         let sequences = try batches.batch(index, epoch: progress.epoch)
@@ -85,18 +89,18 @@ package final class DraftTraining: TrainingTask {
                 FeatureNoise(kind: recipe.noise.kind, halfWidth: Float(recipe.noise.halfWidth)), random: &random)
         }
         var metrics = MetricMeans()
-        let plans = glance(batch, progress: progress, metrics: &metrics)
+        let (plans, first) = glance(batch, progress: progress, metrics: &metrics)
         let learned = batch.countingRows(excluding: recipe.glance.lossOnGlanced ? [] : plans)
         let tokens = batch.lengths.reduce(0, +)
         guard !learned.isEmpty else {
-            return BatchOutcome(gradients: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
+            return BatchOutcome(backward: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
         }
 
         let dataTokens = learned.map { batch.targetTokens[$0 / batch.time][$0 % batch.time] }
-        let (gradients, result) = draw("dropout") { dropout in
+        let (backward, result) = draw("dropout") { dropout in
             draw("labels") { labels in
                 passes.second(
-                    batch.glancing(plans), rows: learned, dataTokens: dataTokens,
+                    batch.glancing(plans), rows: learned, first: first, dataTokens: dataTokens,
                     dropoutRate: Float(recipe.draft.dropout), dropout: &dropout, labels: &labels)
             }
         }
@@ -104,12 +108,12 @@ package final class DraftTraining: TrainingTask {
         guard result.isFinite else {
             let guilty = Set(zip(learned, result.ranks).filter { $0.1 == nil }.map { $0.0 / batch.time }).sorted()
             return BatchOutcome(
-                gradients: nil, loss: .nan, weight: 0, tokens: tokens, metrics: metrics,
+                backward: nil, loss: .nan, weight: 0, tokens: tokens, metrics: metrics,
                 ids: guilty.isEmpty ? batch.ids : guilty.map { batch.ids[$0] })
         }
         measure(result, rows: learned, plans: plans, time: batch.time, metrics: &metrics)
         return BatchOutcome(
-            gradients: gradients, loss: result.total / weight, weight: weight, tokens: tokens,
+            backward: backward, loss: result.total / weight, weight: weight, tokens: tokens,
             metrics: metrics, ids: batch.ids)
     }
 
@@ -124,12 +128,7 @@ package final class DraftTraining: TrainingTask {
     }
 
     package func readModel(from folder: String) throws {
-        let path = folder + "/model.safetensors"
-        do {
-            try network.parameters.load(StoredParameters(try SafetensorsFile(path: path)))
-        } catch let error as StateDictError {
-            throw FileError(path, error.description)
-        }
+        try network.load(file: folder + "/model.safetensors")
     }
 
     package func finish() throws {}
@@ -137,23 +136,23 @@ package final class DraftTraining: TrainingTask {
     /// The first pass, and what it lets each sequence see (method of section 3.2).
     private func glance(
         _ batch: TrainingBatch, progress: TrainingProgress, metrics: inout MetricMeans
-    ) -> [GlancePlan] {
+    ) -> (plans: [GlancePlan], first: GlancingPasses.FirstPass?) {
         guard recipe.glance.enabled else {
-            return [GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count)
+            return ([GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count), nil)
         }
         let lambda = recipe.glance.schedule.lambda(epoch: progress.epoch, epochs: progress.epochs)
         metrics.set("lambda", to: lambda)
-        let wrong = passes.first(batch).wrong
+        let first = passes.first(batch)
         let plans = draw("glance") { random in
-            zip(batch.counting, wrong).map { counting, distance in
+            zip(batch.counting, first.wrong).map { counting, distance in
                 GlancePlan(
                     counting: counting, blockSize: recipe.draft.blockSize,
                     number: GlancePlan.number(lambda: lambda, hammingDistance: distance), random: &random)
             }
         }
-        metrics.add("hamming", count: wrong.reduce(0, +))
+        metrics.add("hamming", count: first.wrong.reduce(0, +))
         metrics.add("glanced", count: plans.reduce(0) { $0 + $1.positions.count })
-        return plans
+        return (plans, first)
     }
 
     private func measure(

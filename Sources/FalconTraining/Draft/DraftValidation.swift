@@ -14,14 +14,14 @@ struct DraftValidation {
     private let loss: DraftLoss
     private let pool: ThreadPool
 
-    init(recipe: Recipe, store: FeatureStore, indices: [Int], target: TargetHead, pool: ThreadPool) {
+    init(recipe: Recipe, store: FeatureStore, indices: [Int], head: VocabularyHead, pool: ThreadPool) {
         self.recipe = recipe
         self.store = store
         self.indices = Array(indices.prefix(recipe.evaluation.sequences))
         var section = recipe.loss
         // The same labels at every evaluation.
         section.hardLabel = .argmax
-        loss = DraftLoss(recipe: section, headWeight: target.weight)
+        loss = DraftLoss(recipe: section, head: head)
         self.pool = pool
     }
 

@@ -26,6 +26,14 @@ final class FeatureBatches {
         count = (indices.count + batchSize - 1) / batchSize
     }
 
+    /// The number of the first epoch's batch that is the largest when it is padded.
+    var largest: Int {
+        let lengths = store.sequences.map { min($0.length, maxLength) }
+        let sampler = LengthBucketSampler(lengths: lengths, indices: indices, limit: limit, seed: seed)
+        let sizes = sampler.batches(ofEpoch: 0).map { batch in batch.count * (batch.map { lengths[$0] }.max() ?? 0) }
+        return sizes.indices.max { sizes[$0] < sizes[$1] } ?? 0
+    }
+
     /// The batch with a number in an epoch's order. Asking for the one after the last is quick; any other starts the
     /// reading anew.
     func batch(_ index: Int, epoch: Int) throws -> [FeatureSequence] {

@@ -16,10 +16,22 @@ struct GlancingPasses {
         let rows: [Int]
         /// yhat: the head's most likely token at each.
         let drafted: [Int32]
-        /// y: the target's most likely token k positions ahead.
-        let truth: [Int32]
+        /// What the target says k positions ahead.
+        let teacher: TeacherLogits
+        /// y: the target's most likely token.
+        var truth: [Int32] { teacher.tokens }
         /// d(y, yhat) of each sequence: how many of its positions are wrong.
         let wrong: [Int]
+
+        /// Where some of the rows stand among these; both ascend.
+        func numbers(of some: [Int]) -> [Int] {
+            var number = 0
+            return some.map { row in
+                while rows[number] < row { number += 1 }
+                precondition(rows[number] == row, "row \(row) had no first pass")
+                return number
+            }
+        }
     }
 
     /// The first pass: no gradient, no dropout, inputs as they are.
@@ -31,13 +43,13 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &nothing, tape: &tape
         ).value
-        let drafted = HeadArgmax.tokens(
-            features.rows(at: rows), headWeight: loss.headWeight, precision: precision, on: pool)
-        let truth = HeadArgmax.tokens(
-            batch.targetFeatures.rows(at: rows), headWeight: loss.headWeight, precision: precision, on: pool)
+        let drafted = HeadArgmax.tokens(features.rows(at: rows), head: loss.head, on: pool)
+        let teacher = TeacherLogits(batch.targetFeatures.rows(at: rows), head: loss.head, on: pool)
         var wrong = [Int](repeating: 0, count: batch.lengths.count)
-        for (index, row) in rows.enumerated() where drafted[index] != truth[index] { wrong[row / batch.time] += 1 }
-        return FirstPass(rows: rows, drafted: drafted, truth: truth, wrong: wrong)
+        for (index, row) in rows.enumerated() where drafted[index] != teacher.tokens[index] {
+            wrong[row / batch.time] += 1
+        }
+        return FirstPass(rows: rows, drafted: drafted, teacher: teacher, wrong: wrong)
     }
 
     /// The second pass: with gradient, over replaced inputs.
@@ -45,15 +57,16 @@ struct GlancingPasses {
     /// - Parameters:
     ///   - batch: with what glancing shows; its targets are the true ones.
     ///   - rows: the positions whose loss counts, at least one.
+    ///   - first: what the first pass found over the same targets, if there was one.
     ///   - dataTokens: t_{i+k+1} of each, for `hard_label = "data"`.
     ///   - dropout: draws what falls out; moved on.
     ///   - labels: draws sampled labels; moved on.
-    /// - Returns: the derivative of the loss summed over the rows, and what the rows gave. No derivative where a value
-    ///   is not finite.
+    /// - Returns: the way back from the loss summed over the rows, and what the rows gave. No way back where a value is
+    ///   not finite.
     func second(
-        _ batch: TrainingBatch, rows: [Int], dataTokens: [Int32], dropoutRate: Float, dropout: inout RandomSource,
-        labels: inout RandomSource
-    ) -> (gradients: Gradients?, result: DraftLoss.Result) {
+        _ batch: TrainingBatch, rows: [Int], first: FirstPass? = nil, dataTokens: [Int32], dropoutRate: Float,
+        dropout: inout RandomSource, labels: inout RandomSource
+    ) -> (backward: BackwardPass?, result: DraftLoss.Result) {
         var tape = Tape(on: pool, precision: precision)
         var fallout = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
         let predicted = network.forward(
@@ -62,7 +75,8 @@ struct GlancingPasses {
         if let fallout { dropout = fallout.random }
         let (sum, result) = loss(
             predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows),
-            dataTokens: dataTokens, random: &labels, tape: &tape)
-        return (result.isFinite ? tape.gradients(of: sum) : nil, result)
+            teacher: first.map { ($0.teacher, $0.numbers(of: rows)) }, dataTokens: dataTokens, random: &labels,
+            tape: &tape)
+        return (result.isFinite ? BackwardPass(tape, of: sum) : nil, result)
     }
 }

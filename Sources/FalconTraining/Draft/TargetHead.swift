@@ -6,10 +6,10 @@ import FalconWeights
 /// What training a draft head needs of its target: the frozen embedding and LM head, and who it is.
 package struct TargetHead: Sendable {
     package let configuration: ModelConfiguration
-    /// `[vocabulary, hidden]`.
-    package let embedding: Tensor
-    /// `[vocabulary, hidden]`.
-    package let weight: Tensor
+    /// `[vocabulary, hidden]`, left in its file.
+    package let embedding: StoredMatrix
+    /// `[vocabulary, hidden]`, left in its file.
+    package let weight: StoredMatrix
     package let fingerprint: String
     package let tokenizerFingerprint: String
 
@@ -20,17 +20,18 @@ package struct TargetHead: Sendable {
         let configuration = try ModelConfiguration(folder: folder)
         let stored = try WeightFolder(path: folder)
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
-        let embedding = try stored.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
+        let weights = LayerWeights(stored)
+        let embedding = try weights.matrix("model.embed_tokens.weight", rows: vocabulary, columns: hidden)
         self.init(
             configuration: configuration, embedding: embedding,
             weight: configuration.tiesEmbeddings
-                ? embedding : try stored.tensor("lm_head.weight", shape: [vocabulary, hidden]),
+                ? embedding : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden),
             fingerprint: TargetModel.fingerprint(configuration, stored),
             tokenizerFingerprint: try Tokenizer(folder: folder).fingerprint)
     }
 
     package init(
-        configuration: ModelConfiguration, embedding: Tensor, weight: Tensor, fingerprint: String,
+        configuration: ModelConfiguration, embedding: StoredMatrix, weight: StoredMatrix, fingerprint: String,
         tokenizerFingerprint: String
     ) {
         self.configuration = configuration

@@ -59,6 +59,12 @@ package final class TargetPretraining: TrainingTask {
 
     package func batchCount(epoch: Int) -> Int { batches(epoch).count }
 
+    package var largestBatch: Int {
+        let lengths = data.training.rows.map(\.tokens.count)
+        let sizes = batches(0).map { batch in batch.count * (batch.map { lengths[$0] }.max() ?? 0) }
+        return sizes.indices.max { sizes[$0] < sizes[$1] } ?? 0
+    }
+
     package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         let batch = data.training.batch(batches(progress.epoch)[index])
         var tape = Tape(on: pool, precision: ProductPrecision(recipe.training.precision))
@@ -69,7 +75,7 @@ package final class TargetPretraining: TrainingTask {
         metrics.add("loss", sum: sum, weight: weight)
         metrics.add("accuracy_top1", sum: Double(result.correctRows), weight: weight)
         return BatchOutcome(
-            gradients: sum.isFinite ? tape.gradients(of: loss) : nil, loss: sum / weight, weight: weight,
+            backward: sum.isFinite ? BackwardPass(tape, of: loss) : nil, loss: sum / weight, weight: weight,
             tokens: batch.lengths.reduce(0, +), metrics: metrics, ids: batch.ids)
     }
 

@@ -1,3 +1,4 @@
+import FalconAutograd
 import FalconDigest
 import FalconNN
 import FalconTensor
@@ -151,15 +152,20 @@ package final class TrainingLoop {
 
     /// One optimizer step over `training.accumulation` batches, fewer at an epoch's end. Writes nothing.
     ///
+    /// - Parameter batch: the first batch's number in its epoch, where it is not the one whose turn it is.
     /// - Returns: what it measured, and how many tokens it read.
     /// - Throws: `TrainingError` where the loss stays without a finite value.
-    package func step() throws -> (record: MetricRecord, tokens: Int) {
+    package func step(from batch: Int? = nil) throws -> (record: MetricRecord, tokens: Int) {
+        if let batch { (state.epoch, state.position) = (0, batch) }
         let progress = TrainingProgress(
             epoch: state.epoch, epochs: recipe.training.epochs, step: state.step, totalSteps: totalSteps)
         let end = min(state.position + recipe.training.accumulation, task.batchCount(epoch: state.epoch))
-        var gradients = ParameterGradients(zerosFor: task.parameters)
+        let rate = schedule.rate(at: state.step)
+        // Each gradient can move its parameter and go as soon as it is found, unless the step needs all of them first.
+        let needsAll = end - state.position > 1 || recipe.optimizer.clipNorm > 0
+        var gradients = ParameterGradients(noneFor: task.parameters)
         var metrics = MetricMeans()
-        var (weight, tokens) = (0.0, 0)
+        var (weight, tokens, norm) = (0.0, 0, 0.0)
         var ids: [String] = []
         for index in state.position..<end {
             let batch = try task.trainBatch(index, progress: progress)
@@ -170,23 +176,19 @@ package final class TrainingLoop {
             }
             metrics.add(batch.metrics)
             ids += batch.ids
-            guard let found = batch.gradients, batch.weight > 0 else { continue }
-            gradients.add(found, for: task.parameters)
+            guard let pass = batch.backward, batch.weight > 0 else { continue }
             weight += batch.weight
-        }
-        let rate = schedule.rate(at: state.step)
-        var norm = 0.0
-        if weight > 0 {
-            gradients.scale(by: Float(1 / weight))
-            norm = gradients.norm
-            if norm.isFinite {
-                if recipe.optimizer.clipValue > 0 { gradients.clip(toValue: Float(recipe.optimizer.clipValue)) }
-                if recipe.optimizer.clipNorm > 0 { gradients.clip(toNorm: recipe.optimizer.clipNorm) }
-                optimizer.step(task.parameters, gradients, learningRate: rate, on: environment.pool)
-                failures = 0
+            if needsAll {
+                gradients.add(pass)
             } else {
-                try leaveOut("the gradient is not finite", ids: ids)
+                norm = move(by: pass, scale: Float(1 / weight), rate: rate)
             }
+        }
+        if needsAll, weight > 0 { norm = move(by: &gradients, scale: Float(1 / weight), rate: rate) }
+        if !norm.isFinite {
+            try leaveOut("the gradient is not finite", ids: ids)
+        } else if weight > 0 {
+            failures = 0
         }
         state.step += 1
         state.position = end
@@ -199,6 +201,43 @@ package final class TrainingLoop {
         record["lr"] = .number(rate)
         record["grad_norm"] = .number(norm)
         return (record, tokens)
+    }
+
+    /// Moves each parameter as soon as its gradient is found.
+    ///
+    /// - Returns: the length of the scaled gradient before clipping. Where it is not finite, the parameters whose
+    ///   gradients came before the first broken one have moved by their own, finite ones, and no other has.
+    private func move(by pass: BackwardPass, scale: Float, rate: Double) -> Double {
+        let (parameters, pool) = (task.parameters, environment.pool)
+        let indices = parameters.trainableIndices
+        let limit = recipe.optimizer.clipValue > 0 ? Float(recipe.optimizer.clipValue) : nil
+        var untouched = Set(indices.values)
+        var squares = 0.0
+        optimizer.beginStep()
+        pass.run { owner, gradient in
+            guard let index = indices[owner] else { return }
+            squares += gradient.sumOfSquares(on: pool)
+            guard squares.isFinite else { return }
+            optimizer.update(
+                index, of: parameters, gradient, learningRate: rate, scale: scale, limit: limit, on: pool)
+            untouched.remove(index)
+        }
+        guard squares.isFinite else { return .infinity }
+        for index in untouched { optimizer.update(index, of: parameters, nil, learningRate: rate, on: pool) }
+        return squares.squareRoot() * Double(scale)
+    }
+
+    /// Moves all parameters by gradients that are all at hand.
+    ///
+    /// - Returns: the length of the scaled gradient before clipping; where it is not finite, nothing has moved.
+    private func move(by gradients: inout ParameterGradients, scale: Float, rate: Double) -> Double {
+        gradients.scale(by: scale)
+        let norm = gradients.norm(on: environment.pool)
+        guard norm.isFinite else { return norm }
+        if recipe.optimizer.clipValue > 0 { gradients.clip(toValue: Float(recipe.optimizer.clipValue)) }
+        if recipe.optimizer.clipNorm > 0 { gradients.clip(toNorm: recipe.optimizer.clipNorm, on: environment.pool) }
+        optimizer.step(task.parameters, gradients, learningRate: rate, on: environment.pool)
+        return norm
     }
 
     private func leaveOut(_ reason: String, ids: [String]) throws {

@@ -31,7 +31,7 @@ package struct TrainingRun {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("falcon-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let task = try makeTask(folder: scratch, environment: environment)
-        return try Rehearsal(recipe: recipe, task: task, steps: steps, environment: environment)
+        return try Rehearsal(recipe: recipe, task: task, steps: steps, folder: scratch, environment: environment)
     }
 
     private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
@@ -63,23 +63,34 @@ package struct Rehearsal: Codable, Sendable {
         case checkpointBytes = "checkpoint_bytes"
     }
 
-    init(recipe: Recipe, task: any TrainingTask, steps measured: Int, environment: TrainingEnvironment) throws {
-        steps = TrainingLoop.totalSteps(recipe: recipe, task: task)
+    /// Runs whole steps, the optimizer's part too, the last one on the largest batch, so that all memory that a run
+    /// needs is touched: saving and evaluating need less.
+    ///
+    /// - Parameter folder: of the run that is not kept.
+    init(
+        recipe: Recipe, task: any TrainingTask, steps measured: Int, folder: String, environment: TrainingEnvironment
+    ) throws {
+        let loop = try TrainingLoop(
+            recipe: recipe, task: task, folder: folder, resume: false, environment: environment)
+        steps = loop.totalSteps
         epochs = recipe.training.epochs
         trainableParameters = task.parameters.trainableCount
         let kept = recipe.training.keepCheckpoints > 0 ? recipe.training.keepCheckpoints : 1
-        checkpointBytes = kept * 4 * (task.parameters.all.reduce(0) { $0 + $1.value.count } + 2 * trainableParameters)
-        let progress = TrainingProgress(epoch: 0, epochs: epochs, step: 0, totalSteps: steps)
-        let batches = min(measured * recipe.training.accumulation, task.batchCount(epoch: 0))
-        let start = environment.now()
-        var tokens = 0
-        for index in 0..<batches {
-            let outcome = try task.trainBatch(index, progress: progress)
-            tokens += outcome.tokens
-            if environment.shouldStop() { break }
+        checkpointBytes = kept * 4 * (task.modelValueCount + 2 * trainableParameters)
+        // The first step touches its memory for the first time and is not like the others.
+        var (tokens, taken, start) = (0, 0, environment.now())
+        for number in 0..<min(measured + 1, loop.totalSteps) where !environment.shouldStop() {
+            let stepTokens = try loop.step().tokens
+            if number == 0, loop.totalSteps > 1 {
+                start = environment.now()
+            } else {
+                tokens += stepTokens
+                taken += 1
+            }
         }
         let seconds = max(environment.now() - start, 1e-9)
-        secondsPerStep = seconds / Double(max(1, batches)) * Double(recipe.training.accumulation)
+        if !environment.shouldStop() { _ = try loop.step(from: task.largestBatch) }
+        secondsPerStep = seconds / Double(max(1, taken))
         tokensPerSecond = Double(tokens) / seconds
         secondsInAll = secondsPerStep * Double(steps)
         peakMemoryBytes = ProcessMemory.peakByteCount

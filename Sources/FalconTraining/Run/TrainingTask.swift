@@ -8,6 +8,8 @@ package protocol TrainingTask: AnyObject {
     var kind: String { get }
     /// The weights.
     var parameters: ParameterCollection { get }
+    /// How many values the model file of a checkpoint holds.
+    var modelValueCount: Int { get }
     /// Random sources by name; saved and restored with every checkpoint.
     var random: [String: RandomSource] { get set }
     /// What the weights belong to, e.g. the target's fingerprint.
@@ -16,7 +18,10 @@ package protocol TrainingTask: AnyObject {
     /// How many batches an epoch has.
     func batchCount(epoch: Int) -> Int
 
-    /// Runs one batch forward and backward.
+    /// The batch of the first epoch that needs the most memory.
+    var largestBatch: Int { get }
+
+    /// Runs one batch forward; the loop runs it backward.
     ///
     /// - Parameters:
     ///   - index: the batch's number in the epoch's order; the loop asks for them one after the other.
@@ -37,6 +42,10 @@ package protocol TrainingTask: AnyObject {
     func finish() throws
 }
 
+extension TrainingTask {
+    package var modelValueCount: Int { parameters.all.reduce(0) { $0 + $1.value.count } }
+}
+
 /// Where in a run a batch is.
 package struct TrainingProgress: Sendable {
     /// From 0.
@@ -49,10 +58,10 @@ package struct TrainingProgress: Sendable {
 
 /// What came out of a batch.
 package struct BatchOutcome {
-    /// The derivative of the loss summed over all that counts: dividing the sum over the batches of a step by the sum
+    /// The way back from the loss summed over all that counts: dividing the sum over the batches of a step by the sum
     /// of their weights gives the gradient of the mean, however the step was cut into batches. `nil` where nothing
     /// counts, or where the loss is not finite.
-    package var gradients: Gradients?
+    package var backward: BackwardPass?
     /// The mean loss, for the check that it is a number.
     package var loss: Double
     /// Positions that count in the loss.
