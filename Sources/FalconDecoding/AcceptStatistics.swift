@@ -125,6 +125,9 @@ package struct AcceptStatistics: Equatable, Sendable {
         formulas["accept_length_estimate"] = """
             sum over d of the product of acceptance_by_depth[0..<d]; accept_length where no pass is cut
             """
+        formulas["rank_by_depth"] = """
+            [d-1][r] = passes that got to depth d whose next target token had rank r in the head's ranking there
+            """
         formulas["text_agreement"] =
             "stored answer tokens that are the argmax of LM head x stored feature / all of them"
         return formulas

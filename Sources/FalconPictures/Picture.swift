@@ -11,6 +11,8 @@ package struct Picture: Sendable {
     package enum Role: Sendable, Equatable {
         /// Words and numbers.
         case ink
+        /// The ground itself, to cover what lies below.
+        case ground
         /// Words that matter less.
         case faint
         /// Lines that only guide the eye.
@@ -26,6 +28,7 @@ package struct Picture: Sendable {
         package var name: String {
             switch self {
             case .ink: "ink"
+            case .ground: "ground"
             case .faint: "faint"
             case .grid: "grid"
             case .accent: "accent"

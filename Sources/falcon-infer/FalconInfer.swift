@@ -78,7 +78,7 @@ struct FalconInfer: FalconCommand {
         guard draft != nil else { throw ValidationError("--replay is for a head given with --draft.") }
         let others = [
             ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
-            ("--temperature", !sampling.rule.isGreedy),
+            ("--temperature", !sampling.rule.isGreedy), ("--tree \(tree)", ["auto", "dynamic"].contains(tree)),
         ]
         for (option, isGiven) in others where isGiven {
             throw ValidationError(

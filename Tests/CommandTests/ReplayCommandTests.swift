@@ -102,6 +102,7 @@ import Testing
         for arguments in [
             replay, replay + ["--draft", draft, "--baseline"], replay + ["--draft", draft, "--stream"],
             replay + ["--draft", draft, "--temperature", "1"], replay + ["--draft", draft, "--prompt", "x"],
+            replay + ["--draft", draft, "--tree", "auto"],
         ] {
             #expect(try CommandRunner.run("falcon-infer", arguments).status == 64, "\(arguments)")
         }

@@ -180,26 +180,28 @@ import Testing
 
     @Test func `What is known of a pass that leaves the text`() throws {
         let tree = try TokenTree(name: "t", blockSize: 2, paths: [[0], [1], [0, 0], [1, 0], [1, 0, 0]])
-        // Nodes in order: [0] [1] [0,0] [1,0] [1,0,0].
-        let nodes: [Int32] = [10, 11, 12, 13, 14]
-        func verify(_ stored: [Int32], _ choices: [Int32]) -> StoredVerification {
-            StoredVerification(tree: tree, nodeTokens: nodes, stored: stored[...], choices: choices[...])
+        // Nodes in order: [0] [1] [0,0] [1,0] [1,0,0]. Depth by depth the head's best and second best tokens.
+        let candidates: [[Int32]] = [[10, 11], [13, 12], [14, 19]]
+        func walk(_ stored: [Int32], _ choices: [Int32]) -> StoredWalk {
+            StoredWalk(tree, children: tree.children, stored: stored[...], choices: choices[...]) { token, pass, row in
+                candidates[pass * 2 + row % 2].firstIndex(of: token) ?? 7
+            }
         }
         // The text goes along: [1], [1,0], [1,0,0], then a token of the target's own.
-        let along = verify([1, 11, 13, 14, 15, 16], [11, 13, 14, 15, 16])
+        let along = walk([1, 11, 13, 14, 15, 16], [11, 13, 14, 15, 16])
         #expect(along.path == [1, 3, 4] && along.tokens == [11, 13, 14, 15] && !along.isCut && along.onText == 3)
         // The target chooses what was drafted, the text something else; of [1]'s children nothing is known.
-        let cut = verify([1, 20, 21], [11, 21])
-        #expect(cut.path == [1] && cut.tokens == [20] && cut.isCut && cut.onText == 0 && cut.chosen == [11])
+        let cut = walk([1, 20, 21], [11, 21])
+        #expect(cut.path == [1] && cut.tokens == [20] && cut.isCut && cut.onText == 0 && cut.looks.map(\.rank) == [1])
         // The same at a leaf: nothing more could have been accepted.
-        let leaf = verify([1, 10, 30, 31], [10, 12, 31])
+        let leaf = walk([1, 10, 30, 31], [10, 13, 31])
         #expect(leaf.path == [0, 2] && leaf.tokens == [10, 30] && !leaf.isCut && leaf.onText == 1)
         // The target's choice was not drafted: the pass ends there, and is known, though the text differs as well.
-        let over = verify([1, 10, 30, 31], [10, 29, 31])
-        #expect(over.path == [0] && over.tokens == [10, 30] && !over.isCut && over.chosen == [10, 29])
+        let over = walk([1, 10, 30, 31], [10, 29, 31])
+        #expect(over.path == [0] && over.tokens == [10, 30] && !over.isCut && over.looks.map(\.rank) == [0, 7])
         // The text ends inside the tree.
-        let end = verify([1, 11, 13], [11, 13])
-        #expect(end.path == [1, 3] && end.tokens == [11, 13] && !end.isCut && end.chosen == [11, 13])
+        let end = walk([1, 11, 13], [11, 13])
+        #expect(end.path == [1, 3] && end.tokens == [11, 13] && !end.isCut && end.looks.count == 2)
     }
 
     @Test func `Cut passes count where they are known, and the estimate lets them go on`() {

@@ -6,8 +6,9 @@ import FalconTensor
 /// Greedy speculative decoding of stored texts, without a pass of the target: what would have been accepted?
 ///
 /// Features are stored along the text, so the target's own next token is known after each of its positions: the
-/// argmax of the LM head on the feature there. Each round drafts with the real `DraftSession` and verifies the tree
-/// with `GreedyVerification`, as serving does; only the rows of the target's pass are read instead of computed.
+/// argmax of the LM head on the feature there. Each round drafts with the real `DraftSession` and accepts what greedy
+/// verification would accept; only the rows of the target's pass are read instead of computed, and of the tree's blocks
+/// only those are drafted that the accepted path comes through (a block's rows do not depend on its siblings).
 ///
 ///     stored    t_0 ... t_n | t_n+1  t_n+2 ...      a pass starts at the newest token t_n
 ///     choice    y_n         | y_n+1  y_n+2 ...      y_i = argmax W f_i, the target's own token behind t_i
@@ -28,6 +29,8 @@ package struct FeatureReplay: Sendable {
     private let ends: TargetEnds
     private let head: DraftHead
     private let tree: TokenTree
+    /// Of the root and then of each node.
+    private let children: [[Int]]
     private let stop: StopRule
 
     /// - Parameters:
@@ -40,14 +43,16 @@ package struct FeatureReplay: Sendable {
             tree.blockSize == head.blockSize,
             "a tree for block size \(tree.blockSize) with a draft head of \(head.blockSize)")
         (self.ends, self.head, self.tree, self.stop) = (ends, head, tree, stop)
+        children = tree.children
     }
 
     /// Replays every answer of a conversation: each run of tokens that the loss mask marks.
     package func replay(_ sequence: FeatureSequence, on pool: ThreadPool) -> [ReplayedAnswer] {
         let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.maxPositions)
         guard let last = answers.last else { return [] }
-        let session = DraftSession(head: head, capacity: last.tokens.upperBound, branchRows: tree.draftRowCount)
-        var choice = TokenChoice(.greedy, prompt: [], ends: ends, pool: pool)
+        // One block a pass, at most.
+        let session = DraftSession(
+            head: head, capacity: last.tokens.upperBound, branchRows: tree.passCount * tree.blockSize)
         var fed = 0
         return answers.map { answer in
             let choices = choices(of: answer, in: sequence, on: pool)
@@ -59,22 +64,45 @@ package struct FeatureReplay: Sendable {
                     features: sequence.features.rows(fed..<newest),
                     nextTokens: Array(sequence.tokens[fed + 1..<newest + 1]), on: pool)
                 fed = newest
-                let wanted = tree.limited(toDepth: answer.stop.maximumTokens - text.tokens.count - 1)
-                let draft = choice.draft(wanted, session: session)
-                let verified = StoredVerification(
-                    tree: draft.tree, nodeTokens: draft.tokens,
-                    stored: sequence.tokens[newest..<answer.tokens.upperBound],
-                    choices: choices[(newest - answer.tokens.lowerBound + 1)...])
+                let isLong = session.positionCount >= tree.blockSize
+                let wanted = tree.limited(
+                    toDepth: isLong ? answer.stop.maximumTokens - text.tokens.count - 1 : 0)
+                let walk = walk(
+                    wanted, session, stored: sequence.tokens[newest..<answer.tokens.upperBound],
+                    choices: choices[(newest - answer.tokens.lowerBound + 1)...], on: pool)
                 ended = text.take(
-                    verified.tokens, path: verified.path.map { draft.tree.nodes[$0].rank }, drafted: verified.onText,
-                    treeDepth: draft.tree.depth, draftPasses: draft.tree.passCount,
-                    looks: draft.looks(path: verified.path, tokens: verified.chosen), isCut: verified.isCut,
+                    walk.tokens, path: walk.path.map { wanted.nodes[$0].rank }, drafted: walk.onText,
+                    treeDepth: wanted.depth, draftPasses: wanted.passCount, looks: walk.looks, isCut: walk.isCut,
                     stop: answer.stop
                 ) { _ in }
-                newest += verified.tokens.count
+                newest += walk.tokens.count
             }
             let agreeing = zip(choices, sequence.tokens[answer.tokens]).count { $0 == $1 }
             return ReplayedAnswer(answer: answer, decoded: text, agreeingTokens: agreeing)
+        }
+    }
+
+    /// One pass: drafts block after block as long as the target goes along.
+    private func walk(
+        _ tree: TokenTree, _ session: DraftSession, stored: ArraySlice<Int32>, choices: ArraySlice<Int32>,
+        on pool: ThreadPool
+    ) -> StoredWalk {
+        var drafted = -1
+        var logits: Tensor?
+        return StoredWalk(tree, children: children, stored: stored, choices: choices) { token, pass, row in
+            if pass > drafted {
+                let features: Tensor?
+                if pass == 0 {
+                    features = session.firstBlock(on: pool)
+                } else {
+                    // What was accepted so far are the target's own choices.
+                    let block = choices.dropFirst((pass - 1) * tree.blockSize).prefix(tree.blockSize)
+                    features = session.expand([(parent: pass - 1, tokens: Array(block))], on: pool)
+                }
+                (drafted, logits) = (pass, features.map { ends.logits($0, on: pool) })
+            }
+            guard let logits else { preconditionFailure("a tree below fewer positions than a block has") }
+            return logits.rank(of: Int(token), inRow: row % tree.blockSize)
         }
     }
 

@@ -15,6 +15,8 @@ package struct ReplayFacts: Encodable, Sendable {
     package let cutPasses: Int
     /// The accept length if those had gone on as the others did.
     package let acceptLengthEstimate: Double
+    /// Where the target's choices stood in the head's rankings: what the choice of a tree rests on.
+    package let ranks: RankStatistics
     /// From the first conversation to the last.
     package let seconds: Double
 
@@ -26,7 +28,8 @@ package struct ReplayFacts: Encodable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case shards, dtype, conversations, textTokens = "text_tokens", agreeingTokens = "agreeing_tokens"
         case textAgreement = "text_agreement", cutPasses = "cut_passes"
-        case acceptLengthEstimate = "accept_length_estimate", seconds, textTokensPerSecond = "text_tokens_per_second"
+        case acceptLengthEstimate = "accept_length_estimate", rankByDepth = "rank_by_depth", seconds,
+            textTokensPerSecond = "text_tokens_per_second"
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -39,6 +42,7 @@ package struct ReplayFacts: Encodable, Sendable {
         try object.encode(textAgreement, forKey: .textAgreement)
         try object.encode(cutPasses, forKey: .cutPasses)
         try object.encode(acceptLengthEstimate, forKey: .acceptLengthEstimate)
+        try object.encode((0..<ranks.depth).map { ranks.histogram(depth: $0 + 1) }, forKey: .rankByDepth)
         try object.encode(seconds, forKey: .seconds)
         try object.encode(textTokensPerSecond, forKey: .textTokensPerSecond)
     }

@@ -47,12 +47,15 @@ package struct ReplayRunner {
             try progress(first + numbers.count, tokens)
         }
         guard tokens > 0 else { throw DecodingError.noStoredAnswer(path: store.folder) }
-        var statistics = AcceptStatistics()
-        for turn in dialogues.flatMap(\.turns) { statistics.add(turn.decoded.statistics) }
+        var (statistics, ranks) = (AcceptStatistics(), RankStatistics())
+        for turn in dialogues.flatMap(\.turns) {
+            statistics.add(turn.decoded.statistics)
+            ranks.add(turn.decoded.ranks)
+        }
         let facts = ReplayFacts(
             shards: store.folder, dtype: store.description.storage.rawValue, conversations: dialogues.count,
             textTokens: tokens, agreeingTokens: agreeing, cutPasses: statistics.cutPasses,
-            acceptLengthEstimate: statistics.acceptLengthEstimate, seconds: clock() - start)
+            acceptLengthEstimate: statistics.acceptLengthEstimate, ranks: ranks, seconds: clock() - start)
         return (dialogues, facts)
     }
 

@@ -10,8 +10,7 @@ package struct NodeStatistics: Equatable, Sendable {
     package init(tree: TokenTree, passes: some Sequence<DecodedPass>) {
         var visited = [Int](repeating: 0, count: tree.nodes.count)
         var accepted = visited
-        var children = [[Int]](repeating: [], count: tree.nodes.count + 1)
-        for (index, node) in tree.nodes.enumerated() { children[node.parent + 1].append(index) }
+        let children = tree.children
         for pass in passes {
             var parent = -1
             // Where the text ended with an accepted token, what came behind it was never decided.
@@ -26,5 +25,14 @@ package struct NodeStatistics: Equatable, Sendable {
             }
         }
         (self.tree, self.visited, self.accepted) = (tree, visited, accepted)
+    }
+}
+
+extension TokenTree {
+    /// The children of the root and then of each node, as node indices.
+    var children: [[Int]] {
+        var children = [[Int]](repeating: [], count: nodes.count + 1)
+        for (index, node) in nodes.enumerated() { children[node.parent + 1].append(index) }
+        return children
     }
 }

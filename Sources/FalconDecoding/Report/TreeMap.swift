@@ -6,8 +6,7 @@ enum TreeMap {
     ///   share of all passes that accepted it; its outline alone is left where none did.
     static func picture(_ nodes: NodeStatistics, passes: Int) -> Picture {
         let tree = nodes.tree
-        var children = [[Int]](repeating: [], count: tree.nodes.count + 1)
-        for (index, node) in tree.nodes.enumerated() { children[node.parent + 1].append(index) }
+        let children = tree.children
         // Leaves stand side by side, a parent above the middle of its children.
         var place = [Double](repeating: 0, count: tree.nodes.count + 1)
         var leaves = 0.0
@@ -31,7 +30,7 @@ enum TreeMap {
         func x(_ slot: Int) -> Double { margin + 40 + (place[slot] + 0.5) * step }
         func y(_ depth: Int) -> Double { margin + row * Double(depth) }
         for (index, node) in tree.nodes.enumerated() {
-            picture.line(from: (x(node.parent + 1), y(node.depth - 1)), to: (x(index + 1), y(node.depth)))
+            picture.line(from: (x(node.parent + 1), y(node.depth - 1)), to: (x(index + 1), y(node.depth)), width: 1.5)
         }
         picture.circle(x: x(0), y: y(0), radius: radius, .faint, tip: "the newest token: \(passes) passes")
         for depth in 1...max(tree.depth, 1) {
@@ -40,6 +39,7 @@ enum TreeMap {
         for (index, node) in tree.nodes.enumerated() {
             let (accepted, visited) = (nodes.accepted[index], nodes.visited[index])
             let share = passes == 0 ? 0 : Double(accepted) / Double(passes)
+            picture.circle(x: x(index + 1), y: y(node.depth), radius: radius, .ground)
             picture.circle(
                 x: x(index + 1), y: y(node.depth), radius: radius, .accent,
                 // The eye tells small shares apart when they are stretched.
