@@ -22,3 +22,11 @@ package struct FeatureSequence: Sendable, Equatable {
     /// The number of tokens.
     package var length: Int { tokens.count }
 }
+
+/// A sequence with its features as they stand in a shard: copied so, nothing is rounded a second time.
+package struct StoredSequence: Sendable {
+    package let id: String
+    let tokens: [Int32]
+    let lossMask: [UInt8]
+    let features: EncodedFeatures
+}

@@ -92,7 +92,7 @@ package enum FeatureStorage: String, Sendable, CaseIterable, Codable {
 }
 
 /// Features as they stand in a shard.
-struct EncodedFeatures {
+struct EncodedFeatures: Sendable {
     let bytes: [UInt8]
     /// One for each token, where the storage has scales.
     let scales: [Float]?

@@ -5,12 +5,23 @@ import FalconInspection
 struct InspectShard: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "shard",
-        abstract: "Shows what feature shards hold; checks or dumps sequences.",
+        abstract: "Shows what feature shards hold; checks, merges, samples or dumps them.",
         discussion: """
             Examples:
               falcon-inspect shard --shards features --verify
               falcon-inspect shard --shards features --sequence 0 --output first.safetensors
-            """)
+              falcon-inspect shard verify features
+              falcon-inspect shard merge features-a features-b --output features
+              falcon-inspect shard sample features --count 200 --output few
+              falcon-inspect shard stat features
+            """,
+        subcommands: [ShowShard.self, VerifyShards.self, MergeShards.self, SampleShards.self, ShardFigures.self],
+        defaultSubcommand: ShowShard.self)
+}
+
+struct ShowShard: FalconCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Shows what shards hold; checks them or dumps a sequence (the default).")
 
     @Option(help: "A folder with manifest.json and shards, or one shard.")
     var shards: String

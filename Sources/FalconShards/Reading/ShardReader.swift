@@ -57,6 +57,19 @@ package final class ShardReader: Sendable {
     ///   - limit: reads no more than so many of its first tokens.
     ///   - pool: decodes chunks on several threads where it is given.
     package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
+        let stored = try stored(at: index, limit: limit, on: pool)
+        let features = description.storage.decode(
+            stored.features.bytes, scales: stored.features.scales ?? [],
+            [stored.tokens.count, description.hiddenSize])
+        guard features.isFinite else {
+            throw FileError(path, "sequence \(index) (\(ids[index])): has a feature that is not finite")
+        }
+        return FeatureSequence(
+            id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features)
+    }
+
+    /// Reads a sequence with its features as they stand in the file.
+    func stored(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> StoredSequence {
         precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
         let length = min(length(of: index), max(1, limit ?? .max))
         let rows = offsets[index]..<(offsets[index] + length)
@@ -69,10 +82,9 @@ package final class ShardReader: Sendable {
         let scales = try self.scales.map { scales in
             UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
         }
-        let features = description.storage.decode(
-            try features.bytes(rows: rows, on: pool), scales: scales ?? [], [length, description.hiddenSize])
-        guard features.isFinite else { throw refuse("has a feature that is not finite") }
-        return FeatureSequence(id: ids[index], tokens: tokens, lossMask: mask, features: features)
+        return StoredSequence(
+            id: ids[index], tokens: tokens, lossMask: mask,
+            features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales))
     }
 
     private static func readDescription(_ file: HDF5File) throws -> ShardDescription {

@@ -47,6 +47,17 @@ package final class FeatureStore: Sendable {
     ///   - pool: decodes on several threads where it is given; leave it out on a background thread, since a pool does
     ///     one job at a time.
     package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
+        let (shard, place) = place(of: index)
+        return try reader(shard).sequence(at: place, limit: limit, on: pool)
+    }
+
+    /// Reads a sequence with its features as they are stored, to copy it into another shard.
+    package func stored(at index: Int) throws -> StoredSequence {
+        let (shard, place) = place(of: index)
+        return try reader(shard).stored(at: place)
+    }
+
+    private func place(of index: Int) -> (shard: Int, sequence: Int) {
         precondition((0..<count).contains(index), "sequence \(index) of \(folder), which has \(count)")
         // The last shard that starts at or before the sequence.
         var (low, high) = (0, starts.count)
@@ -54,7 +65,7 @@ package final class FeatureStore: Sendable {
             let middle = (low + high) / 2
             if starts[middle] <= index { low = middle } else { high = middle }
         }
-        return try reader(low).sequence(at: index - starts[low], limit: limit, on: pool)
+        return (low, index - starts[low])
     }
 
     /// Sequences for training and for validation, told apart by their names alone: a conversation stays on its side

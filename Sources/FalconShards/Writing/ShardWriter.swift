@@ -65,19 +65,30 @@ package final class ShardWriter {
     /// - Throws: `FeatureProblem` where its features cannot be stored; the shard is as before, and others may follow.
     ///   `FileError` or `HDF5Error` where the file cannot be written; the writer is then of no more use.
     package func append(_ sequence: FeatureSequence) throws {
-        guard let columns else { preconditionFailure("\(path) is finished") }
         precondition(
             sequence.features.width == description.hiddenSize && (1...description.maxLength).contains(sequence.length),
             "features of shape \(sequence.features.shape) in a shard of [1...\(description.maxLength), "
                 + "\(description.hiddenSize)]")
-        let encoded = try description.storage.encode(sequence.features)
+        try append(
+            StoredSequence(
+                id: sequence.id, tokens: sequence.tokens, lossMask: sequence.lossMask,
+                features: try description.storage.encode(sequence.features)))
+    }
+
+    /// Adds a sequence of another shard of the same description, without decoding its features.
+    package func append(_ sequence: StoredSequence) throws {
+        guard let columns else { preconditionFailure("\(path) is finished") }
+        let encoded = sequence.features
+        precondition(
+            encoded.bytes.count == sequence.tokens.count * description.hiddenSize * description.storage.size,
+            "\(encoded.bytes.count) bytes of features for \(sequence.tokens.count) tokens in \(path)")
         try columns.features.append(encoded.bytes, on: pool)
         if let scales = encoded.scales {
             try columns.scales?.append(UInt32.bytes(of: scales.map(\.bitPattern)), on: pool)
         }
         try columns.tokens.append(Int32.bytes(of: sequence.tokens), on: pool)
         try columns.lossMask.append(sequence.lossMask, on: pool)
-        offsets.append(offsets[offsets.count - 1] + Int64(sequence.length))
+        offsets.append(offsets[offsets.count - 1] + Int64(sequence.tokens.count))
         // A zero byte would end the text early in every reader written in C.
         ids.append(sequence.id.filter { $0 != "\0" })
         idByteCount += ShardWriter.storedBytes(ofId: sequence.id)
