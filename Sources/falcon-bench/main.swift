@@ -11,6 +11,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
     case decode
     case verifyCurve = "verify-curve"
     case kernels
+    case storage
 }
 
 extension BenchmarkSize: ExpressibleByArgument {}
@@ -45,6 +46,8 @@ struct Benchmark: FalconCommand {
     @Option(help: "train-step: a hidden size other than the size's own, a multiple of 64.")
     var hidden: Int?
 
+    @OptionGroup var storage: StorageOptions
+
     @Option(help: "Write the figures as one JSON object to this file.")
     var json: String?
 
@@ -61,6 +64,7 @@ struct Benchmark: FalconCommand {
     }
 
     func run() throws {
+        if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             // As falcon-train does.
             ProcessMemory.returnLargeBlocks()
@@ -72,7 +76,7 @@ struct Benchmark: FalconCommand {
         let benchmarks = InferenceBenchmarks(size: size, type: dtype, pool: common.makePool())
         let report =
             switch job {
-            case .trainStep: preconditionFailure("train-step has returned")
+            case .trainStep, .storage: preconditionFailure("\(job.rawValue) has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()

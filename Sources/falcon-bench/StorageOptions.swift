@@ -1,0 +1,38 @@
+import ArgumentParser
+import FalconBenchmark
+import FalconCommandSupport
+import FalconShards
+import FalconTensor
+
+/// What `falcon-bench storage` takes.
+struct StorageOptions: ParsableArguments {
+    @Option(help: "storage: features to store again, best in float32; random ones where it is left out.")
+    var shards: String?
+
+    @Option(help: "storage: the model whose LM head shows the damage, against the features given.")
+    var target: String?
+
+    @Option(help: "storage: the most sequences to take from --shards.")
+    var sequences = 64
+
+    @Option(help: "storage: zstd levels, e.g. 1,3,9.")
+    var zstdLevels = "3"
+
+    func validate() throws {
+        guard sequences >= 1 else { throw ValidationError("--sequences \(sequences): give 1 or more.") }
+        guard !levels.isEmpty, levels.allSatisfy((1...19).contains) else {
+            throw ValidationError("--zstd-levels \(zstdLevels): give numbers from 1 to 19, with commas between.")
+        }
+    }
+
+    private var levels: [Int] {
+        let parts = zstdLevels.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        return parts.contains(nil) ? [] : parts.compactMap { $0 }
+    }
+
+    /// Measures every dtype.
+    func run(pool: ThreadPool, json: String?) throws {
+        let benchmark = try StorageBenchmark(shards: shards, target: target, limit: sequences, pool: pool)
+        try JSONOutput.write(try benchmark.run(FeatureStorage.allCases, levels: levels), to: json ?? "-")
+    }
+}
