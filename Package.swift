@@ -76,9 +76,6 @@ let package = Package(
 
         // Layer 5
         library(
-            "FalconDataGeneration",
-            ["FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor", "FalconDigest"]),
-        library(
             "FalconTraining",
             [
                 "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
@@ -91,12 +88,20 @@ let package = Package(
                 "FalconTensor", "TOMLKit",
             ]),
 
-        // Layer 6: commands, and what they share: progress, errors, signals.
+        // Layer 6: what uses layer 5.
+        library(
+            "FalconDataGeneration",
+            [
+                "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconJSON",
+                "FalconTensor", "FalconDigest",
+            ]),
+
+        // Layer 7: commands, and what they share: progress, errors, signals.
         .target(
             name: "FalconCommandSupport",
             dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        command("falcon-gen-data", ["FalconDataGeneration", "FalconShards"]),
+        command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
         command("falcon-export", ["FalconDraft", "FalconWeights", "FalconJSON", "FalconTensor"]),
         command(
@@ -106,7 +111,7 @@ let package = Package(
         library(
             "FalconBenchmark",
             ["FalconTraining", "FalconShards", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
-        command("falcon-bench", ["FalconBenchmark", "FalconDraft", "FalconTensor"]),
+        command("falcon-bench", ["FalconBenchmark", "FalconDraft", "FalconShards", "FalconTensor"]),
 
         library(
             "FalconInspection",
@@ -142,8 +147,8 @@ let package = Package(
         tests(
             "FalconDataGeneration",
             [
-                "FalconDataGeneration", "FalconShards", "FalconModels", "FalconTokenizer", "FalconWeights",
-                "FalconTensor",
+                "FalconDataGeneration", "FalconDecoding", "FalconDraft", "FalconNN", "FalconShards", "FalconModels",
+                "FalconTokenizer", "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconTraining",

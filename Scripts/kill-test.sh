@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Kills falcon-gen-data at random moments and shows that a rerun ends with the same bytes as an undisturbed run.
 #   kill-test.sh [KILLS [falcon-gen-data options, e.g. --dtype int8 --regenerate]]
-# SEED decides the moments (default 1), TARGET and DATASET what is run (default: what comes with the repository).
+# SEED decides the moments (default 1), TARGET and DATASET what is run (default: what comes with the repository), BUILD
+# the folder with the command (default: the release build's).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kills="${1:-20}"
 shift || true
 target="${TARGET:-Checkpoints/target}"
 dataset="${DATASET:-Datasets/quickstart-heldout.json}"
-command="$(swift build -c release --show-bin-path)/falcon-gen-data"
+command="${BUILD:-$(swift build -c release --show-bin-path)}/falcon-gen-data"
 [[ -x "$command" ]] || { echo "kill-test: build first: swift build -c release" >&2; exit 1; }
 
 work="$(mktemp -d)"

@@ -28,22 +28,32 @@ struct ConversationEncoder: Sendable {
 
     /// - Throws: `Rejection`.
     func encode(_ dialogue: Dialogue) throws(Rejection) -> Conversation {
+        if let tokenized = dialogue.tokenized {
+            return try conversation(dialogue.id, tokenized.ids, tokenized.lossMask)
+        }
         let encoded: (ids: [Int32], lossMask: [UInt8])
         do {
             encoded = try template.encode(dialogue.messages, tokenizer)
         } catch {
             throw .skipped("the template has no form for it")
         }
-        guard let highest = encoded.ids.max() else { throw .skipped("it has no tokens") }
-        guard encoded.lossMask.contains(1) else { throw .skipped("the assistant says nothing") }
+        return try conversation(dialogue.id, encoded.ids, encoded.lossMask)
+    }
+
+    /// Checks tokens and cuts them.
+    private func conversation(
+        _ id: String, _ ids: [Int32], _ lossMask: [UInt8]
+    ) throws(Rejection) -> Conversation {
+        guard let highest = ids.max() else { throw .skipped("it has no tokens") }
+        guard lossMask.contains(1) else { throw .skipped("the assistant says nothing") }
         guard highest < vocabularySize else { throw .failed("it has a token that the target does not know") }
-        let length = min(encoded.ids.count, maxLength)
-        guard encoded.lossMask.prefix(length).contains(1) else {
+        let length = min(ids.count, maxLength)
+        guard lossMask.prefix(length).contains(1) else {
             throw .skipped("the assistant says nothing within the greatest length")
         }
         return Conversation(
-            id: dialogue.id, tokens: Array(encoded.ids.prefix(length)),
-            lossMask: Array(encoded.lossMask.prefix(length)),
-            isTruncated: length < encoded.ids.count)
+            id: id, tokens: Array(ids.prefix(length)),
+            lossMask: Array(lossMask.prefix(length)),
+            isTruncated: length < ids.count)
     }
 }

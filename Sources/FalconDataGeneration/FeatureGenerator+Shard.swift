@@ -43,9 +43,11 @@ extension FeatureGenerator {
             try progress(done, tokens)
         }
 
+        let journal = try regenerator == nil ? nil : makeJournal(shard)
         for row in rows(of: shard) {
+            let result = try result(row, journal) { try progress(done, tokens) }
             do throws(Rejection) {
-                let conversation = try conversation(row)
+                let conversation = try result.get()
                 if conversation.isTruncated { truncated += 1 }
                 batch.append(conversation)
             } catch {
@@ -64,22 +66,39 @@ extension FeatureGenerator {
 
     private static let beyondBudget = "it does not fit the budget"
 
-    /// A row of the input as tokens.
-    private func conversation(_ row: Int) throws(Rejection) -> Conversation {
-        try input.conversation(row, options, source.encoder)
+    /// A row of the input as tokens, with the target's own answers where these are asked for.
+    private func result(
+        _ row: Int, _ journal: RegenerationJournal?, check: () throws -> Void
+    ) throws -> Result<Conversation, Rejection> {
+        guard let journal, let regenerator else {
+            return Result { () throws(Rejection) in try input.conversation(row, options, source.encoder) }
+        }
+        return try journal.dialogue {
+            if options.dropsDuplicates, input.repeats.contains(row) {
+                return RegeneratedDialogue(id: input.dialogues[row].id, result: .failure(GenerationInput.repeated))
+            }
+            return try regenerator.answer(input.dialogues[row], check: check)
+        }.result
+    }
+
+    private func makeJournal(_ shard: Int) throws -> RegenerationJournal {
+        let rows = Array(rows(of: shard))
+        return try RegenerationJournal(
+            path: folder.shardPath(shard).dropLast(3) + ".regenerated.jsonl", rows: rows,
+            ids: rows.map { input.dialogues[$0].id })
     }
 }
 
 extension GenerationInput {
+    static let repeated = Rejection.skipped("it repeats an earlier dialogue word for word")
+
     /// A row as tokens.
     ///
     /// - Throws: `Rejection`.
     func conversation(
         _ row: Int, _ options: GenerationOptions, _ encoder: ConversationEncoder
     ) throws(Rejection) -> Conversation {
-        if options.dropsDuplicates, repeats.contains(row) {
-            throw .skipped("it repeats an earlier dialogue word for word")
-        }
+        if options.dropsDuplicates, repeats.contains(row) { throw GenerationInput.repeated }
         return try encoder.encode(dialogues[row])
     }
 }

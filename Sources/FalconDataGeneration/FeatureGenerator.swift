@@ -29,6 +29,7 @@ package final class FeatureGenerator {
     let input: GenerationInput
     let source: FeatureSource
     let selection: RowSelection
+    let regenerator: Regenerator?
     let folder: ShardFolder
     private let shards: GenerationParts
 
@@ -37,6 +38,7 @@ package final class FeatureGenerator {
     /// - Throws: `FileError` or `TokenizerError`, naming the file or the option.
     package init(_ options: GenerationOptions, pool: ThreadPool) throws {
         (self.options, self.pool) = (options, pool)
+        precondition(options.budget == nil || options.regeneration == nil, "a budget goes by the answers at hand")
         precondition(options.maxLength > 0 && options.conversationsPerShard > 0, "lengths and counts are above 0")
         input = try GenerationInput(options)
         source = try FeatureSource(options, pool: pool) { try ShardFolder.makeWritable(options.output) }
@@ -49,6 +51,9 @@ package final class FeatureGenerator {
         ]
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
         if options.zstdLevel != ShardWriter.usualLevel { settings["zstd_level"] = "\(options.zstdLevel)" }
+        let source = self.source
+        regenerator = try options.regeneration.map { try Regenerator($0, source: source) }
+        settings.merge(regenerator?.settings ?? [:]) { $1 }
         var notes = source.notes + input.notes
         if let budget = options.budget {
             let choice = try BudgetChoice(budget, options, input, source)

@@ -21,7 +21,7 @@ struct GenerationInput {
     /// - Throws: `FileError` or `TokenizerError` where the file cannot be read or holds no dialogue of the range.
     init(_ options: GenerationOptions) throws {
         let content = try CompressedFile.bytes(of: options.dataset)
-        let dataset = try ChatDataset.parse(content, path: options.dataset)
+        let dataset = try ChatDataset.rows(content, path: options.dataset)
         range = options.range?.range(in: dataset.dialogues.count) ?? 0..<dataset.dialogues.count
         guard !range.isEmpty else {
             let problem = dataset.problems.first.map { "; \($0)" } ?? ""
@@ -32,8 +32,11 @@ struct GenerationInput {
         repeats = GenerationInput.repeats(dialogues)
         digest = SHA256Digest.hexadecimal(of: content)
         // With a range, rows that are no conversations belong to nobody's input.
-        let count = options.range == nil ? dataset.problems.count : 0
-        unreadable = count > 0 ? ["its row cannot be read": count] : [:]
+        var unreadable: [String: Int] = [:]
+        if options.range == nil {
+            for problem in dataset.problems { unreadable["its row cannot be read: \(problem.kind)", default: 0] += 1 }
+        }
+        self.unreadable = unreadable
 
         let shown = 5
         var notes = dataset.problems.prefix(shown).map { "\(options.dataset): \($0)" }
@@ -58,6 +61,9 @@ struct GenerationInput {
                 // Lengths keep "ab" + "c" and "a" + "bc" apart.
                 let head = "\(message.role.name.utf8.count) \(message.content.utf8.count) \(message.role.name)"
                 digest.update(Array((head + message.content).utf8))
+            }
+            if let tokens = dialogue.tokenized {
+                digest.update(Array("tokens \(tokens.ids) \(tokens.lossMask)".utf8))
             }
             if !known.insert(digest.hexadecimal()).inserted { repeats.insert(index) }
         }

@@ -21,6 +21,8 @@ package struct GenerationOptions: Sendable {
     package var zstdLevel = ShardWriter.usualLevel
     /// Whether a dialogue that repeats an earlier one word for word is left out.
     package var dropsDuplicates = false
+    /// How the target answers the prompts itself; the data set's own answers are taken where it is `nil`.
+    package var regeneration: RegenerationOptions?
     /// `auto` or a template's name; see `ChatTemplate.select`.
     package var template = "auto"
     /// About how many tokens go through the target between two looks at the clock; `nil` picks it by the number of

@@ -54,6 +54,9 @@ struct GenerateData: FalconCommand {
     @Flag(help: "Leave out dialogues that repeat an earlier one word for word.")
     var dropDuplicates = false
 
+    @OptionGroup(title: "Answers by the target")
+    var regeneration: RegenerateOptions
+
     @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
     var template = "auto"
 
@@ -71,6 +74,9 @@ struct GenerateData: FalconCommand {
             throw ValidationError("--conversations-per-shard \(conversationsPerShard): give 1 or more.")
         }
         guard batchTokens ?? 1 >= 1 else { throw ValidationError("--batch-tokens: give 1 or more.") }
+        guard !regeneration.regenerate || (!plan && budget == nil) else {
+            throw ValidationError("--plan and --budget go by the data set's own answers; leave out --regenerate.")
+        }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
         guard ["auto", "chatml", "llama2", "llama3", "vicuna"].contains(template) else {
             throw ValidationError("--template \(template): give auto, chatml, llama2, llama3 or vicuna.")
@@ -91,6 +97,7 @@ struct GenerateData: FalconCommand {
         options.zstdLevel = zstdLevel
         options.dropsDuplicates = dropDuplicates
 
+        options.regeneration = regeneration.options
         if plan {
             let plan = try GenerationPlan(options, pool: common.makePool())
             if !common.quiet { plan.notes.forEach(StandardError.print) }

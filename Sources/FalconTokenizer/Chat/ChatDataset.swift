@@ -6,6 +6,7 @@ import FalconJSON
 /// - messages: `{"messages": [{"role": "user", "content": ...}, ...]}`, also under `conversations`
 /// - EAGLE's `question.jsonl`: `{"question_id": 81, "category": "writing", "turns": ["...", "..."]}`
 /// - plain prompts: `{"prompt": "..."}`
+/// - tokens: `{"input_ids": [...], "loss_mask": [...]}`, beside messages or alone
 ///
 /// as a JSON list or one object a line.
 package enum ChatDataset {
@@ -20,6 +21,14 @@ package enum ChatDataset {
     ///   - path: what errors call it.
     /// - Throws: `TokenizerError` where it is not JSON at all.
     package static func parse(_ bytes: [UInt8], path: String) throws -> (dialogues: [Dialogue], problems: [String]) {
+        let reading = try rows(bytes, path: path)
+        return (reading.dialogues, reading.problems.map(\.description))
+    }
+
+    /// As `parse`, with the kind of each problem.
+    package static func rows(
+        _ bytes: [UInt8], path: String
+    ) throws -> (dialogues: [Dialogue], problems: [RowProblem]) {
         let content = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3..<bytes.count : 0..<bytes.count
         guard let first = bytes[content].first(where: { !isSpace($0) }) else { throw TokenizerError(path, "is empty") }
         if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) {
@@ -55,7 +64,8 @@ package enum ChatDataset {
                     readable += 1
                 } catch {
                     firstError = firstError ?? error
-                    reading.problems.append("row \(row): is not JSON: \(error)")
+                    let problem = "row \(row): is not JSON: \(error)"
+                    reading.problems.append(RowProblem(description: problem, kind: "is not JSON"))
                 }
                 row += 1
             }
@@ -82,14 +92,23 @@ package enum ChatDataset {
     /// What was read so far.
     private struct Reading {
         var dialogues: [Dialogue] = []
-        var problems: [String] = []
+        var problems: [RowProblem] = []
 
         mutating func add(_ value: JSONValue, row: Int) {
             do {
                 dialogues.append(try ChatRow(value, row: row).dialogue)
             } catch {
-                problems.append("row \(row)\(error.id.map { " (id '\($0)')" } ?? ""): \(error.problem)")
+                let name = error.id.map { " (id '\($0)')" } ?? ""
+                problems.append(RowProblem(description: "row \(row)\(name): \(error.problem)", kind: error.kind))
             }
         }
     }
+}
+
+/// Why a row of a data set is left out.
+package struct RowProblem: Sendable, Equatable, CustomStringConvertible {
+    /// One line that names the row.
+    package let description: String
+    /// The kind of problem, without names and numbers: what to count.
+    package let kind: String
 }

@@ -6,10 +6,23 @@ package struct Dialogue: Sendable, Equatable {
     package let messages: [ChatMessage]
     /// What kind of question it is, where the set says so.
     package let category: String?
+    /// The dialogue as tokens, where the set has it so; these count, not what a template makes of the messages.
+    package let tokenized: TokenizedDialogue?
 
-    package init(id: String, messages: [ChatMessage], category: String? = nil) {
+    package init(
+        id: String, messages: [ChatMessage], category: String? = nil, tokenized: TokenizedDialogue? = nil
+    ) {
+        self.tokenized = tokenized
         self.id = id
         self.messages = messages
         self.category = category
     }
+}
+
+/// A dialogue that somebody has made into tokens already.
+package struct TokenizedDialogue: Sendable, Equatable {
+    /// None negative.
+    package let ids: [Int32]
+    /// As long as `ids`, 1 on the assistant's tokens and 0 elsewhere.
+    package let lossMask: [UInt8]
 }

@@ -1,0 +1,19 @@
+import FalconDecoding
+
+/// How the target answers the prompts itself.
+package struct RegenerationOptions: Sendable {
+    /// A draft head's folder; plain decoding without it.
+    package var draft: String?
+    /// The draft tree: a name, `chain:D` or a file, as `TokenTree.select` takes it.
+    package var tree: String
+    package var sampling: SamplingRule
+    /// The most tokens of an answer.
+    package var maxNewTokens: Int
+
+    package init(
+        draft: String? = nil, tree: String = TokenTree.Size.medium.rawValue, sampling: SamplingRule = .greedy,
+        maxNewTokens: Int = 512
+    ) {
+        (self.draft, self.tree, self.sampling, self.maxNewTokens) = (draft, tree, sampling, maxNewTokens)
+    }
+}

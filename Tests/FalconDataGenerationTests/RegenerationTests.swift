@@ -1,0 +1,171 @@
+import FalconDataGeneration
+import FalconDecoding
+import FalconDraft
+import FalconModels
+import FalconNN
+import FalconShards
+import FalconTensor
+import FalconTestSupport
+import FalconTokenizer
+import FalconWeights
+import Foundation
+import Testing
+
+@Suite struct RegenerationTests {
+    /// A target whose answers are short: many tokens end them.
+    private struct Scene {
+        let folder: TemporaryFolder
+        var options: GenerationOptions
+
+        init(endTokens: Range<Int> = 180..<258) throws {
+            folder = try TemporaryFolder()
+            let target = try TinyTarget.write(into: folder)
+            let path = target + "/config.json"
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            let ends = endTokens.map(String.init).joined(separator: ", ")
+            try folder.write(
+                text.replacingOccurrences(of: #""eos_token_id": 257"#, with: "\"eos_token_id\": [\(ends)]"),
+                to: "target/config.json")
+            let rows = (0..<9).map { row in
+                let turns = (0...row % 3).map { #"{"role": "user", "content": "\#(row)\#($0)?"}"# }
+                return #"{"id": "ask-\#(row)", "messages": [\#(turns.joined(separator: ", "))]}"#
+            }
+            let lines =
+                rows + [
+                    #"{"id": "long", "prompt": "\#(String(repeating: "long ", count: 30))"}"#,
+                    #"{"id": "odd", "messages": 5}"#,
+                ]
+            options = GenerationOptions(
+                target: target, dataset: try folder.write(lines.joined(separator: "\n"), to: "ask.jsonl"),
+                output: folder.file("out"))
+            options.conversationsPerShard = 4
+            options.storage = .float32
+            options.regeneration = RegenerationOptions(maxNewTokens: 12)
+        }
+
+        @discardableResult
+        func generate(_ options: GenerationOptions) throws -> GenerationReport {
+            try FeatureGenerator(options, pool: ThreadPool(threadCount: 1)).run { _ in }
+        }
+
+        func files(_ path: String) throws -> [String: Data] {
+            let names = try FileManager.default.contentsOfDirectory(atPath: path)
+            return try Dictionary(
+                uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: URL(fileURLWithPath: path + "/" + $0))) })
+        }
+    }
+
+    @Test func `greedy answers are what the stored features say, to their last token`() throws {
+        let scene = try Scene()
+        let report = try scene.generate(scene.options)
+        #expect(report.written == 9 && report.input == 11)
+        #expect(
+            report.skipped == [
+                "its question leaves no room for an answer": 1, "its row cannot be read: its messages are no list": 1,
+            ])
+        let pool = ThreadPool(threadCount: 1)
+        let store = try FeatureStore(folder: scene.options.output)
+        let ends = try TargetEnds(folder: scene.options.target, pool: pool)
+        var (longest, whole) = (0, 0)
+        for index in 0..<store.count {
+            let sequence = try store.sequence(at: index)
+            let answer = sequence.lossMask.reversed().prefix { $0 == 1 }.count
+            #expect((1...12).contains(answer))
+            let first = sequence.length - answer
+            let choices = ends.greedyTokens(sequence.features.rows(first - 1..<sequence.length - 1), on: pool)
+            #expect(choices == Array(sequence.tokens[first...]))
+            longest = max(longest, answer)
+            let isWhole = (180..<258).contains(sequence.tokens[sequence.length - 1])
+            whole += isWhole ? 1 : 0
+            // No answer goes on behind a token that ends it.
+            #expect(!sequence.tokens[first...].dropLast().contains { (180..<258).contains($0) })
+        }
+        #expect(report.truncated == store.count - whole && longest > 1 && whole > 0)
+    }
+
+    @Test func `a run that stopped within a dialogue goes on to the same files`() throws {
+        let scene = try Scene()
+        try scene.generate(scene.options)
+        let expected = try scene.files(scene.options.output)
+        for bytes in [0, 1, 300, 700, 1400] {
+            var options = scene.options
+            options.output = scene.folder.file("stopped-\(bytes)")
+            let journal = try #require(expected["shard-00000.regenerated.jsonl"])
+            try scene.folder.write(Array(journal.prefix(bytes)), to: "stopped-\(bytes)/shard-00000.regenerated.jsonl")
+            try scene.generate(options)
+            #expect(try scene.files(options.output) == expected, "\(bytes)")
+        }
+        var options = scene.options
+        options.output = scene.folder.file("damaged")
+        try scene.folder.write("{\"row\": 0, \"id\": \"other\"}\nnonsense", to: "damaged/shard-00000.regenerated.jsonl")
+        try scene.generate(options)
+        #expect(try scene.files(options.output) == expected)
+    }
+
+    @Test func `the answers can be read as a data set, and give the same tokens and features`() throws {
+        let scene = try Scene()
+        try scene.generate(scene.options)
+        var options = scene.options
+        options.regeneration = nil
+        options.output = scene.folder.file("again")
+        options.dataset = scene.options.output + "/shard-00000.regenerated.jsonl"
+        try scene.generate(options)
+        let (first, again) = (
+            try FeatureStore(folder: scene.options.output), try FeatureStore(folder: options.output)
+        )
+        #expect(again.count == 4)
+        for index in 0..<4 { #expect(try again.sequence(at: index) == first.sequence(at: index)) }
+    }
+
+    @Test func `a draft head changes no greedy answer, and sampling follows its seed`() throws {
+        let scene = try Scene()
+        try scene.generate(scene.options)
+        let expected = try scene.files(scene.options.output)
+        let draft = scene.folder.file("draft")
+        try FileManager.default.createDirectory(atPath: draft, withIntermediateDirectories: true)
+        let target = try ModelConfiguration(folder: scene.options.target)
+        let configuration = DraftConfiguration(target: target, blockSize: 2, fusion: .gated)
+        try DraftNetwork(configuration, .random(RandomSource(seed: 4))).write(folder: draft)
+        var options = scene.options
+        options.output = scene.folder.file("drafted")
+        options.regeneration = RegenerationOptions(draft: draft, tree: "chain:4", maxNewTokens: 12)
+        try scene.generate(options)
+        #expect(try scene.files(options.output) == expected)
+
+        var sampled: [[String: Data]] = []
+        for (name, seed) in [("x", UInt64(1)), ("y", 1), ("z", 2)] {
+            options.output = scene.folder.file(name)
+            options.regeneration = RegenerationOptions(
+                sampling: SamplingRule(temperature: 1, topP: 0.9, seed: seed), maxNewTokens: 12)
+            try scene.generate(options)
+            sampled.append(try scene.files(options.output))
+        }
+        #expect(sampled[0] == sampled[1])
+        #expect(sampled[0]["shard-00000.regenerated.jsonl"] != sampled[2]["shard-00000.regenerated.jsonl"])
+        let settings = try ShardManifest(folder: options.output).settings
+        #expect(settings["regenerate"] == "temperature 1.0, top_k 0, top_p 0.9, seed 2, max_new_tokens 12")
+        options.regeneration = nil
+        #expect(throws: FileError.self) { try scene.generate(options) }
+    }
+
+    @Test func `rows that are tokens already are taken as they are`() throws {
+        let scene = try Scene()
+        var options = scene.options
+        options.regeneration = nil
+        options.maxLength = 5
+        options.dataset = try scene.folder.write(
+            """
+            {"id": "tokens", "input_ids": [256, 65, 10, 66], "loss_mask": [0, 0, 0, 1]}
+            {"id": "cut", "input_ids": [256, 65, 10, 66, 67, 68], "loss_mask": [0, 0, 0, 1, 1, 1]}
+            {"id": "short", "input_ids": [256, 65], "loss_mask": [0]}
+            {"id": "unmasked", "input_ids": [256, 65]}
+            {"id": "foreign", "input_ids": [256, 70000], "loss_mask": [0, 1]}
+            """, to: "tokens.jsonl")
+        let report = try scene.generate(options)
+        #expect(report.written == 2 && report.truncated == 1 && report.input == 5)
+        #expect(report.failed == ["it has a token that the target does not know": 1])
+        #expect(report.skipped.keys.contains("its row cannot be read: 'input_ids' and 'loss_mask' differ in length"))
+        let sequence = try FeatureStore(folder: options.output).sequence(at: 0)
+        #expect(sequence.tokens == [256, 65, 10, 66] && sequence.lossMask == [0, 0, 0, 1])
+    }
+}
