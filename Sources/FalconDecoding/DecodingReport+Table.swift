@@ -43,6 +43,14 @@ extension DecodingReport {
             rows.append(("looping texts", "\(all.loopingPrompts)"))
         }
         if let rate = all.tokensPerSecond { rows.append(("tokens per second", number(rate, digits: 1))) }
+        if let predicted = tree.prediction {
+            rows.append(
+                (
+                    "  as predicted",
+                    "\(number(predicted.tokensPerSecond, digits: 1)) with \(number(predicted.acceptLength)) accepted, "
+                        + "\(number(predicted.plainTokensPerSecond, digits: 1)) plain"
+                ))
+        }
         if let baseline = all.baselineTokensPerSecond, let speedup = all.speedup {
             rows += [("  plain decoding", number(baseline, digits: 1)), ("speed-up", "\(number(speedup))x")]
         }

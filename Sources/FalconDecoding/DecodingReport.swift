@@ -5,6 +5,26 @@ package struct DecodingReport: Encodable, Sendable {
         package let name: String
         package let nodes: Int
         package let depth: Int
+        /// What a planner expected, where one chose the tree.
+        package let prediction: TreePlanner.Prediction?
+
+        enum CodingKeys: String, CodingKey {
+            case name, nodes, depth
+            case predictedTokensPerSecond = "predicted_tokens_per_second"
+            case predictedPlainTokensPerSecond = "predicted_plain_tokens_per_second"
+            case predictedAcceptLength = "predicted_accept_length", planSeconds = "plan_seconds"
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var object = encoder.container(keyedBy: CodingKeys.self)
+            try object.encode(name, forKey: .name)
+            try object.encode(nodes, forKey: .nodes)
+            try object.encode(depth, forKey: .depth)
+            try object.encodeIfPresent(prediction?.tokensPerSecond, forKey: .predictedTokensPerSecond)
+            try object.encodeIfPresent(prediction?.plainTokensPerSecond, forKey: .predictedPlainTokensPerSecond)
+            try object.encodeIfPresent(prediction?.acceptLength, forKey: .predictedAcceptLength)
+            try object.encodeIfPresent(prediction?.planSeconds, forKey: .planSeconds)
+        }
     }
 
     package struct Seconds: Encodable, Sendable {
@@ -32,12 +52,13 @@ package struct DecodingReport: Encodable, Sendable {
 
     /// - Parameters:
     ///   - tree: what was drafted; `nil` for plain decoding.
+    ///   - planner: what chose the tree, where something did: the report then tells its last one.
     ///   - sampling: where tokens are drawn, texts differ by chance and their tokens are not compared.
     ///   - loadSeconds: opening models and packing their weights.
     ///   - replay: for stored answers instead of decoded ones: then there is no speed.
     package init(
-        _ dialogues: [AnsweredDialogue], tree: TokenTree?, sampling: SamplingRule = .greedy, loadSeconds: Double,
-        peakMemoryBytes: Int, replay: ReplayFacts? = nil
+        _ dialogues: [AnsweredDialogue], tree: TokenTree?, planner: TreePlanner? = nil,
+        sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int, replay: ReplayFacts? = nil
     ) {
         let turns = dialogues.flatMap(\.turns)
         let isTimed = replay == nil
@@ -57,7 +78,11 @@ package struct DecodingReport: Encodable, Sendable {
             ? Seconds(
                 load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
                 total: own.total) : nil
-        self.tree = Tree(name: tree?.name ?? "none", nodes: tree?.nodes.count ?? 0, depth: tree?.depth ?? 0)
+        let drafted = planner?.plan.tree ?? tree
+        self.tree = Tree(
+            name: planner?.name ?? tree?.name ?? "none", nodes: drafted?.nodes.count ?? 0, depth: drafted?.depth ?? 0,
+            prediction: planner?.prediction(
+                prefillSeconds: own.prefill, generatedTokens: all.statistics.generatedTokens))
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
     }

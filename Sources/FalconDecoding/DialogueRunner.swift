@@ -79,12 +79,23 @@ package struct DialogueRunner {
     /// Decodes a few tokens that nobody counts, so that the first measured prompt does not pay for first touches of
     /// memory.
     package func warmUp(_ dialogue: PromptDialogue) throws {
-        let messages = dialogue.preface + [ChatMessage(role: .user, content: dialogue.turns[0])]
-        guard let prompt = try? template.encode(messages, tokenizer, addGenerationPrompt: true).ids else { return }
+        guard let prompt = prompt(of: dialogue) else { return }
         let few = StopRule(endTokens: [], maximumTokens: min(8, stop.maximumTokens))
         for decoder in [decoder, baseline].compactMap({ $0 }) {
             do { _ = try decoder.decode(prompt, stop: few) } catch is DecodingError {}
         }
+    }
+
+    /// The first turns' tokens of some dialogues, evenly spaced over all of them.
+    package func prompts(of dialogues: [PromptDialogue], count: Int) -> [[Int32]] {
+        let step = max(1, dialogues.count / max(1, count))
+        return stride(from: 0, to: dialogues.count, by: step).prefix(count).compactMap { prompt(of: dialogues[$0]) }
+    }
+
+    /// The tokens of a dialogue's first turn; `nil` where the template cannot render it.
+    private func prompt(of dialogue: PromptDialogue) -> [Int32]? {
+        let messages = dialogue.preface + [ChatMessage(role: .user, content: dialogue.turns[0])]
+        return try? template.encode(messages, tokenizer, addGenerationPrompt: true).ids
     }
 
     private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {

@@ -21,8 +21,17 @@ package struct RankStatistics: Equatable, Sendable {
         package let rank: Int?
         /// How many were looked at.
         package let candidates: Int
+        /// What the head thought of them, where that was asked for.
+        let probabilities: [Double]
+        /// Whether the first draft pass predicted it.
+        let isFirstPass: Bool
 
         package init(rank: Int?, among candidates: Int = RankStatistics.rankLimit) {
+            self.init(rank: rank, among: candidates, probabilities: [], isFirstPass: true)
+        }
+
+        init(rank: Int?, among candidates: Int, probabilities: [Double], isFirstPass: Bool) {
+            (self.probabilities, self.isFirstPass) = (probabilities, isFirstPass)
             self.candidates = min(candidates, RankStatistics.rankLimit)
             self.rank = rank.flatMap { $0 < min(candidates, RankStatistics.rankLimit) ? $0 : nil }
         }

@@ -67,6 +67,17 @@ package struct TokenDistribution: Sendable, Equatable {
 
     subscript(token: Int32) -> Double { probabilities[Int(token)] }
 
+    /// The largest probabilities, the largest first.
+    func largest(_ count: Int) -> [Double] {
+        var best: [Double] = []
+        for probability in probabilities where probability > 0 && (best.count < count || probability > best[count - 1])
+        {
+            best.insert(probability, at: best.firstIndex { $0 < probability } ?? best.count)
+            if best.count > count { best.removeLast() }
+        }
+        return best
+    }
+
     /// Takes a token out, so that it is not drawn again.
     mutating func remove(_ token: Int32) {
         probabilities[Int(token)] = 0

@@ -13,74 +13,172 @@ import FalconTensor
 package struct SpeculativeDecoder: TextDecoder {
     private let target: TargetModel
     private let head: DraftHead
-    /// What is drafted; for sampling without gaps between ranks.
-    package let tree: TokenTree
+    package let shape: DraftShape
     private let sampling: SamplingRule
     private let alignment: DraftSession.Alignment
     private let pool: ThreadPool
     private let clock: SecondsClock
 
-    /// - Parameter tree: for the head's block size.
+    /// - Parameter shape: for the head's block size.
+    package init(
+        target: TargetModel, head: DraftHead, shape: DraftShape, sampling: SamplingRule = .greedy,
+        alignment: DraftSession.Alignment = .newest, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds
+    ) {
+        precondition(
+            shape.blockSize == head.blockSize,
+            "a tree for block size \(shape.blockSize) with a draft head of \(head.blockSize)")
+        (self.target, self.head, self.sampling, self.alignment) = (target, head, sampling, alignment)
+        (self.shape, self.pool, self.clock) = (shape, pool, clock)
+    }
+
+    /// The tree of every round, where it never changes; for sampling without gaps between ranks.
+    package var tree: TokenTree? { sampling.isGreedy ? shape.tree : shape.tree?.withoutGaps }
+
+    /// Drafts the same tree in every round.
     package init(
         target: TargetModel, head: DraftHead, tree: TokenTree, sampling: SamplingRule = .greedy,
         alignment: DraftSession.Alignment = .newest, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds
     ) {
-        precondition(
-            tree.blockSize == head.blockSize,
-            "a tree for block size \(tree.blockSize) with a draft head of \(head.blockSize)")
-        self.target = target
-        self.head = head
-        self.tree = sampling.isGreedy ? tree : tree.withoutGaps
-        self.sampling = sampling
-        self.alignment = alignment
-        self.pool = pool
-        self.clock = clock
+        self.init(
+            target: target, head: head, shape: .fixed(tree), sampling: sampling, alignment: alignment, pool: pool,
+            clock: clock)
     }
 
     package func decode(
         _ prompt: [Int32], stop: StopRule, receive: (DecodedPass) throws -> Void
     ) throws -> DecodedText {
-        let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.maxPositions)
-        var text = DecodedText()
-        guard stop.maximumTokens > 0 else { return text }
-        let start = clock()
+        switch shape {
+        case .fixed(let tree):
+            let tree = sampling.isGreedy ? tree : tree.withoutGaps
+            return try decode(prompt, stop: stop, treeRows: tree.nodes.count + 1, receive: receive) { .draft(tree) }
+        case .planned(let planner):
+            let plan = planner.plan
+            var rounds: [RoundTimes] = []
+            let text: DecodedText
+            if let round = Round(plan) {
+                text = try decode(
+                    prompt, stop: stop, treeRows: plan.rowLimit, receive: receive, observe: { rounds.append($0) }
+                ) {
+                    round
+                }
+            } else {
+                text = try PlainDecoder(target: target, sampling: sampling, pool: pool, clock: clock)
+                    .decode(prompt, stop: stop, receive: receive)
+            }
+            planner.learn(from: text, rounds: rounds)
+            return text
+        }
+    }
 
-        let positions = prompt.count + stop.maximumTokens
-        let cache = target.makeCache(capacity: positions + tree.nodes.count + 1)
+    /// Decodes the beginnings of texts, over and over, so that the planner learns what rounds cost on this machine and
+    /// how good the head is. Nothing is done for a fixed tree.
+    ///
+    /// - Parameters:
+    ///   - prompts: those that do not fit the context are left out.
+    ///   - check: may throw to stop the work.
+    ///   - seconds: how long to go on; each number of rows is timed a dozen times at most, and a few in any case.
+    package func rehearse(
+        _ prompts: [[Int32]], stop: StopRule, seconds: Double = 3, check: () throws -> Void = {}
+    ) throws {
+        guard case .planned(let planner) = shape else { return }
+        let trees = TreePlanner.rehearsedRows.map { TreePlanner.rehearsalTree(rows: $0, blockSize: head.blockSize) }
+        let start = clock()
+        // A tree is drafted several times in a row and its first round is not timed, since it finds in the caches what
+        // the tree before left there: as it will be when texts are decoded.
+        let (row, repetitions) = (4, 10)
+        var (count, isFirst, isTimed) = (0, true, false)
+        func isOver() -> Bool {
+            count >= repetitions * row * trees.count || count >= 4 * row && clock() - start > seconds
+        }
+        let short = StopRule(endTokens: stop.endTokens, maximumTokens: min(stop.maximumTokens, 96))
+        // Prompts come round again; each text goes on in the list of trees where the one before it ended.
+        for prompt in (0..<100).flatMap({ _ in prompts }) {
+            guard !isOver() else { break }
+            try check()
+            isFirst = true
+            let text = try? decode(
+                prompt, stop: short, treeRows: TreePlanner.rowLimit, receive: { _ in },
+                observe: { round in if isTimed { planner.rehearsed(round) } }
+            ) {
+                guard !isOver() else { return .end }
+                (isTimed, isFirst) = (!isFirst && count % row > 0, false)
+                defer { count += 1 }
+                return trees[count / row % trees.count].map { .draft($0) } ?? .plain
+            }
+            if let text { planner.rehearsed(text) }
+        }
+        planner.endRehearsal(seconds: clock() - start)
+        // How sure a head should be of its candidates shows only where trees grow by that.
+        guard planner.plan.dynamic != nil else { return }
+        let learning = clock()
+        for prompt in prompts + prompts where clock() - learning < seconds / 2 {
+            try check()
+            if let text = try? decode(prompt, stop: short) { planner.rehearsed(text) }
+        }
+        planner.endRehearsal(seconds: clock() - learning)
+    }
+
+    /// What a round does.
+    private enum Round {
+        case plain, draft(TokenTree), grow(DynamicTree)
+        /// Ends the text before its time.
+        case end
+
+        /// `nil` for a plan that drafts nothing.
+        init?(_ plan: TreePlanner.Plan) {
+            if let dynamic = plan.dynamic {
+                self = .grow(dynamic)
+            } else if let tree = plan.tree {
+                self = .draft(tree)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - treeRows: the most rows of a target's pass.
+    ///   - observe: gets the times of each round.
+    ///   - next: asked before each round.
+    private func decode(
+        _ prompt: [Int32], stop: StopRule, treeRows: Int, receive: (DecodedPass) throws -> Void,
+        observe: (RoundTimes) -> Void = { _ in }, next: () -> Round
+    ) throws -> DecodedText {
+        var run = try Continuation(
+            prompt, stop: stop, target: target, sampling: sampling, treeRows: treeRows, pool: pool, clock: clock,
+            receive: receive)
         let session = DraftSession(
-            head: head, capacity: positions, branchRows: tree.draftRowCount, alignment: alignment)
-        var choice = TokenChoice(sampling, prompt: prompt, ends: target.ends, pool: pool)
-        var (features, newest) = text.seconds.measure(\.prefill, clock) {
-            let features = target.forward(prompt, cache: cache, on: pool)
-            return (features, choice.token(after: features.rows(prompt.count - 1..<prompt.count)))
+            head: head, capacity: prompt.count + run.maximumTokens, branchRows: treeRows * head.blockSize,
+            alignment: alignment)
+        // What the head has not seen yet: it looks on only when it drafts.
+        var unseen: [(features: Tensor, nextTokens: [Int32])] = [(run.features, run.nextTokens)]
+        while !run.hasEnded {
+            let start = clock()
+            let round = next()
+            if case .end = round { break }
+            if case .plain = round {
+                let verify = try run.step(receive: receive)
+                observe(RoundTimes(rows: 1, verify: verify, total: clock() - start))
+            } else {
+                for seen in unseen { session.extend(features: seen.features, nextTokens: seen.nextTokens, on: pool) }
+                unseen = []
+                let extended = clock()
+                let draft = draft(round, &run, session)
+                run.text.seconds.draft += clock() - start
+                let verify = try run.step(draft, receive: receive)
+                observe(RoundTimes(draft, extend: extended - start, verify: verify, total: clock() - start))
+            }
+            unseen.append((run.features, run.nextTokens))
         }
-        var nextTokens = prompt.dropFirst() + [newest]
-        var ended = try text.takeFirst(newest, stop: stop, receive: receive)
-        while !ended {
-            // Of the tokens that are still allowed the target gives the last one itself.
-            let wanted = tree.limited(toDepth: stop.maximumTokens - text.tokens.count - 1)
-            let draft = text.seconds.measure(\.draft, clock) {
-                session.extend(features: features, nextTokens: Array(nextTokens), on: pool)
-                return choice.draft(wanted, session: session)
-            }
-            let verified = text.seconds.measure(\.verify, clock) {
-                features = target.forward(
-                    [newest] + draft.tokens, parents: [-1] + draft.tree.nodes.map { $0.parent + 1 }, cache: cache,
-                    on: pool)
-                return choice.verify(draft, features: features)
-            }
-            text.seconds.measure(\.commit, clock) {
-                let rows = [0] + verified.path.map { $0 + 1 }
-                cache.commit(path: rows)
-                features = features.rows(rows)
-            }
-            nextTokens = verified.tokens[...]
-            newest = verified.tokens[verified.tokens.count - 1]
-            ended = try text.take(
-                verified.tokens, path: verified.path.map { draft.tree.nodes[$0].rank }, treeDepth: draft.tree.depth,
-                draftPasses: draft.tree.passCount, looks: verified.looks, stop: stop, receive: receive)
+        return run.finished()
+    }
+
+    private func draft(_ round: Round, _ run: inout Continuation, _ session: DraftSession) -> TokenChoice.Draft {
+        switch round {
+        case .draft(let tree):
+            run.choice.draft(tree.limited(toDepth: run.room), session: session, clock: clock)
+        case .grow(let dynamic): run.choice.draft(dynamic, deepest: run.room, session: session, clock: clock)
+        case .plain, .end: .none(blockSize: head.blockSize)
         }
-        text.seconds.total = clock() - start
-        return text
     }
 }

@@ -41,6 +41,8 @@ package struct DecodedText: Sendable {
     package internal(set) var passes: [DecodedPass] = []
     /// Where the text's tokens stood among the draft head's candidates.
     package internal(set) var ranks = RankStatistics()
+    /// How sure the head was of them, where its tree grew by that.
+    var confidence = Confidence()
     package internal(set) var seconds = PhaseSeconds()
 
     /// Accepted draft tokens of each target pass, in order.
@@ -66,6 +68,7 @@ package struct DecodedText: Sendable {
         statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses, isCut: isCut)
         passes.append(pass)
         ranks.record(looks.prefix(count))
+        confidence.record(looks.prefix(count))
         tokens += pass.tokens
         try receive(pass)
         return ends

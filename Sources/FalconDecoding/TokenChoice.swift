@@ -1,6 +1,7 @@
 import FalconDraft
 import FalconModels
 import FalconTensor
+import Foundation
 
 /// How the target turns features into tokens during one decoding: its likeliest token, or one drawn by a rule.
 struct TokenChoice {
@@ -30,6 +31,12 @@ struct TokenChoice {
         let proposals: [[TokenDistribution]]
         /// For greedy candidates the logits of each pass's rows, those only from which the tree takes any.
         let logits: [Tensor]
+        /// Seconds of each draft pass, the ranking of its rows included.
+        let passSeconds: [Double]
+        /// What the head thought of its candidates, `[pass][row][rank]`, where the tree was grown by that.
+        var probabilities: [[[Double]]] = []
+        /// The accepted tokens that were expected of it then.
+        var expectedAccepted = 0.0
     }
 
     /// What the target made of a draft.
@@ -43,28 +50,72 @@ struct TokenChoice {
     }
 
     /// Fills a tree: with the head's likeliest tokens, or with tokens drawn from its distribution.
-    mutating func draft(_ tree: TokenTree, session: DraftSession) -> Draft {
+    mutating func draft(_ tree: TokenTree, session: DraftSession, clock: SecondsClock = { 0 }) -> Draft {
         let (ends, pool, rule) = (ends, pool, rule)
         if rule.isGreedy {
             var logits: [Tensor] = []
-            let (tokens, filled) = TreeDraft.fill(tree, session: session, on: pool) { features, wanted in
+            let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
                 TreeDraft.best(features, wanted) {
                     logits.append(ends.logits($0, on: pool))
                     return logits[logits.count - 1]
                 }
             }
-            return Draft(tree: filled, tokens: tokens, proposals: [], logits: logits)
+            return Draft(
+                tree: filled.tree, tokens: filled.tokens, proposals: [], logits: logits, passSeconds: filled.seconds)
         }
         var random = random
         var proposals: [[TokenDistribution]] = []
-        let (tokens, filled) = TreeDraft.fill(tree, session: session, on: pool) { features, wanted in
+        let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
             let logits = ends.logits(features, on: pool)
             let distributions = (0..<logits.rowCount).map { rule.distribution(logits.row($0)) }
             proposals.append(distributions)
             return TokenTree.draw(wanted, from: distributions, &random)
         }
         self.random = random
-        return Draft(tree: filled, tokens: tokens, proposals: proposals, logits: [])
+        return Draft(
+            tree: filled.tree, tokens: filled.tokens, proposals: proposals, logits: [], passSeconds: filled.seconds)
+    }
+
+    /// Drafts a tree that grows by what the head thinks of its candidates.
+    ///
+    /// - Parameter deepest: the depth of the deepest node that is of use.
+    mutating func draft(
+        _ dynamic: DynamicTree, deepest: Int, session: DraftSession, clock: SecondsClock
+    ) -> Draft {
+        var (before, seconds) = (clock(), [Double]())
+        guard deepest > 0, let first = session.firstBlock(on: pool) else {
+            return .none(blockSize: dynamic.blockSize)
+        }
+        var random = random
+        var (logits, proposals): ([Tensor], [[TokenDistribution]]) = ([], [])
+        var (probabilities, ranked): ([[[Double]]], [[Int32]]) = ([], [])
+        let (tree, tokens, expected) = dynamic.draft(deepest: deepest) { continuations in
+            let features = continuations.isEmpty ? first : session.expand(continuations, on: pool)
+            let rows = ends.logits(features, on: pool)
+            if rule.isGreedy {
+                let best = rows.largest(RankStatistics.rankLimit)
+                logits.append(rows)
+                ranked = best.map { $0.map(\.column) }
+                probabilities.append(
+                    best.enumerated().map { row, candidates in
+                        let sum = rows.logOfExponentialSum(row: row)
+                        return candidates.map { exp(Double($0.value) - sum) }
+                    })
+            } else {
+                proposals.append((0..<rows.rowCount).map { rule.distribution(rows.row($0)) })
+                probabilities.append(proposals[proposals.count - 1].map { $0.largest(RankStatistics.rankLimit) })
+            }
+            return probabilities[probabilities.count - 1]
+        } choose: { wanted in
+            let now = clock()
+            seconds.append(now - before)
+            before = now
+            return rule.isGreedy ? ranked : TokenTree.draw(wanted, from: proposals[proposals.count - 1], &random)
+        }
+        self.random = random
+        return Draft(
+            tree: tree, tokens: tokens, proposals: proposals, logits: logits, passSeconds: seconds,
+            probabilities: probabilities, expectedAccepted: expected)
     }
 
     /// Verifies a draft, given the target's features after the root and after each node.
@@ -81,21 +132,47 @@ struct TokenChoice {
             tree: draft.tree, nodeTokens: draft.tokens, proposals: draft.proposals,
             target: { rule.distribution(logits.row($0)) }, random: &random)
         return Verified(
-            path: verified.path, tokens: verified.tokens, looks: draft.tree.looks(drawnPath: verified.path))
+            path: verified.path, tokens: verified.tokens, looks: draft.looks(drawnPath: verified.path))
     }
 }
 
 extension TokenChoice.Draft {
+    /// Nothing drafted.
+    static func none(blockSize: Int) -> TokenChoice.Draft {
+        TokenChoice.Draft(
+            tree: .none(blockSize: blockSize), tokens: [], proposals: [], logits: [], passSeconds: [])
+    }
+
     /// Looks up where the tokens of a verified path stood in the rankings that predicted them, candidates that are not
     /// in the tree included: so the counts do not depend on the tree, but for how deep they go.
     func looks(path: [Int], tokens: [Int32]) -> [RankStatistics.Look] {
         var looks: [RankStatistics.Look] = []
         let wanted = tree.candidatesPerRow
         for (parent, token) in zip([-1] + path, tokens) {
-            guard let (pass, row) = tree.row(below: parent), wanted[pass][row] > 0 else { break }
-            // Rows without a wanted candidate were not ranked.
-            let rankedRow = wanted[pass][..<row].count { $0 > 0 }
-            looks.append(RankStatistics.Look(rank: logits[pass].rank(of: Int(token), inRow: rankedRow)))
+            guard let (pass, row) = tree.row(below: parent), pass < logits.count else { break }
+            // A tree that stands before it is drafted does not rank the rows from which it takes nothing.
+            let isAll = logits[pass].rowCount == wanted[pass].count
+            guard isAll || wanted[pass][row] > 0 else { break }
+            let rankedRow = isAll ? row : wanted[pass][..<row].count { $0 > 0 }
+            looks.append(
+                RankStatistics.Look(
+                    rank: logits[pass].rank(of: Int(token), inRow: rankedRow), among: RankStatistics.rankLimit,
+                    probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
+        }
+        return looks
+    }
+
+    /// Which drawn child was accepted at each node of a path, and that none was at its end. What children that were
+    /// not drawn would have brought is unknown.
+    func looks(drawnPath path: [Int]) -> [RankStatistics.Look] {
+        var looks: [RankStatistics.Look] = []
+        for (index, parent) in ([-1] + path).enumerated() {
+            let children = tree.nodes.count { $0.parent == parent }
+            guard children > 0, let (pass, row) = tree.row(below: parent) else { break }
+            looks.append(
+                RankStatistics.Look(
+                    rank: index < path.count ? tree.nodes[path[index]].rank : nil, among: children,
+                    probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
         }
         return looks
     }
@@ -112,17 +189,5 @@ extension TokenTree {
             let next = expansions[pass].firstIndex(where: { $0.nodes[blockSize - 1] == node })
         else { return nil }
         return (pass + 1, next * blockSize)
-    }
-
-    /// Which drawn child was accepted at each node of a path, and that none was at its end. What children that were
-    /// not drawn would have brought is unknown.
-    func looks(drawnPath path: [Int]) -> [RankStatistics.Look] {
-        var looks: [RankStatistics.Look] = []
-        for (index, parent) in ([-1] + path).enumerated() {
-            let children = nodes.count { $0.parent == parent }
-            guard children > 0 else { break }
-            looks.append(RankStatistics.Look(rank: index < path.count ? nodes[path[index]].rank : nil, among: children))
-        }
-        return looks
     }
 }

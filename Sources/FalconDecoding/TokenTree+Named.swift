@@ -1,7 +1,8 @@
 /// Trees by name: the authors' own, small ones for CPUs, and chains.
 extension TokenTree {
     /// The names that `--tree` knows, apart from `chain:D` and files.
-    package static let names: [String] = Size.allCases.map(\.rawValue) + authorsTrees.keys.sorted()
+    package static let names: [String] =
+        Size.allCases.map(\.rawValue) + authorsTrees.keys.sorted() + longBlockTrees.keys.sorted()
 
     /// What `--tree` takes: a name, `chain:D`, or the path of a TOML file.
     ///
@@ -16,6 +17,12 @@ extension TokenTree {
         }
         if option.hasSuffix(".toml") { return try TokenTree(tomlFile: option, blockSize: blockSize) }
         if let size = Size(rawValue: option) { return try grown(size, blockSize: blockSize) }
+        if let (treeSize, passes, nodes) = longBlockTrees[option] {
+            guard blockSize == treeSize else {
+                throw TokenTreeError.otherBlockSize(tree: option, treeSize: treeSize, draftSize: blockSize)
+            }
+            return try reaching(name: option, blockSize: blockSize, nodeCount: nodes, passCount: passes)
+        }
         guard let words = authorsTrees[option] else { throw TokenTreeError.unknownName(option, known: names) }
         guard blockSize == 2 else {
             throw TokenTreeError.otherBlockSize(tree: option, treeSize: 2, draftSize: blockSize)
@@ -58,6 +65,23 @@ extension TokenTree {
             // A block of one token holds little: allow as many passes as two-token blocks would take for the depth.
             passCount: blockSize == 1 ? 2 * size.passCount : size.passCount, acceptance: middlingAcceptance)
     }
+
+    /// The best candidates through all of some draft passes, then what a middling head would want: the counterpart for
+    /// longer blocks of the authors' trees, which go through every pass too.
+    static func reaching(name: String, blockSize: Int, nodeCount: Int, passCount: Int) throws -> TokenTree {
+        var paths = (1...min(nodeCount, passCount * blockSize)).map { [Int](repeating: 0, count: $0) }
+        let grown = try grown(
+            name: name, blockSize: blockSize, nodeCount: nodeCount, passCount: passCount,
+            acceptance: middlingAcceptance)
+        let known = Set(paths)
+        paths += grown.nodes.map(\.path).filter { !known.contains($0) }.prefix(nodeCount - paths.count)
+        return try TokenTree(name: name, blockSize: blockSize, paths: paths)
+    }
+
+    /// Trees for k = 3 and 4, for which the paper has figures and the authors publish no tree: k, passes, nodes.
+    private static let longBlockTrees: [String: (blockSize: Int, passes: Int, nodes: Int)] = [
+        "kmask3_6layer_tree": (3, 2, 48), "kmask4_8layer_tree": (4, 2, 48),
+    ]
 
     /// The share of candidates of a rank that the target would choose too, were everything above them accepted: a
     /// plain curve through what the quickstart's head was measured to do. Offsets of a block do about equally well

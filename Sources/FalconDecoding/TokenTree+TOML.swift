@@ -57,6 +57,20 @@ extension TokenTree {
             }
         }
         try self.init(name: name, blockSize: blockSize, paths: paths)
+        try TokenTree.checkWritten(paths, name: name)
+    }
+
+    /// What a tree may do but a hand hardly means: a path written twice, a candidate left out before a worse one.
+    private static func checkWritten(_ paths: [[Int]], name: String) throws {
+        var known: Set<[Int]> = []
+        for path in paths {
+            guard known.insert(path).inserted else { throw TokenTreeError.repeated(tree: name, path: path) }
+        }
+        for path in paths where path[path.count - 1] > 0 {
+            guard known.contains(path.dropLast() + [path[path.count - 1] - 1]) else {
+                throw TokenTreeError.missingRank(tree: name, path: path)
+            }
+        }
     }
 
     /// The tree as a file that `init(tomlFile:)` reads.

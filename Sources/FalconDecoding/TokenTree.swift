@@ -97,6 +97,11 @@ package struct TokenTree: Sendable, Equatable {
         self.init(name: name, blockSize: blockSize, nodes: nodes, expansions: expansions)
     }
 
+    /// A tree without nodes: nothing is drafted.
+    static func none(blockSize: Int) -> TokenTree {
+        TokenTree(name: "none", blockSize: blockSize, nodes: [], expansions: [])
+    }
+
     private init(name: String, blockSize: Int, nodes: [Node], expansions: [[Block]]) {
         self.name = name
         self.blockSize = blockSize

@@ -7,9 +7,12 @@ package enum TokenTreeError: Error, Equatable, CustomStringConvertible {
     case tooDeep(tree: String, path: [Int])
     case tooManyNodes(tree: String, Int)
     case missingParent(tree: String, path: [Int])
+    case missingRank(tree: String, path: [Int])
+    case repeated(tree: String, path: [Int])
     case otherBlockSize(tree: String, treeSize: Int, draftSize: Int)
     case unknownName(String, known: [String])
     case chainLength(String)
+    case dynamicSize(String)
     case file(path: String, problem: String)
 
     package var description: String {
@@ -25,12 +28,19 @@ package enum TokenTreeError: Error, Equatable, CustomStringConvertible {
             "tree \(tree) is too large: \(count) nodes, at most \(TokenTree.nodeLimit) are allowed"
         case .missingParent(let tree, let path):
             "tree \(tree): path \(path) has no parent: list \(Array(path.dropLast())) too"
+        case .missingRank(let tree, let path):
+            "tree \(tree): path \(path) leaves a gap in the ranks: list "
+                + "\(path.dropLast() + [path[path.count - 1] - 1]) too"
+        case .repeated(let tree, let path): "tree \(tree) lists \(path) twice: remove one"
         case .otherBlockSize(let tree, let own, let draft):
             "tree \(tree) is made for block size \(own), the draft head has \(draft): choose another tree"
         case .unknownName(let name, let known):
-            "no tree is called \(name): choose \(known.joined(separator: ", ")), chain:D, or a file ending in .toml"
+            "no tree is called \(name): choose auto, dynamic, \(known.joined(separator: ", ")), chain:D, or a file "
+                + "ending in .toml"
         case .chainLength(let text):
             "\(text) is no chain: write chain:D with D from 1 to \(TokenTree.depthLimit), such as chain:4"
+        case .dynamicSize(let text):
+            "\(text) is no dynamic tree: write dynamic:N with N nodes from 1 to \(TreePlanner.rowLimit - 1), or dynamic"
         case .file(let path, let problem): "\(path): \(problem)"
         }
     }

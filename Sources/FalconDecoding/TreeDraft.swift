@@ -6,13 +6,15 @@ enum TreeDraft {
     /// Gives candidates for the rows of a draft pass: features `[rows, hidden]`, and how many of each row are wanted.
     typealias Candidates = (_ features: Tensor, _ wanted: [Int]) -> [[Int32]]
 
-    /// - Returns: a token for each node, and the tree they belong to: the whole one, or one without nodes where the
-    ///   sequence is still shorter than a block.
+    /// - Returns: a token for each node, the tree they belong to (the whole one, or one without nodes where the
+    ///   sequence is still shorter than a block), and the seconds of each draft pass.
     static func fill(
-        _ tree: TokenTree, session: DraftSession, on pool: ThreadPool, candidates: Candidates
-    ) -> (tokens: [Int32], tree: TokenTree) {
+        _ tree: TokenTree, session: DraftSession, on pool: ThreadPool, clock: SecondsClock = { 0 },
+        candidates: Candidates
+    ) -> (tokens: [Int32], tree: TokenTree, seconds: [Double]) {
+        var (before, seconds) = (clock(), [Double]())
         guard !tree.nodes.isEmpty, let first = session.firstBlock(on: pool) else {
-            return ([], tree.limited(toDepth: 0))
+            return ([], tree.limited(toDepth: 0), [])
         }
         let (size, wanted) = (tree.blockSize, tree.candidatesPerRow)
         var tokens = [Int32](repeating: 0, count: tree.nodes.count)
@@ -31,8 +33,11 @@ enum TreeDraft {
             for (index, node) in tree.nodes.enumerated() where node.pass == pass {
                 tokens[index] = rows[node.block * size + node.offset][node.rank]
             }
+            let now = clock()
+            seconds.append(now - before)
+            before = now
         }
-        return (tokens, tree)
+        return (tokens, tree, seconds)
     }
 
     /// The best candidates of each row by the LM head.

@@ -1,4 +1,5 @@
 internal import CFalconKernels
+import Foundation
 
 /// Row-wise maths of inference. Each row's result depends on that row alone, to the last bit.
 extension Tensor {
@@ -67,6 +68,17 @@ extension Tensor {
             for column in 1..<max(1, width) where unsafe values[column] > values[best] { best = column }
             return Int32(best)
         }
+    }
+
+    /// The logarithm of the sum of a row's exponentials: a logit less this is a log-probability.
+    package func logOfExponentialSum(row: Int) -> Double {
+        precondition((0..<rowCount).contains(row) && width > 0, "row \(row) of \(shape)")
+        let values = unsafe pointer + row * width
+        var largest = -Float.infinity
+        for column in 0..<width { largest = unsafe max(largest, values[column]) }
+        var sum: Float = 0
+        for column in 0..<width { sum += unsafe exp(values[column] - largest) }
+        return Double(largest + log(sum))
     }
 
     /// How many values of a row come before that of `column` when sorted as `largest` sorts them: its place there.

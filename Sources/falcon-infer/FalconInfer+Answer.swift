@@ -19,19 +19,24 @@ extension FalconInfer {
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
         let drafting = try draft.map { folder in
             let head = try DraftHead(folder: folder, target: model, fusion: fusion, pool: pool)
-            let tree = try TokenTree.select(tree, blockSize: head.blockSize)
-            let decoder = SpeculativeDecoder(target: model, head: head, tree: tree, sampling: sampling.rule, pool: pool)
-            return (tree: tree, decoder: decoder)
+            return try SpeculativeDecoder(
+                target: model, head: head, shape: .select(tree, blockSize: head.blockSize), sampling: sampling.rule,
+                pool: pool)
         }
         let loadSeconds = systemSeconds() - start
 
+        let stop = StopRule(endTokens: model.configuration.eosTokens, maximumTokens: maxNewTokens)
         let runner = DialogueRunner(
-            tokenizer: tokenizer, template: chat.template, decoder: drafting?.decoder ?? plain,
-            baseline: baseline ? plain : nil,
-            stop: StopRule(endTokens: model.configuration.eosTokens, maximumTokens: maxNewTokens))
+            tokenizer: tokenizer, template: chat.template, decoder: drafting ?? plain,
+            baseline: baseline ? plain : nil, stop: stop)
         let progress = ProgressReporter(
             total: dialogues.count, unit: "dialogues", quiet: common.quiet || stream || prompt != nil)
         try runner.warmUp(dialogues[0])
+        if let drafting, let planner = drafting.shape.planner {
+            note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
+            try drafting.rehearse(runner.prompts(of: dialogues, count: 8), stop: stop, check: interruption.check)
+            note(planner.summary)
+        }
         let inColour = TerminalColours.areWanted()
         var answered: [AnsweredDialogue] = []
         var tokens = 0
@@ -54,10 +59,10 @@ extension FalconInfer {
         progress.finish()
 
         let report = DecodingReport(
-            answered, tree: drafting?.tree, sampling: sampling.rule, loadSeconds: loadSeconds,
-            peakMemoryBytes: ProcessMemory.peakByteCount)
+            answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, sampling: sampling.rule,
+            loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
         try output.write(
-            report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.decoder.tree,
+            report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.tree,
             tokenizer: tokenizer
         ) {
             RunFacts(

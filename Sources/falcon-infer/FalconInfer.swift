@@ -46,7 +46,11 @@ struct FalconInfer: FalconCommand {
     @Option(help: "The most dialogues to take from the dataset or the features.")
     var limit: Int?
 
-    @Option(help: "Draft tree: \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml.")
+    @Option(
+        help: """
+            Draft tree: auto (chosen for this machine), dynamic (grown in each round), dynamic:N (of N nodes), \
+            \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml.
+            """)
     var tree = TokenTree.Size.medium.rawValue
 
     @Option(help: "Chat template: auto, \(ChatTemplate.Style.allCases.map(\.rawValue).joined(separator: ", ")).")

@@ -17,7 +17,7 @@ struct RandomModels {
     ///   another: then even a random head's guesses are often right.
     init(
         seed: UInt64, vocabulary: Int = RandomModels.vocabulary, layers: Int = 2, keyValueHeads: Int = 2,
-        context: Int = 512, favoured: Int = 5, pool: ThreadPool
+        context: Int = 512, favoured: Int = 5, type: ElementType = .float32, pool: ThreadPool
     ) throws {
         folder = try TemporaryFolder()
         var random = RandomSource(seed: seed)
@@ -55,7 +55,7 @@ struct RandomModels {
             add(scope + "mlp.down_proj.weight", [hidden, wide], 0.3)
         }
         try SafetensorsWriter.write(
-            folder.file("target/model.safetensors"), tensors: tensors, as: .float32, metadata: [:])
+            folder.file("target/model.safetensors"), tensors: tensors, as: type, metadata: [:])
         target = try TargetModel(folder: folder.file("target"), pool: pool)
     }
 

@@ -24,11 +24,16 @@ import Testing
 
         func proposal(pass: Int, row: Int) -> TokenDistribution { distribution([-2, Int32(pass), Int32(row)]) }
 
+        func proposal(below path: [Int32], offset: Int) -> TokenDistribution {
+            distribution([-3, Int32(offset)] + path)
+        }
+
         private func distribution(_ place: [Int32]) -> TokenDistribution {
             if let distribution = known[place] { return distribution }
             var random = random.stream("\(place)")
             // Uneven, and some tokens impossible.
-            let weights = (0..<vocabulary).map { _ in max(0, random.uniformDouble() - 0.2) * random.uniformDouble() }
+            var weights = (0..<vocabulary).map { _ in max(0, random.uniformDouble() - 0.2) * random.uniformDouble() }
+            if weights.allSatisfy({ $0 == 0 }) { weights[0] = 1 }
             let distribution = TokenDistribution(weights: weights)
             known[place] = distribution
             return distribution
@@ -41,12 +46,19 @@ import Testing
     private func distance(
         _ tree: TokenTree, _ model: Model, samples: Int, defect: Defect = .none, seed: UInt64 = 1
     ) -> Double {
+        distance(model, samples: samples, seed: seed) { round(tree, model, after: $0, defect, &$1) }
+    }
+
+    /// - Parameter round: the tokens of one round behind those of earlier ones.
+    private func distance(
+        _ model: Model, samples: Int, seed: UInt64, round: ([Int32], inout RandomSource) -> [Int32]
+    ) -> Double {
         let size = model.vocabulary
         var counts = [Int](repeating: 0, count: size * size)
         var random = RandomSource(seed: seed)
         for _ in 0..<samples {
             var tokens: [Int32] = []
-            while tokens.count < 2 { tokens += round(tree, model, after: tokens, defect, &random) }
+            while tokens.count < 2 { tokens += round(tokens, &random) }
             counts[Int(tokens[0]) * size + Int(tokens[1])] += 1
         }
         var total = 0.0
@@ -91,6 +103,9 @@ import Testing
         return verified.tokens
     }
 
+    /// A long run, for when someone changes the verification: Scripts/long-sampling.sh.
+    private static let longSamples = Int(ProcessInfo.processInfo.environment["FALCON_LONG_SAMPLES"] ?? "")
+
     private static let trees: [(blockSize: Int, paths: [[Int]])] = [
         (1, [[0]]), (2, [[0], [1], [2], [0, 0], [0, 1], [1, 0], [2, 0], [2, 1]]),
         (1, [[0], [1], [0, 0], [0, 3], [1, 2]]), (2, [[0], [0, 0], [0, 0, 0]]),
@@ -106,13 +121,97 @@ import Testing
     func `Drawn texts have the target's distribution`(_ index: Int) throws {
         let (blockSize, paths) = SamplingTests.trees[index]
         let tree = try TokenTree(name: "t", blockSize: blockSize, paths: paths).withoutGaps
-        // A long run, for when someone changes the verification.
-        let samples = Int(ProcessInfo.processInfo.environment["FALCON_LONG_SAMPLES"] ?? "") ?? 6000
+        let samples = SamplingTests.longSamples ?? 6000
         for seed in 0..<2 {
             let model = Model(vocabulary: 5, seed: UInt64(seed))
             let distance = distance(tree, model, samples: samples)
             #expect(distance < noise(model, samples), "model \(seed): \(distance)")
         }
+    }
+
+    @Test(arguments: 1...8)
+    func `So have texts drawn through random trees`(_ blockSize: Int) throws {
+        var random = RandomSource(seed: UInt64(600 + blockSize))
+        let samples = max(SamplingTests.longSamples ?? 0, 3000)
+        for seed in 0..<2 {
+            let paths = randomPaths(&random, nodes: 3 + random.below(12))
+            let tree = try TokenTree(name: "random", blockSize: blockSize, paths: paths).withoutGaps
+            let model = Model(vocabulary: 5, seed: UInt64(seed + 10 * blockSize))
+            let distance = distance(tree, model, samples: samples)
+            #expect(distance < noise(model, samples), "\(paths): \(distance)")
+        }
+    }
+
+    /// A round with a tree that grows while it is drafted.
+    ///
+    /// - Parameter prunedBelow: the planted defect: nodes whose own token turned out less likely than this are dropped.
+    private func dynamicRound(
+        _ blockSize: Int, _ nodes: Int, _ model: Model, after context: [Int32], prunedBelow: Double = 0,
+        _ random: inout RandomSource
+    ) -> [Int32] {
+        let cost = CostCurve(
+            target: (0..<64).map { 1 + 0.05 * Double($0) }, firstPass: 0.1, laterPass: 0.05, block: 0.02, rest: 0,
+            plainRest: 0)
+        let dynamic = DynamicTree(
+            blockSize: blockSize, aim: .tokens(perSecond: 1), nodeLimit: nodes, passLimit: 4, cost: cost,
+            estimate: RankEstimate(RankStatistics(), blockSize: blockSize, depth: 4 * blockSize),
+            confidence: Confidence())
+        var proposals: [[TokenDistribution]] = []
+        var paths: [[Int32]] = []
+        let drafted = dynamic.draft(deepest: 6) { continuations in
+            let new = continuations.isEmpty ? [[]] : continuations.map { paths[$0.parent] + $0.tokens }
+            paths += new
+            proposals.append(
+                new.flatMap { path in (0..<blockSize).map { model.proposal(below: path, offset: $0) } })
+            return proposals[proposals.count - 1].map { $0.largest(20) }
+        } choose: { wanted in
+            TokenTree.draw(wanted, from: proposals[proposals.count - 1], &random)
+        }
+        var (tree, tokens) = (drafted.tree, drafted.tokens)
+        if prunedBelow > 0 {
+            var kept: Set<[Int]> = [[]]
+            var left: [(path: [Int], token: Int32)] = []
+            for (node, token) in zip(tree.nodes, tokens) where kept.contains(Array(node.path.dropLast())) {
+                let probability = proposals[node.pass][node.block * blockSize + node.offset][token]
+                guard probability >= prunedBelow else { continue }
+                kept.insert(node.path)
+                left.append((node.path, token))
+            }
+            // Only the first block, so that blocks keep their numbers.
+            left = left.filter { $0.path.count <= blockSize }
+            guard let pruned = try? TokenTree(name: "t", blockSize: blockSize, paths: left.map(\.path)) else {
+                return [model.target(after: context).draw(&random)]
+            }
+            tree = pruned
+            tokens = pruned.nodes.map { node in left.first { $0.path == node.path }?.token ?? 0 }
+        }
+        return SampledVerification(
+            tree: tree, nodeTokens: tokens, proposals: proposals,
+            target: { row in
+                let path = row == 0 ? [] : tree.ancestorsAndSelf(of: row - 1).map { tokens[$0] }
+                return model.target(after: context + path)
+            }, random: &random
+        ).tokens
+    }
+
+    @Test(arguments: [(1, 4), (1, 12), (2, 3), (2, 12), (3, 10)])
+    func `So have texts drawn through trees that grow by the head's probabilities`(
+        _ blockSize: Int, _ nodes: Int
+    ) throws {
+        let samples = max(SamplingTests.longSamples ?? 0, 2000)
+        let model = Model(vocabulary: 5, seed: UInt64(30 + nodes))
+        let distance = distance(model, samples: samples, seed: 3) {
+            dynamicRound(blockSize, nodes, model, after: $0, &$1)
+        }
+        #expect(distance < noise(model, samples), "\(distance)")
+    }
+
+    @Test func `Trees pruned by the tokens that came out are seen to be wrong`() throws {
+        let model = Model(vocabulary: 5, seed: 42)
+        let distance = distance(model, samples: 4000, seed: 3) {
+            dynamicRound(2, 12, model, after: $0, prunedBelow: 0.3, &$1)
+        }
+        #expect(distance > noise(model, 4000), "\(distance)")
     }
 
     @Test(arguments: Defect.allCases.filter { $0 != .none })

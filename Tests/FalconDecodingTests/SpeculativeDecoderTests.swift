@@ -10,7 +10,10 @@ import Testing
     static let shapes: [(blockSize: Int, fusion: FusionKind, layers: Int)] =
         (1...4).flatMap { blockSize in
             FusionKind.allCases.map { (blockSize, $0, 1) }
-        } + [(2, .gated, 2), (3, .lstm, 2), (4, .linear, 3)]
+        } + [
+            (2, .gated, 2), (3, .lstm, 2), (4, .linear, 3), (5, .lstm, 2), (6, .gated, 1), (7, .linear, 2),
+            (8, .lstm, 3),
+        ]
 
     private func prompt(_ length: Int, _ random: inout RandomSource) -> [Int32] {
         (0..<length).map { _ in Int32(random.below(RandomModels.vocabulary)) }
@@ -54,7 +57,8 @@ import Testing
         let head = try models.head(models.network(blockSize: 2, fusion: .lstm, seed: 4), pool: pool)
         let stop = StopRule(endTokens: [47], maximumTokens: 30)
         let expected = try PlainDecoder(target: models.target, pool: pool).decode([5, 6, 7], stop: stop)
-        for name in TokenTree.names + ["chain:1", "chain:2", "chain:7"] {
+        let others = ["kmask3_6layer_tree", "kmask4_8layer_tree"]
+        for name in TokenTree.names.filter({ !others.contains($0) }) + ["chain:1", "chain:2", "chain:7"] {
             let tree = try TokenTree.select(name, blockSize: 2)
             for alignment in [DraftSession.Alignment.newest, .start] {
                 let decoder = SpeculativeDecoder(
@@ -132,6 +136,63 @@ import Testing
                     .decode([9, 8, 7], stop: stop))
         }
         #expect(texts[0].tokens == texts[1].tokens && texts[0].acceptLengths == texts[1].acceptLengths)
+    }
+
+    @Test(arguments: [ElementType.float32, .bfloat16, .float16], [1, 3])
+    func `Every stored type and number of threads keeps the output`(_ type: ElementType, _ threads: Int) throws {
+        let pool = ThreadPool(threadCount: threads)
+        let models = try RandomModels(seed: 25, type: type, pool: pool)
+        let head = try models.head(models.network(blockSize: 2, layers: 2, fusion: .lstm, seed: 5), pool: pool)
+        let stop = StopRule(endTokens: [47], maximumTokens: 40)
+        let plain = try PlainDecoder(target: models.target, pool: pool).decode([9, 8, 7], stop: stop).tokens
+        for name in ["chain:3", "large", "kmask2_8layer_tree"] {
+            let tree = try TokenTree.select(name, blockSize: 2)
+            let decoder = SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+            #expect(try decoder.decode([9, 8, 7], stop: stop).tokens == plain)
+        }
+    }
+
+    @Test(arguments: [1, 2, 4, 8])
+    func `Prompts shorter than a block are decoded right, and drafted for once they are long enough`(
+        _ blockSize: Int
+    ) throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 26, pool: pool)
+        let head = try models.head(models.network(blockSize: blockSize, layers: 2, fusion: .gated, seed: 5), pool: pool)
+        let tree = try TokenTree.select("medium", blockSize: blockSize)
+        let decoder = SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+        let plain = PlainDecoder(target: models.target, pool: pool)
+        let stop = StopRule(endTokens: [], maximumTokens: 24)
+        for length in 1...blockSize + 1 {
+            let prompt = (0..<length).map { Int32(3 * $0 + 1) }
+            let text = try decoder.decode(prompt, stop: stop)
+            #expect(try text.tokens == plain.decode(prompt, stop: stop).tokens)
+            // The head needs k positions: until then rounds yield one token each.
+            let waiting = max(0, blockSize - length)
+            #expect(text.passes.prefix(waiting).allSatisfy { $0.treeDepth == 0 && $0.tokens.count == 1 })
+            #expect(text.passes.dropFirst(waiting).first?.treeDepth == tree.depth)
+        }
+    }
+
+    @Test(arguments: [(1, FusionKind.linear, 1), (2, .lstm, 1), (3, .gated, 2)])
+    func `A prompt of more than 2,048 tokens is decoded like a short one, up to the context's end`(
+        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int
+    ) throws {
+        let pool = ThreadPool(threadCount: 2)
+        let models = try RandomModels(seed: 27, context: 2148, pool: pool)
+        let head = try models.head(
+            models.network(blockSize: blockSize, layers: layers, fusion: fusion, seed: 5), pool: pool)
+        var random = RandomSource(seed: 28)
+        let prompt = prompt(2100, &random)
+        let stop = StopRule(endTokens: [], maximumTokens: 1000)
+        let decoder = SpeculativeDecoder(
+            target: models.target, head: head, tree: try TokenTree.select("large", blockSize: blockSize), pool: pool)
+        let text = try decoder.decode(prompt, stop: stop)
+        #expect(text.tokens.count == 48)
+        #expect(try text.tokens == PlainDecoder(target: models.target, pool: pool).decode(prompt, stop: stop).tokens)
+        // Near the context's end the tree is cut to the tokens that still fit.
+        #expect(text.passes.allSatisfy { $0.treeDepth <= 2148 - 2100 - 1 })
+        #expect(text.passes.last.map { $0.treeDepth < 6 } == true)
     }
 
     /// Figures that follow from each other.

@@ -57,6 +57,44 @@ import Testing
         }
     }
 
+    @Test func `Trees for longer blocks go through every pass`() throws {
+        for (name, blockSize, depth) in [("kmask3_6layer_tree", 3, 6), ("kmask4_8layer_tree", 4, 8)] {
+            let tree = try TokenTree.select(name, blockSize: blockSize)
+            #expect(tree.depth == depth && tree.passCount == 2 && tree.nodes.count == 48)
+            let expected = TokenTreeError.otherBlockSize(tree: name, treeSize: blockSize, draftSize: 2)
+            #expect(throws: expected) { try TokenTree.select(name, blockSize: 2) }
+        }
+    }
+
+    @Test func `The six-layer tree is the shared fixture's`() throws {
+        guard let shared = Fixtures.sharedFolder() else { return }
+        let file = URL(fileURLWithPath: "\(shared)/fixtures/tree/kmask2_6layer_tree_complex_2.json")
+        let expected = try JSONDecoder().decode(TreeFixture.self, from: Data(contentsOf: file))
+        let shipped = try TokenTree.select("kmask2_6layer_tree_complex_2", blockSize: 2)
+        #expect(shipped.nodes.map(\.path) == expected.unique_nodes && shipped.nodes.map(\.parent) == expected.parent)
+    }
+
+    @Test func `What a hand hardly means is refused in a file`() {
+        func error(_ paths: String) -> String? {
+            #expect(throws: TokenTreeError.self) {
+                try TokenTree(toml: "paths = \(paths)", path: "t.toml", defaultName: "t", blockSize: 2)
+            }?.description
+        }
+        #expect(error("[[0], [1], [0]]") == "tree t lists [0] twice: remove one")
+        #expect(error("[[0], [0, 2]]") == "tree t: path [0, 2] leaves a gap in the ranks: list [0, 1] too")
+        #expect(error("[[0], [1, 0]]") == "tree t: path [1, 0] has no parent: list [1] too")
+        #expect(error("[[0], [20]]") == "tree t: path [20] has a rank outside 0..19")
+    }
+
+    @Test func `Dynamic trees have a size that the machine was measured for`() throws {
+        for text in ["dynamic:", "dynamic:0", "dynamic:64", "dynamic:x"] {
+            #expect(throws: TokenTreeError.dynamicSize(text)) { try DraftShape.select(text, blockSize: 2) }
+        }
+        #expect(try DraftShape.select("dynamic:63", blockSize: 3).planner?.kind == .dynamic(nodes: 63))
+        #expect(try DraftShape.select("auto", blockSize: 2).planner?.name == "auto")
+        #expect(try DraftShape.select("chain:3", blockSize: 2).tree?.nodes.count == 3)
+    }
+
     @Test func `A chain has one node a depth`() throws {
         let chain = try TokenTree.select("chain:5", blockSize: 2)
         #expect(chain.nodes.map(\.path) == (1...5).map { [Int](repeating: 0, count: $0) })
