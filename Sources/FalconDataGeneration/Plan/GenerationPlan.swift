@@ -13,6 +13,10 @@ package struct GenerationPlan: Sendable, Codable {
         /// By a probe through the real writer.
         package let estimatedBytes: Int
         package let bytesPerToken: Double
+
+        enum CodingKeys: String, CodingKey {
+            case dtype, rawBytes = "raw_bytes", estimatedBytes = "estimated_bytes", bytesPerToken = "bytes_per_token"
+        }
     }
 
     /// Rows of the input, unreadable ones included.
