@@ -101,7 +101,7 @@ let package = Package(
             name: "FalconCommandSupport",
             dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards"]),
+        command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTensor"]),
         command("falcon-train", ["FalconTraining", "FalconTensor"]),
         command("falcon-export", ["FalconDraft", "FalconWeights", "FalconJSON", "FalconTensor"]),
         command(

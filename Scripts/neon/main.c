@@ -6,6 +6,7 @@ int failures = 0;
 int main(void) {
     check_conversion();
     check_inference();
+    check_products();
     check_training();
     return failures != 0;
 }

@@ -4,8 +4,6 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define VARIANT(name) falcon_avx2_##name
 #define VARIANT_NAME "avx2"
-#define MAXIMUM_BLOCK 2
-#define TILES TILE(1, 2) TILE(2, 1)
 #define QUERY_TILE 2
 #define KEY_VECTORS 2
 #define VALUE_VECTORS 1

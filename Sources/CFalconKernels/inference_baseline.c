@@ -2,8 +2,6 @@
 #pragma STDC FP_CONTRACT OFF
 #define VARIANT(name) falcon_baseline_##name
 #define VARIANT_NAME "baseline"
-#define MAXIMUM_BLOCK 2
-#define TILES TILE(1, 1) TILE(2, 1)
 #define QUERY_TILE 2
 #define KEY_VECTORS 2
 #define VALUE_VECTORS 1

@@ -33,10 +33,12 @@ package enum BenchmarkSize: String, CaseIterable, Sendable {
 }
 
 extension ModelConfiguration {
-    /// Weights that one token multiplies in the decoder layers and the LM head.
-    var multipliedWeights: Int {
+    /// Weights that one token multiplies in one decoder layer.
+    var layerWeights: Int {
         let (query, keyValue) = (headCount * headSize, keyValueHeadCount * headSize)
-        let layer = hiddenSize * (2 * query + 2 * keyValue) + 3 * hiddenSize * intermediateSize
-        return layerCount * layer + vocabularySize * hiddenSize
+        return hiddenSize * (2 * query + 2 * keyValue) + 3 * hiddenSize * intermediateSize
     }
+
+    /// Weights that one token multiplies in the decoder layers and the LM head.
+    var multipliedWeights: Int { layerCount * layerWeights + vocabularySize * hiddenSize }
 }

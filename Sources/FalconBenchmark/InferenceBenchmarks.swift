@@ -4,16 +4,16 @@ import FalconTensor
 /// Benchmarks of a target model: feature generation, plain decoding, and what a pass costs by its rows.
 package struct InferenceBenchmarks {
     package let size: BenchmarkSize
-    package let type: ElementType
+    package let arithmetic: ProductArithmetic
     package let pool: ThreadPool
     package let limits: MachineLimits
-    private let stopwatch = Stopwatch()
+    let stopwatch = Stopwatch()
 
-    package init(size: BenchmarkSize, type: ElementType, pool: ThreadPool) {
+    package init(size: BenchmarkSize, arithmetic: ProductArithmetic, pool: ThreadPool) {
         self.size = size
-        self.type = type
+        self.arithmetic = arithmetic
         self.pool = pool
-        limits = MachineLimits.measure(on: pool)
+        limits = MachineLimits.measure(of: arithmetic, on: pool)
     }
 
     /// Features of one sequence of 512 tokens, as `falcon-gen-data` computes them.
@@ -23,7 +23,9 @@ package struct InferenceBenchmarks {
             let sequences = SequenceFeatures(model)
             let seconds = stopwatch.median { _ = sequences.features(of: tokens, on: pool) }
             let head = size.configuration.vocabularySize * size.configuration.hiddenSize
-            return report("gen-features", tokens: 512, weights: size.configuration.multipliedWeights - head, seconds)
+            return report(
+                "gen-features", tokens: 512, weights: size.configuration.multipliedWeights - head,
+                byteCount: model.byteCount - model.ends.byteCount, seconds)
         }
     }
 
@@ -36,7 +38,8 @@ package struct InferenceBenchmarks {
                 if cache.committedCount == cache.capacity { cache.truncate(to: 256) }
                 token = model.greedyTokens(model.forward([token], cache: cache, on: pool), on: pool)[0]
             }
-            return report("decode", tokens: 1, weights: size.configuration.multipliedWeights, seconds)
+            return report(
+                "decode", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount, seconds)
         }
     }
 
@@ -58,31 +61,35 @@ package struct InferenceBenchmarks {
                 curve["\(rows)"] = seconds * 1000
                 if rows == 1 { single = seconds }
             }
-            var result = report("verify-curve", tokens: 1, weights: size.configuration.multipliedWeights, single)
+            var result = report(
+                "verify-curve", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount,
+                single)
             result.millisecondsByRows = curve
             return result
         }
     }
 
-    private func withModel(_ body: (TargetModel) throws -> BenchmarkReport) throws -> BenchmarkReport {
-        try RandomTarget.with(size.configuration, as: type, seed: 1) {
-            try body(TargetModel(folder: $0, pool: pool))
+    func withModel(_ body: (TargetModel) throws -> BenchmarkReport) throws -> BenchmarkReport {
+        try RandomTarget.with(size.configuration, as: arithmetic == .float32 ? .float32 : .bfloat16, seed: 1) {
+            try body(TargetModel(folder: $0, arithmetic: arithmetic, pool: pool))
         }
     }
 
-    private func prefilled(_ model: TargetModel) -> KeyValueCache {
+    func prefilled(_ model: TargetModel) -> KeyValueCache {
         let cache = model.makeCache(capacity: 1024)
         _ = model.forward((0..<256).map { Int32($0 + 1) }, cache: cache, on: pool)
         return cache
     }
 
-    /// - Parameter weights: weights that each token multiplies.
-    private func report(_ job: String, tokens: Int, weights: Int, _ seconds: Double) -> BenchmarkReport {
+    /// - Parameters:
+    ///   - weights: weights that each token multiplies.
+    ///   - byteCount: of them, as they are packed.
+    func report(_ job: String, tokens: Int, weights: Int, byteCount: Int, _ seconds: Double) -> BenchmarkReport {
         let operations = 2 * Double(weights) * Double(tokens)
-        let bytes = Double(weights) * Double(type == .bfloat16 ? 2 : 4)
+        let bytes = Double(byteCount)
         let bound = max(operations / limits.gflops, bytes / limits.gigabytesPerSecond) / 1e9
         return BenchmarkReport(
-            job: job, size: size.rawValue, dtype: type.rawValue, threads: pool.threadCount,
+            job: job, size: size.rawValue, dtype: arithmetic.rawValue, threads: pool.threadCount,
             tokensPerSecond: Double(tokens) / seconds, milliseconds: seconds * 1000,
             peakMemoryBytes: ProcessMemory.peakByteCount, gflops: operations / seconds / 1e9,
             gigabytesPerSecond: bytes / seconds / 1e9, shareOfBound: bound / seconds)

@@ -20,17 +20,44 @@ package struct BenchmarkReport: Encodable, Sendable {
     package var shareOfBound: Double
     /// Milliseconds of a target pass by its number of rows (verify-curve only).
     package var millisecondsByRows: [String: Double]?
+    /// Milliseconds of a target pass with one row, and the part of them that a pass of the head takes (draft only).
+    var targetMilliseconds: Double?
+    var shareOfTargetPass: Double?
+    /// Milliseconds of the LM head on what a pass of the head predicts (draft only).
+    var rankingMilliseconds: Double?
+    /// Each product of a model (kernels only).
+    var products: [ProductReport]?
     /// How the head fuses its inputs, and whether a step has glancing's first pass (train-step only).
     package var fusion: String?
     package var glance: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case job, size, dtype, threads, milliseconds, gflops, fusion, glance
+        case job, size, dtype, threads, milliseconds, gflops, fusion, glance, products
         case tokensPerSecond = "tokens_per_second"
         case peakMemoryBytes = "peak_memory_bytes"
         case gigabytesPerSecond = "gigabytes_per_second"
         case shareOfBound = "share_of_bound"
+        case targetMilliseconds = "target_milliseconds"
+        case shareOfTargetPass = "share_of_target_pass"
+        case rankingMilliseconds = "ranking_milliseconds"
         case millisecondsByRows = "milliseconds_by_rows"
+    }
+}
+
+/// One product with some number of rows.
+package struct ProductReport: Encodable, Sendable {
+    /// Which layer of the model.
+    var name: String
+    var rows: Int
+    var milliseconds: Double
+    var gflops: Double
+    var gigabytesPerSecond: Double
+    var shareOfBound: Double
+
+    enum CodingKeys: String, CodingKey {
+        case name, rows, milliseconds, gflops
+        case gigabytesPerSecond = "gigabytes_per_second"
+        case shareOfBound = "share_of_bound"
     }
 }
 

@@ -49,6 +49,8 @@ package final class FeatureGenerator {
             "conversations_per_shard": "\(options.conversationsPerShard)",
             "template": source.encoder.template.style.rawValue,
         ]
+        // Folders that were begun before there was a choice name none.
+        if options.arithmetic != .float32 { settings["precision"] = options.arithmetic.rawValue }
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
         if options.zstdLevel != ShardWriter.usualLevel { settings["zstd_level"] = "\(options.zstdLevel)" }
         let source = self.source

@@ -26,7 +26,7 @@ struct FeatureSource {
         tokenizer = try Tokenizer(folder: options.target)
         let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
         try beforeWeights()
-        model = try TargetModel(folder: options.target, pool: pool)
+        model = try TargetModel(folder: options.target, arithmetic: options.arithmetic, pool: pool)
         sequences = SequenceFeatures(model)
         let maxLength = min(options.maxLength, model.configuration.maxPositions)
         encoder = ConversationEncoder(

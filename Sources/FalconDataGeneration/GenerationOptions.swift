@@ -1,4 +1,5 @@
 import FalconShards
+import FalconTensor
 
 /// What features are to be made of, and how they are to be stored.
 package struct GenerationOptions: Sendable {
@@ -11,6 +12,8 @@ package struct GenerationOptions: Sendable {
     /// Tokens beyond this many are cut off.
     package var maxLength = 2048
     package var storage = FeatureStorage.bfloat16
+    /// Of the target's products.
+    package var arithmetic = ProductArithmetic.float32
     package var conversationsPerShard = 256
     /// The conversations to take, by their place in the data set; all where it is `nil`.
     package var range: ConversationRange?

@@ -16,7 +16,8 @@ package final class DraftHead: Sendable {
     /// Opens a folder with the head's `config.json` and weights and packs them.
     ///
     /// - Parameters:
-    ///   - ends: those of the model to draft for; they lend the embedding to a head that is stored without one.
+    ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one, and
+    ///     say how the head's products are computed; float32 without them.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
     /// - Throws: `FileError` where a file is missing or damaged, a tensor is missing or has another shape, or the
     ///   head's sizes are not the target's.
@@ -43,11 +44,13 @@ package final class DraftHead: Sendable {
         _ configuration: DraftConfiguration, weights folder: WeightFolder, ends: TargetEnds?, pool: ThreadPool
     ) throws {
         self.configuration = configuration
+        let arithmetic = ends?.arithmetic ?? .float32
         let (weights, model) = (LayerWeights(folder), configuration.model)
-        fusion = try PackedFusion(weights, configuration, on: pool)
+        fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in
             try PackedDecoderLayer(
-                weights.scope("layers.\(index)"), shape: DecoderLayerShape(model, hasInputNorm: index > 0), on: pool)
+                weights.scope("layers.\(index)"), shape: DecoderLayerShape(model, hasInputNorm: index > 0),
+                arithmetic: arithmetic, on: pool)
         }
         rotary = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
         let name = "embed_tokens.weight"
@@ -58,6 +61,9 @@ package final class DraftHead: Sendable {
             embed = { matrix.gather($0) }
         }
     }
+
+    /// Bytes of the packed weights of fusion and layers.
+    package var byteCount: Int { layers.reduce(fusion.byteCount) { $0 + $1.byteCount } }
 
     /// k: how many tokens a pass drafts.
     package var blockSize: Int { configuration.blockSize }

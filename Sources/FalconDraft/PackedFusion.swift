@@ -46,7 +46,13 @@ struct PackedFusion: Sendable {
 
     /// - Parameter weights: scope of the draft head's weights, by the names of its state dictionary.
     /// - Throws: `FileError` where a tensor is missing or has another shape.
-    init(_ weights: LayerWeights, _ configuration: DraftConfiguration, on pool: ThreadPool) throws {
+    init(
+        _ weights: LayerWeights, _ configuration: DraftConfiguration, arithmetic: ProductArithmetic,
+        on pool: ThreadPool
+    ) throws {
+        func packed(_ parts: StoredMatrix...) -> PackedMatrix {
+            PackedMatrix(parts, arithmetic: arithmetic, on: pool)
+        }
         let hiddenSize = configuration.model.hiddenSize
         self.hiddenSize = hiddenSize
         let lstm = weights.scope("lstm")
@@ -60,15 +66,15 @@ struct PackedFusion: Sendable {
         case .linear:
             let matrix = try weights.matrix("fc.weight", rows: hiddenSize, columns: 2 * hiddenSize)
             let bias = configuration.hasLinearBias ? try weights.vector("fc.bias", count: hiddenSize) : nil
-            form = .linear(PackedMatrix([matrix], on: pool), bias: bias)
+            form = .linear(packed(matrix), bias: bias)
         case .gated:
             // The forget gate and the recurrent weights multiply a state of zeros: they are left out.
             form = .gated(
                 try [2 * hiddenSize, hiddenSize].enumerated().map { layer, width in
                     let matrix = try lstm.matrix("weight_ih_l\(layer)", rows: gates, columns: width)
-                    let live = [matrix.rows(0..<hiddenSize), matrix.rows(2 * hiddenSize..<gates)]
                     let all = try bias(layer).reshaped([4, hiddenSize])
-                    return (PackedMatrix(live, on: pool), all.rows([0, 2, 3]).reshaped([3 * hiddenSize]))
+                    let live = packed(matrix.rows(0..<hiddenSize), matrix.rows(2 * hiddenSize..<gates))
+                    return (live, all.rows([0, 2, 3]).reshaped([3 * hiddenSize]))
                 })
         case .lstm:
             form = .recurrent(
@@ -76,9 +82,17 @@ struct PackedFusion: Sendable {
                     let input = try lstm.matrix("weight_ih_l\(layer)", rows: gates, columns: width)
                     let hidden = try lstm.matrix("weight_hh_l\(layer)", rows: gates, columns: hiddenSize)
                     return Recurrence(
-                        input: PackedMatrix([input], on: pool), hidden: PackedMatrix([hidden], on: pool),
-                        bias: try bias(layer))
+                        input: packed(input), hidden: packed(hidden), bias: try bias(layer))
                 })
+        }
+    }
+
+    /// Bytes of the packed weights.
+    var byteCount: Int {
+        switch form {
+        case .linear(let matrix, _): matrix.byteCount
+        case .gated(let layers): layers.reduce(0) { $0 + $1.input.byteCount }
+        case .recurrent(let layers): layers.reduce(0) { $0 + $1.input.byteCount + $1.hidden.byteCount }
         }
     }
 

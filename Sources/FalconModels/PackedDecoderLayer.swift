@@ -22,7 +22,9 @@ package final class PackedDecoderLayer: Sendable {
     /// Packs the layer's weights, read by their Hugging Face names (`self_attn.q_proj.weight`, ...).
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape than `shape` says.
-    package init(_ weights: LayerWeights, shape: DecoderLayerShape, on pool: ThreadPool) throws {
+    package init(
+        _ weights: LayerWeights, shape: DecoderLayerShape, arithmetic: ProductArithmetic, on pool: ThreadPool
+    ) throws {
         self.shape = shape
         let (hidden, query, keyValue) = (shape.hiddenSize, shape.queryWidth, shape.keyValueWidth)
         inputNorm = shape.hasInputNorm ? try weights.vector("input_layernorm.weight", count: hidden) : nil
@@ -33,7 +35,7 @@ package final class PackedDecoderLayer: Sendable {
                 try attention.matrix("q_proj.weight", rows: query, columns: hidden),
                 try attention.matrix("k_proj.weight", rows: keyValue, columns: hidden),
                 try attention.matrix("v_proj.weight", rows: keyValue, columns: hidden),
-            ], on: pool)
+            ], arithmetic: arithmetic, on: pool)
         queryKeyValueBias =
             shape.hasAttentionBias
             ? Tensor(
@@ -45,7 +47,8 @@ package final class PackedDecoderLayer: Sendable {
             ? AttentionCache.HeadNorm(
                 query: try attention.vector("q_norm.weight", count: shape.headSize),
                 key: try attention.vector("k_norm.weight", count: shape.headSize), epsilon: shape.normEpsilon) : nil
-        output = PackedMatrix([try attention.matrix("o_proj.weight", rows: hidden, columns: query)], on: pool)
+        output = PackedMatrix(
+            [try attention.matrix("o_proj.weight", rows: hidden, columns: query)], arithmetic: arithmetic, on: pool)
         outputBias = shape.hasOutputBias ? try attention.vector("o_proj.bias", count: hidden) : nil
 
         mlpNorm = try weights.vector("post_attention_layernorm.weight", count: hidden)
@@ -55,13 +58,14 @@ package final class PackedDecoderLayer: Sendable {
             [
                 try mlp.matrix("gate_proj.weight", rows: wide, columns: hidden),
                 try mlp.matrix("up_proj.weight", rows: wide, columns: hidden),
-            ], on: pool)
+            ], arithmetic: arithmetic, on: pool)
         gateUpBias =
             shape.hasMLPBias
             ? Tensor(
                 try mlp.vector("gate_proj.bias", count: wide).scalars + mlp.vector("up_proj.bias", count: wide).scalars,
                 [2 * wide]) : nil
-        down = PackedMatrix([try mlp.matrix("down_proj.weight", rows: hidden, columns: wide)], on: pool)
+        down = PackedMatrix(
+            [try mlp.matrix("down_proj.weight", rows: hidden, columns: wide)], arithmetic: arithmetic, on: pool)
         downBias = shape.hasMLPBias ? try mlp.vector("down_proj.bias", count: hidden) : nil
     }
 

@@ -7,19 +7,25 @@ package final class TargetEnds: Sendable {
     package let configuration: ModelConfiguration
     /// Names the whole model's weights and the settings that change its features: 64 hexadecimal digits.
     package let fingerprint: String
+    /// Of the product with the LM head; a draft head takes it over.
+    package var arithmetic: ProductArithmetic { head.arithmetic }
     private let embeddingMatrix: StoredMatrix
     private let headMatrix: StoredMatrix
     private let head: PackedMatrix
 
     /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the LM head.
     ///
+    /// - Parameter arithmetic: of the product with the LM head.
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or one of the two tensors
     ///   is missing or has another shape than the configuration says.
-    package convenience init(folder path: String, pool: ThreadPool) throws {
-        try self.init(ModelConfiguration(folder: path), WeightFolder(path: path), pool: pool)
+    package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+        try self.init(
+            ModelConfiguration(folder: path), WeightFolder(path: path), arithmetic: arithmetic, pool: pool)
     }
 
-    init(_ configuration: ModelConfiguration, _ folder: WeightFolder, pool: ThreadPool) throws {
+    init(
+        _ configuration: ModelConfiguration, _ folder: WeightFolder, arithmetic: ProductArithmetic, pool: ThreadPool
+    ) throws {
         self.configuration = configuration
         fingerprint = TargetModel.fingerprint(configuration, folder)
         let weights = LayerWeights(folder)
@@ -28,7 +34,7 @@ package final class TargetEnds: Sendable {
         headMatrix =
             configuration.tiesEmbeddings
             ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
-        head = PackedMatrix([headMatrix], on: pool)
+        head = PackedMatrix([headMatrix], arithmetic: arithmetic, on: pool)
     }
 
     /// Bytes of the packed LM head.

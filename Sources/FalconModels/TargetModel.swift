@@ -19,17 +19,19 @@ package final class TargetModel: Sendable {
 
     /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the layers.
     ///
+    /// - Parameter arithmetic: of all products with the model's weights.
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or a tensor is missing
     ///   or has another shape than the configuration says.
-    package init(folder path: String, pool: ThreadPool) throws {
+    package init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
         let configuration = try ModelConfiguration(folder: path)
         let folder = try WeightFolder(path: path)
-        ends = try TargetEnds(configuration, folder, pool: pool)
+        ends = try TargetEnds(configuration, folder, arithmetic: arithmetic, pool: pool)
         let model = LayerWeights(folder).scope("model")
         finalNorm = try model.vector("norm.weight", count: configuration.hiddenSize)
         let shape = DecoderLayerShape(configuration)
         layers = try (0..<configuration.layerCount).map {
-            try PackedDecoderLayer(model.scope("layers.\($0)"), shape: shape, on: pool)
+            try PackedDecoderLayer(
+                model.scope("layers.\($0)"), shape: shape, arithmetic: arithmetic, on: pool)
         }
         rotary = RotaryTable(
             inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: configuration.headSize))

@@ -55,6 +55,15 @@ import Foundation
         return unsafe Value(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
+    /// Starts to read a range from the disk, for a reader that does not go through it in order.
+    func readAhead(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let first = range.lowerBound / page * page
+        guard count > 0, first < range.upperBound else { return }
+        // Advice only.
+        unsafe madvise(UnsafeMutableRawPointer(mutating: base) + first, range.upperBound - first, MADV_WILLNEED)
+    }
+
     /// Gives the memory of pages inside `range` back to the system; they are read from the file again when needed.
     func releasePages(_ range: Range<Int>) {
         let page = Int(getpagesize())

@@ -5,39 +5,43 @@ internal import CFalconKernels
 ///     columns 0..<32    [k = 0: 32 values][k = 1: 32 values] ... [k = depth - 1]
 ///     columns 32..<64   [k = 0: 32 values] ...
 ///
-/// `multiply` is batch-invariant: a row's result is the same to the last bit however many rows are computed beside
-/// it, on every processor and with any number of threads, because each output is one chain of fused multiply-adds
-/// over the depth. Greedy speculative output equals plain greedy output because of this.
+/// (by pairs of k for `bfloat16` arithmetic, by quads in groups with their scales for `int8`). `multiply` is
+/// batch-invariant: a row's result is the same to the last bit however many rows are computed beside it, on every
+/// processor and with any number of threads, because each output is one chain of operations over the depth. Greedy
+/// speculative output equals plain greedy output because of this.
 @safe package final class PackedMatrix: @unchecked Sendable {
     /// Outputs of the layer.
     package let columns: Int
     /// Inputs of the layer.
     package let depth: Int
-    /// bfloat16 where all stored parts were bfloat16, else float32: packing never rounds.
-    package let type: ElementType
-
-    private let panels: UnsafeMutableRawPointer
-    private let panelCount: Int
+    package let arithmetic: ProductArithmetic
     /// Bytes of the packed weights.
     package let byteCount: Int
 
+    private let form: PanelForm
+    private let storage: PanelStorage
+    private let panelCount: Int
+
     /// Packs matrices that share their inputs, e.g. query, key and value projections, one below the other.
-    package init(_ parts: [StoredMatrix], on pool: ThreadPool) {
+    package init(_ parts: [StoredMatrix], arithmetic: ProductArithmetic, on pool: ThreadPool) {
         precondition(!parts.isEmpty, "a packed matrix needs at least one part")
         depth = parts[0].columns
         columns = parts.reduce(0) { $0 + $1.rows }
         for part in parts {
             precondition(part.columns == parts[0].columns, "parts with \(part.columns) and \(parts[0].columns) inputs")
         }
-        let keepsBfloat16 = parts.allSatisfy { $0.type == .bfloat16 }
-        type = keepsBfloat16 ? .bfloat16 : .float32
+        self.arithmetic = arithmetic
+        form = PanelForm(arithmetic, storedAs: parts.map(\.type))
         let width = Int(FALCON_PANEL)
         panelCount = (columns + width - 1) / width
-        byteCount = max(64, panelCount * depth * width * type.size)
-        unsafe panels = .allocate(byteCount: byteCount, alignment: 64)
+        byteCount = max(64, panelCount * falcon_panel_bytes(form.code, depth))
+        storage = PanelStorage(byteCount: byteCount)
+        for part in parts { part.readAhead() }
 
-        // Mixed or float16 parts are widened first; parts of the packed type are read where they lie.
-        let sources = parts.map { $0.type == type ? $0 : StoredMatrix($0.tensor()) }
+        // Parts of one type are read where they lie; of mixed types, or of float16, they are widened first.
+        let type = parts[0].type
+        let isRead = type != .float16 && parts.allSatisfy { $0.type == type }
+        let sources = isRead ? parts : parts.map { StoredMatrix($0.tensor()) }
         var rows: [UnsafeRawPointer?] = unsafe []
         for source in sources {
             for row in 0..<source.rows { unsafe rows.append(source.start + row * depth * source.type.size) }
@@ -47,16 +51,14 @@ internal import CFalconKernels
             pool.run((panelCount + group - 1) / group) { piece in
                 let first = piece * group
                 unsafe falcon_pack_panels(
-                    rows.baseAddress!, columns, depth, type.kernelCode, first, min(group, panelCount - first), panels,
-                    type.kernelCode)
+                    form.code, rows.baseAddress!, columns, depth, sources[0].type.kernelCode, first,
+                    min(group, panelCount - first), storage.base)
             }
         }
         withExtendedLifetime(sources) {}
         // The packed copy is the one that is used: weights must not take memory twice.
         for part in parts { part.releasePages() }
     }
-
-    deinit { unsafe panels.deallocate() }
 
     /// `x * weightᵀ + bias`.
     ///
@@ -71,29 +73,51 @@ internal import CFalconKernels
         let rows = x.rowCount
         let result = Tensor(uninitialized: [rows, columns])
         guard rows > 0, columns > 0 else { return result }
-        let kernels = unsafe falcon_inference()!.pointee
-        let packed = Tensor(uninitialized: [rows, depth])
-        unsafe kernels.pack_rows(x.pointer, rows, depth, packed.storage.base)
-        // Pieces of about 2^18 multiply-adds: below that, waking a thread costs more than it gives.
-        let perPanel = rows * depth * Int(FALCON_PANEL)
-        let group = max(4, ((1 << 18) / max(1, perPanel) + 3) / 4 * 4, (panelCount / 64 + 3) / 4 * 4)
-        pool.run((panelCount + group - 1) / group) { piece in
-            let first = piece * group
-            unsafe kernels.multiply(
-                packed.pointer, rows, depth, panels, type.kernelCode, first, min(group, panelCount - first), columns,
-                bias?.pointer, result.storage.base)
+        let kernels = unsafe falcon_products()!.pointee
+        let most = form.blockRows
+        let blocks = (rows + most - 1) / most
+        let packed = TensorStorage(uninitialized: rows * falcon_row_bytes(form.code, depth) / 4)
+        // Below some 2^15 values, waking a thread costs more than it gives.
+        let blocksPacked = max(1, (1 << 15) / max(1, most * depth))
+        pool.run((blocks + blocksPacked - 1) / blocksPacked) { piece in
+            let first = piece * blocksPacked
+            unsafe kernels.pack_rows(
+                form.code, x.pointer, rows, depth, first, min(blocksPacked, blocks - first), packed.base)
         }
+        let product = unsafe falcon_product(
+            form: form.code, rows: rows, depth: depth, columns: columns, packed_rows: packed.base, panels: storage.base,
+            bias: bias?.pointer, out: result.storage.base)
+        let cut = WorkCut(panels: panelCount, blocks: blocks, multiplications: rows * depth * columns)
+        pool.run(cut.count) { piece in
+            let (panels, blocks) = cut.piece(piece)
+            unsafe withUnsafePointer(to: product) {
+                unsafe kernels.multiply($0, panels.lowerBound, panels.count, blocks.lowerBound, blocks.count)
+            }
+        }
+        withExtendedLifetime((x, bias, packed)) {}
         return result
     }
 }
 
-extension ElementType {
-    /// The number by which the C loops know the type.
-    var kernelCode: Int32 {
-        switch self {
-        case .float32: Int32(FALCON_FLOAT32)
-        case .float16: Int32(FALCON_FLOAT16)
-        case .bfloat16: Int32(FALCON_BFLOAT16)
-        }
+/// How the outputs of a product are cut into pieces for threads: by shape alone.
+private struct WorkCut {
+    let panels, blocks: Int
+    /// Panels of one piece, a multiple of the widest tile, and blocks of rows.
+    let panelGroup, blockGroup: Int
+
+    init(panels: Int, blocks: Int, multiplications: Int) {
+        (self.panels, self.blocks) = (panels, blocks)
+        blockGroup = 16
+        // At least 2^15 multiply-adds, at most 64 pieces for a block group.
+        let pieces = min(64, max(1, multiplications >> 15))
+        panelGroup = max(4, ((panels + pieces - 1) / pieces + 3) / 4 * 4)
+    }
+
+    private var panelGroups: Int { (panels + panelGroup - 1) / panelGroup }
+    var count: Int { panelGroups * ((blocks + blockGroup - 1) / blockGroup) }
+
+    func piece(_ index: Int) -> (panels: Range<Int>, blocks: Range<Int>) {
+        let (panel, block) = (index % panelGroups * panelGroup, index / panelGroups * blockGroup)
+        return (panel..<min(panels, panel + panelGroup), block..<min(blocks, block + blockGroup))
     }
 }

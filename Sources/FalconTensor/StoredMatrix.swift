@@ -80,6 +80,12 @@ package struct StoredMatrix: Sendable {
         }
     }
 
+    /// Starts to read all values from the disk, where they are not in memory yet.
+    func readAhead() {
+        guard case .file(let file, let offset) = source else { return }
+        file.readAhead(offset..<offset + rows * columns * type.size)
+    }
+
     /// Gives back the memory of the mapped pages, after the values were copied elsewhere.
     func releasePages() {
         guard case .file(let file, let offset) = source else { return }

@@ -10,12 +10,12 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
     case genFeatures = "gen-features"
     case decode
     case verifyCurve = "verify-curve"
+    case draft
     case kernels
     case storage
 }
 
 extension BenchmarkSize: ExpressibleByArgument {}
-extension ElementType: ExpressibleByArgument {}
 extension FusionKind: ExpressibleByArgument {}
 
 struct Benchmark: FalconCommand {
@@ -31,10 +31,13 @@ struct Benchmark: FalconCommand {
     @Option(help: "S, M or L: hidden 256, 1024 or 2048 (random weights).")
     var size: BenchmarkSize = .small
 
-    @Option(help: "How the target's weights are stored: float32, float16 or bfloat16. train-step: what products read.")
-    var dtype: ElementType = .bfloat16
+    @Option(
+        help:
+            "Weights and arithmetic of products: \(ProductArithmetic.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var dtype = ProductArithmetic.bfloat16
 
-    @Option(help: "train-step: how the head fuses its inputs: lstm, gated or linear.")
+    @Option(help: "train-step, draft: how the head fuses its inputs: lstm, gated or linear.")
     var fusion: FusionKind = .lstm
 
     @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
@@ -58,7 +61,7 @@ struct Benchmark: FalconCommand {
         guard (hidden ?? 64) > 0, (hidden ?? 64) % 64 == 0 else {
             throw ValidationError("--hidden must be a multiple of 64.")
         }
-        guard job != .trainStep || dtype != .float16 else {
+        guard job != .trainStep || dtype != .int8 else {
             throw ValidationError("train-step has --dtype float32 and bfloat16.")
         }
     }
@@ -73,13 +76,14 @@ struct Benchmark: FalconCommand {
                 vocabulary: vocabulary, hidden: hidden, pool: common.makePool())
             return try JSONOutput.write(try benchmark.run(), to: json ?? "-")
         }
-        let benchmarks = InferenceBenchmarks(size: size, type: dtype, pool: common.makePool())
+        let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, pool: common.makePool())
         let report =
             switch job {
             case .trainStep, .storage: preconditionFailure("\(job.rawValue) has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()
+            case .draft: try benchmarks.draft(fusion: fusion)
             case .kernels: benchmarks.kernels()
             }
         try JSONOutput.write(report, to: json ?? "-")

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconCommandSupport
 import FalconDataGeneration
 import FalconShards
+import FalconTensor
 
 struct GenerateData: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -31,6 +32,9 @@ struct GenerateData: FalconCommand {
 
     @Option(help: "How features are stored: \(FeatureStorage.allCases.map(\.rawValue).joined(separator: ", ")).")
     var dtype = FeatureStorage.bfloat16
+
+    @Option(help: PrecisionHelp.text)
+    var precision = ProductArithmetic.float32
 
     @Option(help: "Conversations in a shard.")
     var conversationsPerShard = 256
@@ -88,6 +92,7 @@ struct GenerateData: FalconCommand {
         var options = GenerationOptions(target: target, dataset: dataset, output: output)
         options.maxLength = maxLength
         options.storage = dtype
+        options.arithmetic = precision
         options.conversationsPerShard = conversationsPerShard
         options.range = range
         options.part = part

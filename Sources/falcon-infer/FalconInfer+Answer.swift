@@ -12,7 +12,7 @@ extension FalconInfer {
         let interruption = Interruption()
         let start = systemSeconds()
         let pool = common.makePool()
-        let model = try TargetModel(folder: target, pool: pool)
+        let model = try TargetModel(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
         let chat = try ChatTemplate.select(template, folder: target)
         let dialogues = try readDialogues()

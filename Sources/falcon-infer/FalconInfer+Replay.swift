@@ -13,7 +13,7 @@ extension FalconInfer {
         let start = systemSeconds()
         let pool = common.makePool()
         let store = try FeatureStore(folder: folder)
-        let ends = try TargetEnds(folder: target, pool: pool)
+        let ends = try TargetEnds(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
         let head = try DraftHead(folder: draft ?? "", ends: ends, fusion: fusion, pool: pool)

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconCommandSupport
 import FalconDecoding
 import FalconDraft
+import FalconTensor
 import FalconTokenizer
 
 /// Answers prompts with a target model, speculatively where a draft head is given.
@@ -58,6 +59,9 @@ struct FalconInfer: FalconCommand {
 
     @Option(help: "The most tokens of an answer.")
     var maxNewTokens = 512
+
+    @Option(help: PrecisionHelp.text)
+    var precision = ProductArithmetic.float32
 
     @OptionGroup var sampling: SamplingOptions
 

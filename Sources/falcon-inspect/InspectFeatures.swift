@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconCommandSupport
 import FalconInspection
 import FalconModels
+import FalconTensor
 
 struct InspectFeatures: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -28,6 +29,9 @@ struct InspectFeatures: FalconCommand {
     @Option(help: "The file to write.")
     var output: String
 
+    @Option(help: PrecisionHelp.text)
+    var precision = ProductArithmetic.float32
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -41,7 +45,7 @@ struct InspectFeatures: FalconCommand {
         if let tokens { ids = try TokenInput.list(tokens, option: "--tokens") }
         if let tokensFile { ids = try TokenInput.file(tokensFile, row: row) }
         let pool = common.makePool()
-        let model = try TargetModel(folder: target, pool: pool)
+        let model = try TargetModel(folder: target, arithmetic: precision, pool: pool)
         try FeatureDump.write(ids, model: model, to: output, on: pool)
         if !common.quiet { StandardError.print("\(output): features of \(ids.count) tokens") }
     }

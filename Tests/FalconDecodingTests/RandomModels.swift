@@ -17,7 +17,8 @@ struct RandomModels {
     ///   another: then even a random head's guesses are often right.
     init(
         seed: UInt64, vocabulary: Int = RandomModels.vocabulary, layers: Int = 2, keyValueHeads: Int = 2,
-        context: Int = 512, favoured: Int = 5, type: ElementType = .float32, pool: ThreadPool
+        context: Int = 512, favoured: Int = 5, type: ElementType = .float32,
+        arithmetic: ProductArithmetic = .float32, pool: ThreadPool
     ) throws {
         folder = try TemporaryFolder()
         var random = RandomSource(seed: seed)
@@ -56,7 +57,7 @@ struct RandomModels {
         }
         try SafetensorsWriter.write(
             folder.file("target/model.safetensors"), tensors: tensors, as: type, metadata: [:])
-        target = try TargetModel(folder: folder.file("target"), pool: pool)
+        target = try TargetModel(folder: folder.file("target"), arithmetic: arithmetic, pool: pool)
     }
 
     /// A head with random weights: its guesses are hardly ever right, which must not matter.

@@ -51,6 +51,31 @@ import Testing
         #expect(accepted > 10)
     }
 
+    @Test(arguments: ProductArithmetic.allCases, [1, 2, 3])
+    func `Speculative output equals plain output in every arithmetic, with any number of threads`(
+        _ arithmetic: ProductArithmetic, _ threads: Int
+    ) throws {
+        let pool = ThreadPool(threadCount: threads)
+        var random = RandomSource(seed: 31)
+        let models = try RandomModels(seed: 31, arithmetic: arithmetic, pool: pool)
+        let plain = PlainDecoder(target: models.target, pool: pool)
+        let stop = StopRule(endTokens: [47], maximumTokens: 40)
+        var accepted = 0
+        for (blockSize, fusion) in [(2, FusionKind.lstm), (3, .gated), (1, .linear)] {
+            let head = try models.head(models.network(blockSize: blockSize, fusion: fusion, seed: 6), pool: pool)
+            for _ in 0..<2 {
+                let tree = try TokenTree(
+                    name: "random", blockSize: blockSize, paths: randomPaths(&random, nodes: 5 + random.below(50)))
+                let speculative = SpeculativeDecoder(target: models.target, head: head, tree: tree, pool: pool)
+                let prompt = prompt(1 + random.below(20), &random)
+                let text = try speculative.decode(prompt, stop: stop)
+                #expect(try text.tokens == plain.decode(prompt, stop: stop).tokens)
+                accepted += text.statistics.acceptedDraftTokens
+            }
+        }
+        #expect(accepted > 5)
+    }
+
     @Test func `Shipped trees and chains keep the output too`() throws {
         let pool = ThreadPool(threadCount: 1)
         let models = try RandomModels(seed: 9, pool: pool)

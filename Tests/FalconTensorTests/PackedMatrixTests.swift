@@ -4,17 +4,19 @@ import Foundation
 import Testing
 
 @Suite struct PackedMatrixTests {
-    @Test("a row's result does not depend on its neighbours or on the number of threads")
-    func batchInvariance() {
+    @Test(
+        "a row's result does not depend on its neighbours or on the number of threads",
+        arguments: ProductArithmetic.allCases)
+    func batchInvariance(arithmetic: ProductArithmetic) {
         var source = RandomSource(seed: 11)
         let weight = StoredMatrix(Tensor(normal: 1, [301, 70], from: &source))
         let x = Tensor(normal: 1, [40, 70], from: &source)
         let bias = Tensor(normal: 1, [301], from: &source)
         let one = ThreadPool(threadCount: 1)
-        let whole = PackedMatrix([weight], on: one).multiply(x, bias: bias, on: one)
+        let whole = PackedMatrix([weight], arithmetic: arithmetic, on: one).multiply(x, bias: bias, on: one)
         for threads in 1...3 {
             let pool = ThreadPool(threadCount: threads)
-            let matrix = PackedMatrix([weight], on: pool)
+            let matrix = PackedMatrix([weight], arithmetic: arithmetic, on: pool)
             #expect(matrix.multiply(x, bias: bias, on: pool) == whole)
             for row in [0, 7, 39] {
                 #expect(matrix.multiply(x.rows(row..<row + 1), bias: bias, on: pool) == whole.rows(row..<row + 1))
@@ -22,16 +24,16 @@ import Testing
         }
     }
 
-    @Test("matrices packed together give their results side by side")
-    func partsShareInputs() {
+    @Test("matrices packed together give their results side by side", arguments: ProductArithmetic.allCases)
+    func partsShareInputs(arithmetic: ProductArithmetic) {
         var source = RandomSource(seed: 12)
         let pool = ThreadPool(threadCount: 2)
         let (a, b) = (Tensor(normal: 1, [20, 9], from: &source), Tensor(normal: 1, [45, 9], from: &source))
         let x = Tensor(normal: 1, [4, 9], from: &source)
-        let both = PackedMatrix([StoredMatrix(a), StoredMatrix(b)], on: pool).multiply(x, on: pool)
-        let left = PackedMatrix([StoredMatrix(a)], on: pool).multiply(x, on: pool)
-        let right = PackedMatrix([StoredMatrix(b)], on: pool).multiply(x, on: pool)
-        #expect(both == Tensor.sideBySide(left, right))
+        func product(_ parts: Tensor...) -> Tensor {
+            PackedMatrix(parts.map { StoredMatrix($0) }, arithmetic: arithmetic, on: pool).multiply(x, on: pool)
+        }
+        #expect(product(a, b) == Tensor.sideBySide(product(a), product(b)))
     }
 
     @Test("bfloat16 weights stay bfloat16, float16 ones widen, and neither is rounded", arguments: ElementType.allCases)
@@ -44,12 +46,25 @@ import Testing
         try AtomicFile.write(path) { try $0.write([7] + stored) }  // starts at an odd address
         let file = try MappedFile(path: path)
         let matrix = StoredMatrix(file: file, range: 1..<1 + stored.count, type: type, rows: 33, columns: 18)
-        let packed = PackedMatrix([matrix], on: pool)
-        #expect(packed.type == (type == .bfloat16 ? .bfloat16 : .float32))
+        let packed = PackedMatrix([matrix], arithmetic: .float32, on: pool)
+        #expect(packed.byteCount == 64 * 18 * (type == .bfloat16 ? 2 : 4))
         let x = Tensor(normal: 1, [3, 18], from: &source)
-        let widened = PackedMatrix([StoredMatrix(matrix.tensor())], on: pool)
+        let widened = PackedMatrix([StoredMatrix(matrix.tensor())], arithmetic: .float32, on: pool)
         #expect(packed.multiply(x, on: pool) == widened.multiply(x, on: pool))
         #expect(
             matrix.gather([32, 0]) == Tensor.stacked([matrix.tensor().rows(32..<33), matrix.tensor().rows(0..<1)]))
+    }
+
+    @Test("many rows, cut into pieces for threads, are the rows alone", arguments: ProductArithmetic.allCases)
+    func manyRows(arithmetic: ProductArithmetic) {
+        var source = RandomSource(seed: 14)
+        let pool = ThreadPool(threadCount: 3)
+        let weight = StoredMatrix(Tensor(normal: 1, [135, 66], from: &source))
+        let x = Tensor(normal: 1, [531, 66], from: &source)
+        let matrix = PackedMatrix([weight], arithmetic: arithmetic, on: pool)
+        let whole = matrix.multiply(x, on: pool)
+        for row in [0, 1, 223, 224, 350, 530] {
+            #expect(matrix.multiply(x.rows(row..<row + 1), on: pool) == whole.rows(row..<row + 1))
+        }
     }
 }

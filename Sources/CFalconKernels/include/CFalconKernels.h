@@ -5,5 +5,6 @@
 #include "training_elementwise.h"
 #include "inference.h"
 #include "training_loops.h"
+#include "product.h"
 #include "pause.h"
 #include "process.h"

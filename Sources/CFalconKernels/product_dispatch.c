@@ -1,0 +1,33 @@
+#include "include/product.h"
+
+extern const falcon_product_kernels falcon_baseline_products;
+#if defined(__x86_64__)
+extern const falcon_product_kernels falcon_avx2_products, falcon_avx512_products, falcon_avx512dot_products;
+#endif
+
+size_t falcon_product_variants(const falcon_product_kernels **variants) {
+    size_t count = 0;
+    variants[count++] = &falcon_baseline_products;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) variants[count++] = &falcon_avx2_products;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512dq")) {
+        variants[count++] = &falcon_avx512_products;
+        if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+            variants[count++] = &falcon_avx512dot_products;
+    }
+#endif
+    return count;
+}
+
+const falcon_product_kernels *falcon_products(void) {
+    // Several threads may choose at once; they choose the same.
+    static const falcon_product_kernels *_Atomic chosen;
+    const falcon_product_kernels *best = chosen;
+    if (best) return best;
+    const falcon_product_kernels *variants[4];
+    best = variants[falcon_product_variants(variants) - 1];
+    chosen = best;
+    return best;
+}

@@ -1,0 +1,97 @@
+// Products of bfloat16 values with float32 sums: pairs along the depth, in 32-bit words with the earlier value low.
+
+// sum + later product + earlier product, rounded after each. Products of two bfloat16 values are exact in float32
+// unless they are below the smallest normal number, so that elsewhere a product with a sum behind it has the bits of
+// a fused multiply-add.
+INLINE lanes VARIANT(dot_pairs)(lanes sum, words a, words b) {
+#ifdef HAS_DOT_PRODUCTS
+    return (lanes)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+    lanes late = __builtin_bit_cast(lanes, a & 0xffff0000), early = __builtin_bit_cast(lanes, a << 16);
+    lanes late_b = __builtin_bit_cast(lanes, b & 0xffff0000), early_b = __builtin_bit_cast(lanes, b << 16);
+#ifdef LACKS_FUSED_MULTIPLY_ADD
+    return (sum + late * late_b) + early * early_b;
+#else
+    return __builtin_elementwise_fma(early, early_b, __builtin_elementwise_fma(late, late_b, sum));
+#endif
+#endif
+}
+
+// bfloat16 in the upper half, rounded to nearest even; NaN stays NaN.
+INLINE words VARIANT(rounded)(lanes x) {
+    words bits = __builtin_bit_cast(words, x);
+    words up = bits + 0x7fff + ((bits >> 16) & 1);
+    return (bits & 0x7fffffff) > 0x7f800000 ? (bits | 0x400000) : up;
+}
+
+INLINE words VARIANT(load_words)(const uint32_t *p) {
+    words v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+// Rounds x [rows, depth] and interleaves it as [pairs][rows].
+INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint32_t *packed) {
+    size_t pairs = (depth + 1) / 2;
+    for (size_t r = 0; r < rows; r++, x += depth) {
+        for (size_t pair = 0; pair < pairs; pair += 16) {
+            float values[32];
+            size_t count = depth - 2 * pair < 32 ? depth - 2 * pair : 32;
+            const float *source = x + 2 * pair;
+            if (count < 32) {
+                memset(values, 0, sizeof values);
+                memcpy(values, source, count * sizeof(float));
+                source = values;
+            }
+            lanes a = VARIANT(load)(source), b = VARIANT(load)(source + 16);
+            lanes early = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            lanes late = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+            words both = (VARIANT(rounded)(early) >> 16) | (VARIANT(rounded)(late) & 0xffff0000);
+            uint32_t *target = packed + pair * rows + r;
+            if (rows == 1 && count == 32) {
+                memcpy(target, &both, sizeof both);
+            } else {
+                uint32_t single[16];
+                memcpy(single, &both, sizeof both);
+                for (size_t i = 0; 2 * i < count; i++) target[i * rows] = single[i];
+            }
+        }
+    }
+}
+
+// `rows` x `panels` outputs at once; both are constants where this is inlined, so the sums stay in registers.
+INLINE void VARIANT(pair_tile)(
+    int rows, int panels, const falcon_product *product, const uint32_t *x, size_t first, float *out) {
+    lanes sum[PAIR_ROWS][8];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = (lanes)0.0f;
+    size_t pairs = (product->depth + 1) / 2, stride = pairs * FALCON_PANEL;
+    const uint32_t *weight = (const uint32_t *)product->panels + first * stride;
+    NO_UNROLL for (size_t pair = 0; pair < pairs; pair++, weight += FALCON_PANEL, x += rows) {
+        words w[8];
+        UNROLL for (int j = 0; j < 2 * panels; j++)
+            w[j] = VARIANT(load_words)(weight + (size_t)(j / 2) * stride + (size_t)(j % 2) * 16);
+        UNROLL for (int r = 0; r < rows; r++) {
+            words broadcast = (words)x[r];
+            UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = VARIANT(dot_pairs)(sum[r][j], w[j], broadcast);
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < 2 * panels; j++)
+            VARIANT(put)(product, out + (size_t)r * product->columns, first * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
+}
+
+#define TILE(R, P)                                                                                       \
+    case R:                                                                                              \
+        for (; panel + P <= end; panel += P) VARIANT(pair_tile)(R, P, product, x, panel, out);           \
+        for (; P > 1 && panel < end; panel++) VARIANT(pair_tile)(R, 1, product, x, panel, out);          \
+        break;
+
+// Not inlined: its arithmetic must stay inside the mode that the caller sets.
+static __attribute__((noinline)) void VARIANT(multiply_pairs)(
+    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end, float *out) {
+    switch (rows) {
+        PAIR_TILES
+    }
+}
+#undef TILE

@@ -1,0 +1,62 @@
+import FalconDraft
+import FalconModels
+import FalconTensor
+import Foundation
+
+extension InferenceBenchmarks {
+    /// A pass of a draft head of this size, behind 256 positions: it takes in two committed positions and predicts the
+    /// next two features. Beside it a target pass with one row, and the LM head on the two features.
+    package func draft(fusion: FusionKind) throws -> BenchmarkReport {
+        try withModel { model in
+            let folder = FileManager.default.temporaryDirectory
+                .appendingPathComponent("falcon-bench-\(UUID().uuidString)").path
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let configuration = DraftConfiguration(target: model.configuration, blockSize: 2, fusion: fusion)
+            let network = try DraftNetwork(
+                configuration, .random(RandomSource(seed: 2)), embedding: model.ends.embedding)
+            try network.write(folder: folder, as: arithmetic == .float32 ? .float32 : .bfloat16, withEmbedding: false)
+            let head = try DraftHead(folder: folder, target: model, pool: pool)
+
+            let cache = model.makeCache(capacity: 1024)
+            let context = model.forward((0..<256).map { Int32($0 + 1) }, cache: cache, on: pool)
+            let target = stopwatch.median {
+                _ = model.greedyTokens(model.forward([7], parents: [-1], cache: cache, on: pool), on: pool)
+                cache.commit(path: [])
+            }
+            let two = context.rows(0..<2)
+            let session = DraftSession(head: head, capacity: 4096, branchRows: 2)
+            session.extend(features: context, nextTokens: (0..<256).map { Int32($0 + 2) }, on: pool)
+            _ = session.firstBlock(on: pool)
+            let seconds = stopwatch.median {
+                session.extend(features: two, nextTokens: [1, 2], on: pool)
+                _ = session.firstBlock(on: pool)
+            }
+            let ranking = stopwatch.median { _ = model.logits(two, on: pool) }
+            var report = report(
+                "draft", tokens: 2, weights: DraftWork.weights(configuration), byteCount: head.byteCount, seconds)
+            report.fusion = fusion.rawValue
+            report.targetMilliseconds = target * 1000
+            report.shareOfTargetPass = seconds / target
+            report.rankingMilliseconds = ranking * 1000
+            return report
+        }
+    }
+}
+
+/// What a pass of a draft head multiplies.
+private enum DraftWork {
+    /// Weights that one position multiplies in the fusion and the layers.
+    static func weights(_ configuration: DraftConfiguration) -> Int {
+        let model = configuration.model
+        let square = model.hiddenSize * model.hiddenSize
+        let fusion =
+            switch configuration.fusion {
+            case .linear: 2 * square
+            // Three of four gates, no recurrent weights.
+            case .gated: 9 * square
+            case .lstm: 20 * square
+            }
+        return fusion + model.layerCount * model.layerWeights
+    }
+}
