@@ -11,11 +11,11 @@ source Scripts/install.sh
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
-swift build --build-tests
+swift build --build-tests > "$log" 2>&1 || { cat "$log"; exit 1; }
 status=0
 swift test --skip-build --filter FixtureTests > "$log" 2>&1 || status=$?
-# What disagrees, then the table.
-sed -nE 's/^.*recorded an issue at [^:]*:[0-9]*:[0-9]*: (Issue recorded: )?//p' "$log"
+# What disagrees, one line each, then the table.
+sed -nE '/recorded an issue/ { n; s/^.*↳ //p }' "$log"
 sed -n '/^family /,/^all /p' "$log"
 grep -q '^all ' "$log" || { cat "$log"; exit 1; }
 exit "$status"

@@ -5,7 +5,7 @@ import Foundation
 /// A target model with random weights, written in Hugging Face's layout, so that a benchmark loads and runs it as a
 /// user's model is loaded and run.
 package enum RandomTarget {
-    /// Writes `config.json` and one file of weights a layer, with their index.
+    /// Writes `config.json` and one file of weights a layer, with their index, into a folder that is there.
     ///
     /// - Throws: `FileError` where the disk fails.
     package static func write(
@@ -26,38 +26,62 @@ package enum RandomTarget {
             for (tensor, _) in tensors { index[tensor] = name }
         }
 
-        let (hidden, wide, vocabulary) = (
-            configuration.hiddenSize, configuration.intermediateSize, configuration.vocabularySize
-        )
-        let query = configuration.headCount * configuration.headSize
-        let keyValue = configuration.keyValueHeadCount * configuration.headSize
-        let norm = Tensor(repeating: 1, [hidden])
-        for layer in 0..<configuration.layerCount {
-            let prefix = "model.layers.\(layer)."
-            try save(
-                "layer-\(layer).safetensors",
-                [
-                    (prefix + "input_layernorm.weight", norm),
-                    (prefix + "self_attn.q_proj.weight", tensor([query, hidden])),
-                    (prefix + "self_attn.k_proj.weight", tensor([keyValue, hidden])),
-                    (prefix + "self_attn.v_proj.weight", tensor([keyValue, hidden])),
-                    (prefix + "self_attn.o_proj.weight", tensor([hidden, query])),
-                    (prefix + "post_attention_layernorm.weight", norm),
-                    (prefix + "mlp.gate_proj.weight", tensor([wide, hidden])),
-                    (prefix + "mlp.up_proj.weight", tensor([wide, hidden])),
-                    (prefix + "mlp.down_proj.weight", tensor([hidden, wide])),
-                ])
+        let hidden = configuration.hiddenSize
+        func save(_ name: String, layer prefix: String) throws {
+            let (wide, size) = (configuration.intermediateSize, configuration.headSize)
+            let (query, keyValue) = (configuration.headCount * size, configuration.keyValueHeadCount * size)
+            var tensors: [(name: String, tensor: Tensor)] = []
+            for norm in ["input_layernorm", "post_attention_layernorm"] {
+                tensors.append((prefix + norm + ".weight", Tensor(repeating: 1, [hidden])))
+            }
+            for (name, rows, columns, hasBias) in [
+                ("self_attn.q_proj", query, hidden, configuration.hasAttentionBias),
+                ("self_attn.k_proj", keyValue, hidden, configuration.hasAttentionBias),
+                ("self_attn.v_proj", keyValue, hidden, configuration.hasAttentionBias),
+                ("self_attn.o_proj", hidden, query, configuration.hasOutputBias),
+                ("mlp.gate_proj", wide, hidden, configuration.hasMLPBias),
+                ("mlp.up_proj", wide, hidden, configuration.hasMLPBias),
+                ("mlp.down_proj", hidden, wide, configuration.hasMLPBias),
+            ] {
+                tensors.append((prefix + name + ".weight", tensor([rows, columns])))
+                if hasBias { tensors.append((prefix + name + ".bias", tensor([rows]))) }
+            }
+            for norm in configuration.hasQueryKeyNorm ? ["q_norm", "k_norm"] : [] {
+                tensors.append((prefix + "self_attn." + norm + ".weight", Tensor(repeating: 1, [size])))
+            }
+            try save(name, tensors)
         }
-        try save(
-            "ends.safetensors",
-            [
-                ("model.embed_tokens.weight", tensor([vocabulary, hidden])),
-                ("model.norm.weight", norm),
-                ("lm_head.weight", tensor([vocabulary, hidden])),
-            ])
+        for layer in 0..<configuration.layerCount {
+            try save("layer-\(layer).safetensors", layer: "model.layers.\(layer).")
+        }
+        // One at a time: each of them may take gigabytes.
+        let ends = [configuration.vocabularySize, hidden]
+        try save("embedding.safetensors", [("model.embed_tokens.weight", tensor(ends))])
+        try save("norm.safetensors", [("model.norm.weight", Tensor(repeating: 1, [hidden]))])
+        if !configuration.tiesEmbeddings { try save("head.safetensors", [("lm_head.weight", tensor(ends))]) }
         let document: [String: Any] = ["metadata": [String: Any](), "weight_map": index]
         let data = try JSONSerialization.data(withJSONObject: document, options: [.sortedKeys])
         try AtomicFile.write(folder + "/model.safetensors.index.json") { try $0.write(Array(data)) }
+    }
+
+    /// Writes a model in the shape of a configuration that is there.
+    ///
+    /// - Parameters:
+    ///   - path: a config.json, or a folder with one.
+    ///   - layers: in place of its own number of layers.
+    /// - Throws: `FileError` where the configuration is not supported or `output` is there already.
+    package static func create(like path: String, layers: Int?, as type: ElementType, at output: String) throws {
+        guard !FileManager.default.fileExists(atPath: output) else {
+            throw FileError(output, "is there already; choose another --output")
+        }
+        let folder = path.hasSuffix("config.json") ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
+        var configuration = try ModelConfiguration(folder: folder)
+        if let layers { configuration.layerCount = layers }
+        configuration.raw["dtype"] = nil
+        configuration.raw["layer_types"] = nil
+        configuration.raw["torch_dtype"] = .string(type.rawValue)
+        try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+        try write(configuration, as: type, seed: 1, to: output)
     }
 
     /// Runs `body` with a folder that holds such a model and removes it afterwards.

@@ -28,7 +28,7 @@ struct FeatureSource {
         try beforeWeights()
         model = try TargetModel(folder: options.target, arithmetic: options.arithmetic, pool: pool)
         sequences = SequenceFeatures(model)
-        let maxLength = min(options.maxLength, model.configuration.maxPositions)
+        let maxLength = min(options.maxLength, model.configuration.positionLimit)
         encoder = ConversationEncoder(
             template: template, tokenizer: tokenizer, vocabularySize: model.configuration.vocabularySize,
             maxLength: maxLength)

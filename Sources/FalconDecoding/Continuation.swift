@@ -30,7 +30,7 @@ struct Continuation {
         _ prompt: [Int32], stop: StopRule, target: TargetModel, sampling: SamplingRule, treeRows: Int,
         pool: ThreadPool, clock: @escaping SecondsClock, receive: (DecodedPass) throws -> Void
     ) throws {
-        let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.maxPositions)
+        let stop = try DecodingError.limited(stop, prompt: prompt, context: target.configuration.positionLimit)
         (self.target, self.stop, self.pool, self.clock) = (target, stop, pool, clock)
         start = clock()
         cache = target.makeCache(capacity: prompt.count + stop.maximumTokens + treeRows)

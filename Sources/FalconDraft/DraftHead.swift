@@ -52,7 +52,7 @@ package final class DraftHead: Sendable {
                 weights.scope("layers.\(index)"), shape: DecoderLayerShape(model, hasInputNorm: index > 0),
                 arithmetic: arithmetic, on: pool)
         }
-        rotary = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
+        rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
         if let ends, !folder.names.contains(name) {
             embed = { ends.embed($0) }

@@ -58,7 +58,7 @@ package final class DraftNetwork {
         layers = (0..<model.layerCount).map { number in
             DecoderLayer(root.scope("layers").scope("\(number)"), decoder, hasInputNorm: number > 0)
         }
-        table = RotaryTable(inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize))
+        table = model.rotary.table(headSize: model.headSize)
         self.configuration = configuration
         // Older files carry the rotary frequencies, which follow from the configuration.
         parameters = try builder.finish {

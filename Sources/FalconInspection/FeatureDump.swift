@@ -14,9 +14,10 @@ package enum FeatureDump {
         if let token = tokens.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
             throw FileError(path, "token \(token) lies outside the target's vocabulary of \(vocabulary)")
         }
-        guard tokens.count <= model.configuration.maxPositions else {
+        guard tokens.count <= model.configuration.positionLimit else {
             throw FileError(
-                path, "\(tokens.count) tokens are more than the target's \(model.configuration.maxPositions) positions")
+                path, "\(tokens.count) tokens are more than the target's \(model.configuration.positionLimit) positions"
+            )
         }
         let hidden = model.forward(tokens, cache: model.makeCache(capacity: tokens.count), on: pool)
         try SafetensorsWriter.write(

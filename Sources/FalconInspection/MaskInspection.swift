@@ -57,6 +57,16 @@ package struct MaskInspection: Sendable, Encodable {
         return findings
     }
 
+    /// The relaxed causal mask over the first tokens, each beside its row.
+    ///
+    /// - Parameter length: how many; all where there are fewer.
+    package func relaxedMask(blockSize: Int, length: Int) -> [String] {
+        let labels = pieces.prefix(length).enumerated().map { index, piece in
+            (lossMask[index] == 1 ? "* " : "  ") + String(piece.debugDescription.dropFirst().dropLast())
+        }
+        return MaskDrawing.lines(blockSize: blockSize, length: labels.count, labels: labels)
+    }
+
     /// The text, token by token; the assistant's tokens are green, or in ⟦ ⟧ without colours.
     package func text(withColours: Bool) -> String {
         let (open, close) = withColours ? ("\u{1B}[32m", "\u{1B}[0m") : ("⟦", "⟧")

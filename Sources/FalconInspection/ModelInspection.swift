@@ -20,6 +20,8 @@ package struct ModelInspection: Sendable, Encodable {
     package let cacheBytesPerToken: Int
     /// What feature shards and checkpoints are tied to.
     package let fingerprint: String
+    /// The chat template that `--template auto` takes, and why; `nil` where it finds none.
+    package let template: String?
     package let findings: [Finding]
 
     /// - Throws: `FileError` where the configuration is not supported or a file is damaged.
@@ -41,7 +43,9 @@ package struct ModelInspection: Sendable, Encodable {
         storedTypes = Dictionary(stored.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
         cacheBytesPerToken = 2 * layers * keyValueHeads * headSize * MemoryLayout<Float>.size
         fingerprint = TargetModel.fingerprint(configuration, weights)
-        findings = try ModelInspection.findings(configuration, weights)
+        let peculiarities = ModelPeculiarities(configuration, weights, folder: folder)
+        template = peculiarities.template
+        findings = try ModelInspection.findings(configuration, weights) + peculiarities.findings
     }
 
     private static func findings(
@@ -72,16 +76,19 @@ package struct ModelInspection: Sendable, Encodable {
         return FactTable.lines([
             ("family", family), ("layers", "\(layers), hidden size \(hiddenSize), intermediate \(intermediateSize)"),
             ("heads", "\(heads) of size \(headSize), \(keyValueHeads) for keys and values"),
-            ("vocabulary", "\(vocabularySize)" + (tiesEmbeddings ? ", embedding and LM head tied" : "")),
+            (
+                "vocabulary",
+                "\(vocabularySize)" + (tiesEmbeddings ? ", embedding and LM head tied" : ", LM head of its own")
+            ),
             ("positions", "\(maxPositions), \(rotary)"),
-            ("end tokens", eosTokens.map(String.init).joined(separator: ", ")),
+            ("end tokens", eosTokens.map(String.init).joined(separator: ", ")), ("template", template ?? "none"),
             ("parameters", "\(parameters)"), ("stored", "\(weightBytes) bytes, tensors: \(types)"),
             ("cache", "\(cacheBytesPerToken) bytes per token"), ("fingerprint", fingerprint),
         ]) + findings.map(\.line)
     }
 
     enum CodingKeys: String, CodingKey {
-        case folder, family, layers, heads, rotary, parameters, fingerprint, findings
+        case folder, family, layers, heads, rotary, parameters, fingerprint, template, findings
         case vocabularySize = "vocabulary_size", hiddenSize = "hidden_size", keyValueHeads = "key_value_heads"
         case headSize = "head_size", intermediateSize = "intermediate_size", maxPositions = "max_positions"
         case tiesEmbeddings = "ties_embeddings", eosTokens = "eos_tokens", weightBytes = "weight_bytes"

@@ -7,14 +7,16 @@ package struct JSONObject: Sendable, Equatable {
         package let key: String
         package fileprivate(set) var value: JSONValue
 
+        fileprivate func isNamed(_ name: String) -> Bool { key.utf8.elementsEqual(name.utf8) }
+
         package static func == (left: Member, right: Member) -> Bool {
-            left.key.utf8.elementsEqual(right.key.utf8) && left.value == right.value
+            left.isNamed(right.key) && left.value == right.value
         }
     }
 
     package private(set) var members: [Member] = []
-    /// The place of each key among `members`; empty while there are so few that looking through them is faster.
-    private var places: [ByteKey: Int] = [:]
+    /// The place of each key among `members`; `nil` while there are so few that looking through them is faster.
+    private var index: KeyIndex?
 
     private static let fewMembers = 8
 
@@ -32,8 +34,8 @@ package struct JSONObject: Sendable, Equatable {
             case (let place?, let value?): members[place].value = value
             case (let place?, nil):
                 members.remove(at: place)
-                places = [:]
-                if count > Self.fewMembers { indexAll() }
+                index = nil
+                if count > Self.fewMembers { makeIndex() }
             case (nil, let value?): append(key, value)
             case (nil, nil): break
             }
@@ -45,39 +47,29 @@ package struct JSONObject: Sendable, Equatable {
     /// - Returns: false, with nothing added, where the key is there already.
     @discardableResult
     package mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-        if count < Self.fewMembers {
-            guard place(of: key) == nil else { return false }
-        } else {
-            if count == Self.fewMembers { indexAll() }
-            guard places.updateValue(count, forKey: ByteKey(text: key)) == nil else {
-                // Only one that refuses doubled keys calls this, and gives the object up.
-                indexAll()
-                return false
-            }
+        if count == Self.fewMembers { makeIndex() }
+        // The index is taken out while it changes, since it looks into the members.
+        if var changed = index.take() {
+            let isNew = changed.insert(key, at: count) { members[$0].isNamed(key) }
+            index = changed
+            guard isNew else { return false }
+        } else if place(of: key) != nil {
+            return false
         }
         members.append(Member(key: key, value: value))
         return true
     }
 
     private func place(of key: String) -> Int? {
-        count > Self.fewMembers
-            ? places[ByteKey(text: key)] : members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+        guard let index else { return members.firstIndex { $0.isNamed(key) } }
+        return index.place(of: key) { members[$0].isNamed(key) }
     }
 
-    private mutating func indexAll() {
-        for (place, member) in members.enumerated() { places[ByteKey(text: member.key)] = place }
+    private mutating func makeIndex() {
+        var index = KeyIndex(capacity: count + 1)
+        for (place, member) in members.enumerated() { _ = index.insert(member.key, at: place) { _ in false } }
+        self.index = index
     }
 
     package static func == (left: JSONObject, right: JSONObject) -> Bool { left.members == right.members }
-}
-
-/// A string that equals those with the same bytes only.
-private struct ByteKey: Hashable, Sendable {
-    let text: String
-
-    static func == (left: ByteKey, right: ByteKey) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-    }
 }

@@ -33,8 +33,7 @@ package final class TargetModel: Sendable {
             try PackedDecoderLayer(
                 model.scope("layers.\($0)"), shape: shape, arithmetic: arithmetic, on: pool)
         }
-        rotary = RotaryTable(
-            inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: configuration.headSize))
+        rotary = configuration.rotary.table(headSize: configuration.headSize)
     }
 
     /// An empty cache with room for at least `capacity` positions, provisional rows included.

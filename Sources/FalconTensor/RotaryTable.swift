@@ -6,8 +6,28 @@ import Foundation
 package struct RotaryTable: Sendable {
     /// One for each pair of dimensions: `[headSize / 2]`.
     package let inverseFrequencies: [Float]
+    private let growth: Growth?
 
-    package init(inverseFrequencies: [Float]) { self.inverseFrequencies = inverseFrequencies }
+    /// Frequencies that depend on the position from `start` on (dynamic scaling).
+    package struct Growth: Sendable {
+        let start: Int
+        let inverseFrequencies: @Sendable (_ position: Int) -> [Float]
+
+        package init(start: Int, inverseFrequencies: @escaping @Sendable (_ position: Int) -> [Float]) {
+            self.start = start
+            self.inverseFrequencies = inverseFrequencies
+        }
+    }
+
+    package init(inverseFrequencies: [Float], growth: Growth? = nil) {
+        self.inverseFrequencies = inverseFrequencies
+        self.growth = growth
+    }
+
+    private func frequencies(at position: Int) -> [Float] {
+        guard let growth, position >= growth.start else { return inverseFrequencies }
+        return growth.inverseFrequencies(position)
+    }
 
     /// Cosines and sines for some positions, computed once and used by all heads and layers of a pass.
     package func angles(at positions: [Int], on pool: ThreadPool? = nil) -> RotaryAngles {
@@ -15,7 +35,7 @@ package struct RotaryTable: Sendable {
         let cosines = Tensor(uninitialized: [positions.count, half])
         let sines = Tensor(uninitialized: [positions.count, half])
         func fill(_ row: Int) {
-            for (pair, frequency) in inverseFrequencies.enumerated() {
+            for (pair, frequency) in frequencies(at: positions[row]).enumerated() {
                 // The product is rounded to float32 as in the reference; cosine and sine of it are exact.
                 let angle = Double(Float(positions[row]) * frequency)
                 unsafe cosines.storage.base[row * half + pair] = Float(cos(angle))

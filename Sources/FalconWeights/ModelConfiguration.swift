@@ -29,6 +29,16 @@ package struct ModelConfiguration: Sendable, Equatable {
     /// RMS norms over each head of queries and keys, before the rotation (Qwen3).
     package var hasQueryKeyNorm: Bool
     package var maxPositions: Int
+    /// The longest sequence that the model may be given: scaled positions reach `factor` times as far.
+    package var positionLimit: Int {
+        let (factor, positions) =
+            switch rotary.scaling {
+            case .none, .llama3: (1.0, maxPositions)
+            case .linear(let factor): (factor, maxPositions)
+            case .dynamic(let factor, let original): (factor, original)
+            }
+        return max(maxPositions, Int(min(factor * Double(positions), Double(Int32.max))))
+    }
     /// Tokens that end an answer, from both files, in order of mention.
     package var eosTokens: [Int32]
     package var bosToken: Int32?

@@ -63,6 +63,23 @@ package struct RotaryConfiguration: Sendable, Equatable {
         }
     }
 
+    /// The table that turns queries and keys.
+    ///
+    /// With dynamic scaling a position beyond `maxPositions` turns by the base of the sequence that ends with it. That
+    /// is what Hugging Face computes when it decodes token by token behind a prompt of no more than `maxPositions`, and
+    /// it depends on nothing but the position: keys in a cache stay right, and a row has the same bits in a prompt, in
+    /// a tree and alone. A longer prompt in one pass gives other numbers there, where one base, of the whole prompt's
+    /// length, turns all its positions; no later decoding step would have made those keys.
+    package func table(headSize: Int) -> RotaryTable {
+        let frequencies = inverseFrequencies(headSize: headSize)
+        guard case .dynamic(_, let maxPositions) = scaling else { return RotaryTable(inverseFrequencies: frequencies) }
+        return RotaryTable(
+            inverseFrequencies: frequencies,
+            growth: RotaryTable.Growth(start: maxPositions) {
+                inverseFrequencies(headSize: headSize, sequenceLength: $0 + 1)
+            })
+    }
+
     private static func inverseFrequencies(base: Double, headSize: Int) -> [Float] {
         (0..<headSize / 2).map { 1 / pow(Float(base), Float(2 * $0) / Float(headSize)) }
     }

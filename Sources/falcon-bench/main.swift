@@ -13,6 +13,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
     case draft
     case kernels
     case storage
+    case randomTarget = "random-target"
 }
 
 extension BenchmarkSize: ExpressibleByArgument {}
@@ -22,7 +23,13 @@ struct Benchmark: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "falcon-bench",
         abstract: "Measures how fast the toolkit's own code runs on this machine.",
-        discussion: "Example: falcon-bench verify-curve --size M --dtype bfloat16 --json curve.json",
+        discussion: """
+            Examples:
+              falcon-bench verify-curve --size M --dtype bfloat16 --json curve.json
+              falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
+
+            random-target measures nothing: it writes a model of random weights, to try what one of a shape takes.
+            """,
         version: falconVersion)
 
     @Argument(help: "One of: \(Job.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -51,6 +58,8 @@ struct Benchmark: FalconCommand {
 
     @OptionGroup var storage: StorageOptions
 
+    @OptionGroup var random: RandomTargetOptions
+
     @Option(help: "Write the figures as one JSON object to this file.")
     var json: String?
 
@@ -61,12 +70,19 @@ struct Benchmark: FalconCommand {
         guard (hidden ?? 64) > 0, (hidden ?? 64) % 64 == 0 else {
             throw ValidationError("--hidden must be a multiple of 64.")
         }
+        guard job == .randomTarget || random.config == nil else {
+            throw ValidationError("--config and --output are random-target's alone.")
+        }
+        guard job != .randomTarget || dtype != .int8 else {
+            throw ValidationError("random-target has --dtype float32 and bfloat16.")
+        }
         guard job != .trainStep || dtype != .int8 else {
             throw ValidationError("train-step has --dtype float32 and bfloat16.")
         }
     }
 
     func run() throws {
+        if job == .randomTarget { return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet) }
         if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             // As falcon-train does.
@@ -79,7 +95,7 @@ struct Benchmark: FalconCommand {
         let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, pool: common.makePool())
         let report =
             switch job {
-            case .trainStep, .storage: preconditionFailure("\(job.rawValue) has returned")
+            case .trainStep, .storage, .randomTarget: preconditionFailure("\(job.rawValue) has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()

@@ -61,7 +61,7 @@ struct GenerateData: FalconCommand {
     @OptionGroup(title: "Answers by the target")
     var regeneration: RegenerateOptions
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
+    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
     var template = "auto"
 
     @Option(help: "Tokens that go through the target together; a matter of memory and pace, not of the result.")
@@ -82,8 +82,8 @@ struct GenerateData: FalconCommand {
             throw ValidationError("--plan and --budget go by the data set's own answers; leave out --regenerate.")
         }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
-        guard ["auto", "chatml", "llama2", "llama3", "vicuna"].contains(template) else {
-            throw ValidationError("--template \(template): give auto, chatml, llama2, llama3 or vicuna.")
+        guard ["auto", "chatml", "llama2", "llama3", "mistral", "vicuna"].contains(template) else {
+            throw ValidationError("--template \(template): give auto, chatml, llama2, llama3, mistral or vicuna.")
         }
     }
 

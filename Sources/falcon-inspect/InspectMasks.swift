@@ -8,31 +8,53 @@ import Foundation
 struct InspectMasks: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "masks",
-        abstract: "Shows which tokens of a chat the loss counts, and checks the masks of a whole dataset.",
+        abstract: "Shows which tokens of a chat the loss counts, what a draft head sees, and checks whole datasets.",
         discussion: """
-            Example: falcon-inspect masks --target models/llama --dataset chats.json --index 3
+            Examples:
+              falcon-inspect masks --target models/llama --dataset chats.json --index 3 --length 40
+              falcon-inspect masks --block-size 4 --length 12
 
-            The assistant's tokens are green, or in ⟦ ⟧ where the output is not a terminal.
+            The assistant's tokens are green, or in ⟦ ⟧ where the output is not a terminal. With --length the
+            relaxed causal mask is drawn: which positions each one sees, in its own block (▣) and before (■).
             """)
 
     @Option(help: "The target model's folder.")
-    var target: String
+    var target: String?
 
     @Option(help: "The chats.")
-    var dataset: String
+    var dataset: String?
 
     @Option(help: "The dialogue to show, from 0; without it the whole dataset is checked.")
     var index: Int?
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
+    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
     var template = "auto"
 
     @Option(help: "k of the draft head: position i learns from token i + k + 1.")
     var blockSize = 2
 
+    @Option(help: "Draw the relaxed causal mask of so many positions, beside the dialogue's tokens where one is shown.")
+    var length: Int?
+
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        guard (target == nil) == (dataset == nil), target != nil || length != nil else {
+            throw ValidationError("Give --target and --dataset, or --length alone.")
+        }
+        guard blockSize >= 1, (1...2048).contains(length ?? 1) else {
+            throw ValidationError("--block-size must be 1 or more, --length 1 to 2048.")
+        }
+        guard length == nil || target == nil || index != nil else {
+            throw ValidationError("--length draws the mask of one dialogue: give its --index, too.")
+        }
+    }
+
     func run() throws {
+        guard let target, let dataset else {
+            for line in MaskDrawing.lines(blockSize: blockSize, length: length ?? 0) { print(line) }
+            return
+        }
         let tokenizer = try Tokenizer(folder: target)
         let (template, reason) = try ChatTemplate.select(template, folder: target)
         if !common.quiet { StandardError.print("template \(reason)") }
@@ -42,14 +64,18 @@ struct InspectMasks: FalconCommand {
                 throw FileError(dataset, "has dialogues 0 to \(dialogues.count - 1); there is no \(index)")
             }
             try show(
-                MaskInspection(dialogues[index], template: template, tokenizer: tokenizer, blockSize: blockSize))
+                MaskInspection(dialogues[index], template: template, tokenizer: tokenizer, blockSize: blockSize),
+                of: dataset)
         } else {
-            try check(dialogues, problems, template, tokenizer)
+            try check(dialogues, problems, template, tokenizer, of: dataset)
         }
     }
 
-    private func show(_ mask: MaskInspection) throws {
+    private func show(_ mask: MaskInspection, of dataset: String) throws {
         print(mask.text(withColours: isatty(STDOUT_FILENO) == 1))
+        if let length {
+            for line in mask.relaxedMask(blockSize: blockSize, length: length) { print(line) }
+        }
         for line in FactTable.lines([
             ("dialogue", mask.id), ("tokens", "\(mask.tokens.count)"),
             ("assistant's", "\(mask.lossMask.count { $0 == 1 })"),
@@ -60,7 +86,8 @@ struct InspectMasks: FalconCommand {
     }
 
     private func check(
-        _ dialogues: [Dialogue], _ unread: [String], _ template: ChatTemplate, _ tokenizer: Tokenizer
+        _ dialogues: [Dialogue], _ unread: [String], _ template: ChatTemplate, _ tokenizer: Tokenizer,
+        of dataset: String
     ) throws {
         var (tokens, counted) = (0, 0)
         var findings = unread.map { Finding.problem($0) }

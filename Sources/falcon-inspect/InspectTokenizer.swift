@@ -37,7 +37,7 @@ struct InspectTokenizer: FalconCommand {
     @Flag(help: "End the chat where the assistant's next answer begins.")
     var addGenerationPrompt = false
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3 or vicuna.")
+    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
     var template = "auto"
 
     @Option(

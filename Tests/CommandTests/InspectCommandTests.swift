@@ -45,6 +45,20 @@ import Testing
         #expect(text == .string("Hello <|im_end|>"))
     }
 
+    @Test(arguments: ["llama_gqa", "qwen3"])
+    func `a model of random weights has every tensor of its configuration`(name: String) throws {
+        let folder = try TemporaryFolder()
+        let arguments = [
+            "random-target", "--config", Fixtures.path("targets/\(name)"), "--layers", "1", "--output",
+            folder.file("random"),
+        ]
+        let made = try CommandRunner.run("falcon-bench", arguments)
+        #expect(made.status == 0, "\(made.stderr)")
+        let shown = try CommandRunner.run("falcon-inspect", ["model", "--target", folder.file("random")])
+        #expect(shown.status == 0 && !shown.stdout.contains("problem"), "\(shown.stdout)")
+        #expect(try CommandRunner.run("falcon-bench", arguments).status == 1)
+    }
+
     @Test func `a tree prints as a file that reads the same`() throws {
         let folder = try TemporaryFolder()
         let printed = try CommandRunner.run("falcon-inspect", ["tree", "--tree", "chain:4", "--toml"])

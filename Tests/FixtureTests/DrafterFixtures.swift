@@ -23,6 +23,7 @@ extension FixtureFamily {
                 for (fusion, keys) in fusions {
                     record.check("\(head.name) cache \(fusion)") { try compareCache(head, fusion, keys, &$0) }
                 }
+                record.check("\(head.name) mask") { try compareMask(head, &$0) }
                 record.check("\(head.name) without a fusion in its configuration") { comparison in
                     try comparison.equal(
                         DraftConfiguration(folder: head.path).fusion, .gated, "the fusion of an imported head")
@@ -92,6 +93,24 @@ extension FixtureFamily {
         let original = try head.tensors("model.safetensors")
         comparison.equal(exported.reals.keys.sorted(), original.reals.keys.sorted(), "the names of the export")
         for (name, tensor) in original.reals { comparison.close(exported.reals[name], tensor, name) }
+    }
+
+    /// What each position sees: whole blocks, and no padding.
+    private static func compareMask(_ folder: FixtureFolder, _ comparison: inout Comparison) throws {
+        let golden = try folder.tensors("io.safetensors")
+        let blockSize = try DraftConfiguration(folder: folder.path).blockSize
+        for name in golden.integers.keys.filter({ $0.hasSuffix(".visible") }).sorted() {
+            let batch = name.dropLast(".visible".count)
+            let features = try golden.real("\(batch).hidden_states")
+            let (rows, time) = (features.shape[0], features.shape[1])
+            let lengths = try golden.rows("\(batch).attention_mask", count: rows).map { $0.reduce(0) { $0 + Int($1) } }
+            let visibility = Visibility(blockSize: blockSize, lengths: lengths)
+            let visible: [Int64] = (0..<rows * time * time).map { place in
+                let (row, query, key) = (place / (time * time), place / time % time, place % time)
+                return key < visibility.count(at: query, row: row, time: time) ? 1 : 0
+            }
+            comparison.equal(visible, golden.integers[name], name)
+        }
     }
 
     /// A second chunk sees the first through the cache, and its blocks count from its own start.

@@ -48,7 +48,7 @@ package struct FeatureReplay: Sendable {
 
     /// Replays every answer of a conversation: each run of tokens that the loss mask marks.
     package func replay(_ sequence: FeatureSequence, on pool: ThreadPool) -> [ReplayedAnswer] {
-        let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.maxPositions)
+        let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.positionLimit)
         guard let last = answers.last else { return [] }
         // One block a pass, at most.
         let session = DraftSession(

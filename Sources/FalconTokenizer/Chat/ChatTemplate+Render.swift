@@ -3,7 +3,7 @@ extension ChatTemplate {
     ///
     /// - Parameter addGenerationPrompt: whether the text ends where the assistant's next answer begins.
     /// - Throws: `TokenizerError` for a dialogue that the template has no form for: no messages, roles it does not
-    ///   know, and with `llama2` questions and answers that do not take turns.
+    ///   know, and with `llama2` and `mistral` questions and answers that do not take turns.
     package func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) throws -> RenderedChat {
         guard !messages.isEmpty else { throw refusal("a dialogue without messages") }
         var chat = ChatWriter()
@@ -11,12 +11,13 @@ extension ChatTemplate {
         case .chatml: writeChatML(messages, into: &chat)
         case .llama2: try writeLlama2(messages, into: &chat)
         case .llama3: writeLlama3(messages, into: &chat)
+        case .mistral: try writeMistral(messages, into: &chat)
         case .vicuna: try writeVicuna(messages, into: &chat)
         }
         if addGenerationPrompt {
             switch style {
             case .chatml: chat.write("<|im_start|>assistant\n")
-            case .llama2: break
+            case .llama2, .mistral: break
             case .llama3: chat.write("<|start_header_id|>assistant<|end_header_id|>\n\n")
             case .vicuna: chat.write("ASSISTANT:")
             }
@@ -79,16 +80,39 @@ extension ChatTemplate {
 
     private func writeLlama2(_ messages: [ChatMessage], into chat: inout ChatWriter) throws {
         let (system, turns) = split(messages)
+        try requireTurns(turns)
         for (index, message) in turns.enumerated() {
-            guard message.role == (index % 2 == 0 ? .user : .assistant) else {
-                throw refusal("turns that are not user, assistant, user, ...: turn \(index) is '\(message.role)'")
-            }
             if message.role == .assistant {
                 chat.writeAnswer(" " + message.content.trimmingSpace() + " " + ending)
             } else {
                 let preface = index == 0 ? system.map { "<<SYS>>\n" + $0 + "\n<</SYS>>\n\n" } ?? "" : ""
                 chat.write(beginning + "[INST] " + (preface + message.content).trimmingSpace() + " [/INST]")
             }
+        }
+    }
+
+    private func writeMistral(_ messages: [ChatMessage], into chat: inout ChatWriter) throws {
+        let (system, turns) = split(messages)
+        if system != nil, mistral.systemPlace == .refused { throw refusal("a system message") }
+        try requireTurns(turns)
+        chat.write(beginning)
+        for (index, message) in turns.enumerated() {
+            if message.role == .assistant {
+                let content = mistral.trimsAnswer ? message.content.trimmingSpace() : message.content
+                chat.writeAnswer(mistral.answerOpening + content + ending)
+                chat.write(mistral.answerClosing)
+            } else {
+                let place = mistral.systemPlace == .firstQuestion ? 0 : turns.count - 1
+                let preface = index == place ? system.map { $0 + "\n\n" } ?? "" : ""
+                let content = mistral.trimsQuestion ? message.content.trimmingSpace() : message.content
+                chat.write(mistral.opening + preface + content + mistral.closing)
+            }
+        }
+    }
+
+    private func requireTurns(_ turns: ArraySlice<ChatMessage>) throws {
+        for (index, message) in turns.enumerated() where message.role != (index % 2 == 0 ? .user : .assistant) {
+            throw refusal("turns that are not user, assistant, user, ...: turn \(index) is '\(message.role)'")
         }
     }
 

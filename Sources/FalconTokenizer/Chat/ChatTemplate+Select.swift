@@ -37,14 +37,13 @@ extension ChatTemplate {
         let marks: [(style: Style, needed: [String])] = [
             (.chatml, ["<|im_start|>", "<|im_end|>"]),
             (.llama3, ["<|start_header_id|>", "<|eot_id|>"]),
-            // Mistral writes [INST] too, but knows no <<SYS>> and other spaces.
             (.llama2, ["[INST]", "<<SYS>>"]),
             (.vicuna, ["USER: ", "ASSISTANT:"]),
         ]
         for (style, needed) in marks where needed.allSatisfy({ text.contains($0) }) {
             return (style, needed.map { "'\($0)'" }.joined(separator: " and "))
         }
-        return nil
+        return MistralForm(template: text).map { _ in (.mistral, "'[INST]' without '<<SYS>>'") }
     }
 
     /// What a user should know about the template that was taken, for the reason.
@@ -52,6 +51,7 @@ extension ChatTemplate {
         var notes = ""
         if let defaultSystem { notes += ", default system message '\(defaultSystem)'" }
         if systemPrefix != nil { notes += ", with the dates of its system message as of 26 Jul 2024" }
+        if style == .mistral { notes += ", " + mistral.words }
         if hasThoughts { notes += ", thoughts kept in the last answer only" }
         return notes
     }
@@ -115,6 +115,11 @@ extension ChatTemplate {
                     systemPrefix: own?.contains("Cutting Knowledge Date") ?? false ? dates : nil)
             case .llama2:
                 return ChatTemplate(.llama2, beginning: beginning, ending: ending ?? "</s>")
+            case .mistral:
+                let form = own.flatMap { MistralForm(template: $0) }
+                return ChatTemplate(
+                    .mistral, beginning: form.map(\.hasBeginning) ?? true ? beginning : "", ending: ending ?? "</s>",
+                    mistral: form)
             case .vicuna:
                 let published =
                     "A chat between a curious user and an artificial intelligence assistant. The assistant gives "

@@ -10,6 +10,8 @@ package struct ChatTemplate: Sendable, Equatable {
         case llama2
         /// `<|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>`
         case llama3
+        /// `<s>[INST] user [/INST] answer</s>`, in the spaces of the model's own template
+        case mistral
         /// `system USER: user ASSISTANT: answer</s>`
         case vicuna
     }
@@ -23,12 +25,14 @@ package struct ChatTemplate: Sendable, Equatable {
     package let ending: String
     /// Put before every system message, which then is always there (Llama 3.1: the model's dates).
     package let systemPrefix: String?
+    /// The spaces and the place of system messages, with `mistral`.
+    let mistral: MistralForm
     /// Whether thoughts before `</think>` are kept in the last answer only, which always has a place for them (Qwen 3).
     package let hasThoughts: Bool
 
     package init(
         _ style: Style, defaultSystem: String? = nil, beginning: String? = nil, ending: String = "</s>",
-        systemPrefix: String? = nil, hasThoughts: Bool = false
+        systemPrefix: String? = nil, hasThoughts: Bool = false, mistral: MistralForm? = nil
     ) {
         self.style = style
         self.defaultSystem = defaultSystem
@@ -37,11 +41,12 @@ package struct ChatTemplate: Sendable, Equatable {
             case (_, let given?): given
             case (.chatml, nil): ""
             case (.llama3, nil): "<|begin_of_text|>"
-            case (.llama2, nil), (.vicuna, nil): "<s>"
+            case (.llama2, nil), (.mistral, nil), (.vicuna, nil): "<s>"
             }
         self.ending = ending
         self.systemPrefix = systemPrefix
         self.hasThoughts = hasThoughts
+        self.mistral = mistral ?? .documented
     }
 
     /// What ends an answer, a token of the vocabulary.
@@ -49,7 +54,7 @@ package struct ChatTemplate: Sendable, Equatable {
         switch style {
         case .chatml: "<|im_end|>"
         case .llama3: "<|eot_id|>"
-        case .llama2, .vicuna: ending
+        case .llama2, .mistral, .vicuna: ending
         }
     }
 
