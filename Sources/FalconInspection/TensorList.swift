@@ -91,7 +91,7 @@ package enum TensorList {
                 findings.append(.problem("tensor '\(name)' holds \(stored.type.rawValue) values"))
                 continue
             }
-            if try !stored.tensor().isFinite {
+            if try !stored.isFinite() {
                 findings.append(.problem("tensor '\(name)' holds values that are infinite or not a number"))
             }
         }

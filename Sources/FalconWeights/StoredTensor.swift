@@ -70,6 +70,18 @@ package struct StoredTensor: Sendable {
         return Tensor(values, shape)
     }
 
+    /// Whether no value is infinite or not a number, found out piece by piece.
+    ///
+    /// - Throws: as `tensor`.
+    package func isFinite() throws -> Bool {
+        guard let elementType = type.elementType, isContiguous else { return try tensor().isFinite }
+        let piece = (1 << 22) * type.size
+        return stride(from: range.lowerBound, to: range.upperBound, by: piece).allSatisfy { start in
+            let part = start..<min(start + piece, range.upperBound)
+            return Tensor(file: file, range: part, as: elementType, [part.count / type.size]).isFinite
+        }
+    }
+
     /// The values of a tensor of whole numbers (`boolean`: 0 and 1) in row-major order.
     ///
     /// - Throws: `FileError` where the file holds real numbers, or one that does not fit 64 bits with a sign.
