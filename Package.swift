@@ -173,7 +173,8 @@ let package = Package(
         tests(
             "Fixture",
             [
-                "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconNN",
+                "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
+                "FalconNN",
                 "FalconAutograd", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
     ]

@@ -82,7 +82,9 @@ struct Benchmark: FalconCommand {
     }
 
     func run() throws {
-        if job == .randomTarget { return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet) }
+        if job == .randomTarget {
+            return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
+        }
         if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             // As falcon-train does.
