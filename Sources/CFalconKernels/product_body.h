@@ -81,7 +81,11 @@ static void VARIANT(multiply)(
     const falcon_product *product, size_t first, size_t count, size_t first_block, size_t block_count) {
     size_t blocks = VARIANT(blocks)(product->form, product->rows);
     size_t row_bytes = falcon_row_bytes(product->form, product->depth);
-    size_t group = block_count == 1 ? count : 262144 / falcon_panel_bytes(product->form, product->depth);
+    size_t panel_bytes = falcon_panel_bytes(product->form, product->depth);
+    // A few blocks of pairs take one panel at a time, and the first two of them fetch half of the next one each:
+    // memory works while they compute. (8 bits were slower so: there memory has enough time anyway.)
+    int fetches = product->form == FALCON_PAIR_PANELS && block_count > 1 && block_count <= 4;
+    size_t group = block_count == 1 ? count : fetches ? 1 : 262144 / panel_bytes;
     if (group < 1) group = 1;
     for (size_t panel = first; panel < first + count; panel += group) {
         size_t end = panel + group < first + count ? panel + group : first + count;
@@ -90,9 +94,12 @@ static void VARIANT(multiply)(
             size_t size = VARIANT(block_start)(product->rows, blocks, index + 1) - start;
             const void *x = (const char *)product->packed_rows + start * row_bytes;
             float *out = product->out + start * product->columns;
+            const char *ahead = 0;
+            if (fetches && end < first + count && index < first_block + 2)
+                ahead = (const char *)product->panels + end * panel_bytes + (index - first_block) * panel_bytes / 2;
             if (product->form == FALCON_PAIR_PANELS) {
                 unsigned mode = VARIANT(flush_subnormals)();
-                VARIANT(multiply_pairs)(product, x, size, panel, end, out);
+                VARIANT(multiply_pairs)(product, x, size, panel, end, ahead, out);
                 VARIANT(restore)(mode);
             } else if (product->form == FALCON_QUAD_PANELS) {
                 VARIANT(multiply_quads)(product, x, size, panel, end, out);

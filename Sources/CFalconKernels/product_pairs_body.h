@@ -60,14 +60,19 @@ INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint3
 }
 
 // `rows` x `panels` outputs at once; both are constants where this is inlined, so the sums stay in registers.
+// `ahead`: half a panel that will be read next, or null.
 INLINE void VARIANT(pair_tile)(
-    int rows, int panels, const falcon_product *product, const uint32_t *x, size_t first, float *out) {
+    int rows, int panels, const falcon_product *product, const uint32_t *x, size_t first, const char *ahead,
+    float *out) {
     lanes sum[PAIR_ROWS][8];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = (lanes)0.0f;
     size_t pairs = (product->depth + 1) / 2, stride = pairs * FALCON_PANEL;
     const uint32_t *weight = (const uint32_t *)product->panels + first * stride;
+    // With nothing to fetch, ask for what is near already.
+    if (!ahead) ahead = (const char *)weight;
     NO_UNROLL for (size_t pair = 0; pair < pairs; pair++, weight += FALCON_PANEL, x += rows) {
+        if (panels == 1) __builtin_prefetch(ahead + 64 * pair, 0, 2);
         words w[8];
         UNROLL for (int j = 0; j < 2 * panels; j++)
             w[j] = VARIANT(load_words)(weight + (size_t)(j / 2) * stride + (size_t)(j % 2) * 16);
@@ -83,13 +88,14 @@ INLINE void VARIANT(pair_tile)(
 
 #define TILE(R, P)                                                                                       \
     case R:                                                                                              \
-        for (; panel + P <= end; panel += P) VARIANT(pair_tile)(R, P, product, x, panel, out);           \
-        for (; P > 1 && panel < end; panel++) VARIANT(pair_tile)(R, 1, product, x, panel, out);          \
+        for (; panel + P <= end; panel += P) VARIANT(pair_tile)(R, P, product, x, panel, ahead, out);    \
+        for (; P > 1 && panel < end; panel++) VARIANT(pair_tile)(R, 1, product, x, panel, ahead, out);   \
         break;
 
 // Not inlined: its arithmetic must stay inside the mode that the caller sets.
 static __attribute__((noinline)) void VARIANT(multiply_pairs)(
-    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end, float *out) {
+    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end, const char *ahead,
+    float *out) {
     switch (rows) {
         PAIR_TILES
     }
