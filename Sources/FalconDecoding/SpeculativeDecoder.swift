@@ -113,7 +113,7 @@ package struct SpeculativeDecoder: TextDecoder {
         let learning = clock()
         for prompt in prompts + prompts where clock() - learning < seconds / 2 {
             try check()
-            if let text = try? decode(prompt, stop: short) { planner.rehearsed(text) }
+            _ = try? decode(prompt, stop: short)
         }
         planner.endRehearsal(seconds: clock() - learning)
     }

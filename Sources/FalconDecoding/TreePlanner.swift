@@ -108,6 +108,8 @@ package final class TreePlanner {
     /// Ends the rehearsal and makes the first plan.
     func endRehearsal(seconds: Double) {
         rehearsalSeconds += seconds
+        // Rehearsed texts are not among those that a prediction is for.
+        expected = (0, 0, 0, 0)
         curve = cost.curve(rows: TreePlanner.rowLimit)
         replan()
     }

@@ -47,6 +47,8 @@ import Testing
         // Before anything is known it decodes plainly.
         #expect(try decoder.decode(prompts[0], stop: stop).tokens == plain.decode(prompts[0], stop: stop).tokens)
         try decoder.rehearse(prompts, stop: stop, seconds: 0.05)
+        // Rehearsed texts are not predicted.
+        #expect(planner.prediction(prefillSeconds: 1, generatedTokens: 1) == nil)
         var drafted = 0
         for prompt in prompts + prompts {
             let text = try decoder.decode(prompt, stop: stop)
