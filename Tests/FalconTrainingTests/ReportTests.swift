@@ -46,11 +46,41 @@ import Testing
         }
         let metrics = try temporary.write(lines.joined(separator: "\n"), to: "metrics.jsonl")
         let path = temporary.file("report.html")
-        try TrainingReport.write(path, metrics: metrics, recipe: "a < b", title: "run & report")
+        try TrainingReport(metrics: metrics, recipe: "a < b", title: "run & report").write(path)
         let page = try String(contentsOfFile: path, encoding: .utf8)
         #expect(page.contains("run &amp; report") && page.contains("a &lt; b"))
         #expect(page.components(separatedBy: "<polyline").count - 1 == 4)
         #expect(!page.contains("nan") && !page.contains("<script"))
         #expect(page.utf8.count < 100_000)
+    }
+
+    @Test func `the report tells the last step, the last evaluation and the best one`() throws {
+        let temporary = try TemporaryFolder()
+        let lines = (1...4).map { step in
+            let evaluation =
+                step == 1
+                ? ""
+                : """
+                ,"validation_loss":\(9 - step),"validation_accept_length":2.5,"text_agreement":0.75,\
+                "accept_length_tree":\(step == 3 ? 1.875 : 1.125),"accept_length_chain":0.625,\
+                "acceptance_by_depth":[0.5,null,0.25],"acceptance_by_depth_chain":[]
+                """
+            return "{\"step\":\(step),\"epoch\":0,\"tokens\":100,\"loss\":\(step)\(evaluation)}"
+        }
+        let metrics = try temporary.write(lines.joined(separator: "\n") + "\n{\"step\":5,\"lo", to: "metrics.jsonl")
+        let path = temporary.file("report.html")
+        try TrainingReport(metrics: metrics, recipe: "", title: "run").write(path)
+        let page = try String(contentsOfFile: path, encoding: .utf8)
+        for row in [
+            "<tr><th></th><th>last step</th><th>last evaluation</th><th>best</th></tr>",
+            "<tr><td>step</td><td>4</td><td>4</td><td>3</td></tr>",
+            "<tr><td>validation loss</td><td>5</td><td>5</td><td>6</td></tr>",
+            "<tr><td>accept length, tree</td><td>1.125</td><td>1.125</td><td>1.875</td></tr>",
+            "<td>share of the text that is the target's own</td>", "400 tokens in the logged steps",
+            "tree, step 2", "tree, step 4", "Acceptance by depth",
+        ] {
+            #expect(page.contains(row), "\(row)")
+        }
+        #expect(!page.contains("chain, step") && !page.contains("nan"))
     }
 }

@@ -2,62 +2,133 @@ import FalconPictures
 import FalconTensor
 import Foundation
 
-/// `report.html`: the run's curves in one file that needs no server, no network and no script.
-enum TrainingReport {
-    /// Curves that belong in one picture; a list's values become one curve each.
+/// `report.html`: the run's figures and curves in one file that needs no server, no network and no script.
+struct TrainingReport {
+    private typealias Record = [String: Any]
+
+    private let records: [Record]
+    private let recipe: String
+    private let title: String
+
+    /// Curves that belong in one picture; a list's values become one curve each, numbered from 1.
     private static let panels: [(title: String, names: [String])] = [
         ("Loss", ["loss", "validation_loss"]),
         ("Parts of the loss", ["feature_loss", "soft_loss", "hard_loss"]),
         ("Loss on glanced and clean positions", ["glanced_loss", "clean_loss"]),
-        ("Glancing: lambda", ["lambda"]),
-        ("Glancing: wrong and shown positions", ["hamming", "glanced"]),
+        ("Accept length on held-out dialogues", ["accept_length_tree", "accept_length_chain"]),
+        (
+            "The same, with passes that left the text estimated",
+            ["accept_length_tree_estimate", "accept_length_chain_estimate"]
+        ),
+        ("Teacher-forced estimate of the accept length", ["validation_accept_length"]),
         ("Top-1 accuracy by block offset", ["accuracy_top1", "validation_accuracy_top1"]),
         ("Top-3 accuracy by block offset", ["accuracy_top3", "validation_accuracy_top3"]),
-        ("Estimated accept length", ["validation_accept_length"]),
+        ("Glancing: lambda", ["lambda"]),
+        ("Glancing: wrong and shown positions", ["hamming", "glanced"]),
         ("Learning rate", ["lr"]),
         ("Gradient norm", ["grad_norm"]),
         ("Tokens per second", ["tokens_per_second"]),
     ]
 
-    /// Writes the report from a run's `metrics.jsonl`.
-    static func write(_ path: String, metrics: String, recipe: String, title: String) throws {
-        let records = MetricsLog.lines(path: metrics, upTo: .max).compactMap { line in
-            try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+    /// Reads a run's `metrics.jsonl`.
+    init(metrics: String, recipe: String, title: String) {
+        records = MetricsLog.lines(path: metrics, upTo: .max).compactMap { line in
+            try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? Record
         }
-        var body = ""
-        for panel in panels {
-            let curves = panel.names.flatMap { TrainingReport.curves(of: $0, in: records) }
-            guard let picture = CurvePlot.picture(panel.title, curves) else { continue }
-            body += "<section><h3>\(panel.title)</h3>\(picture.inline)</section>\n"
+        (self.recipe, self.title) = (recipe, title)
+    }
+
+    /// - Throws: `FileError` where the file cannot be written.
+    func write(_ path: String) throws { try AtomicFile.write(path, text: html) }
+
+    private var html: String {
+        let pictures = TrainingReport.panels.compactMap { panel in
+            CurvePlot.picture(panel.title, panel.names.flatMap(curves))
         }
-        let page = ReportPage.html(
+        let sections = (pictures + [byDepth].compactMap { $0 }).map { picture in
+            "<section><h3>\(Markup.escaped(picture.title))</h3>\(picture.inline)</section>"
+        }
+        return ReportPage.html(
             title: title,
             body: """
-                <p>\(records.count) logged steps\(lastStep(records)).
-                The estimated accept length counts draft tokens, not the free token of the target, and takes each pass
-                to be as good as one that is fed true features.</p>
+                <p>\(records.count) logged steps.\(explanation)</p>
+                \(figures)
                 <main class="grid">
-                \(body)</main>
+                \(sections.joined(separator: "\n"))
+                </main>
                 <h2>Recipe</h2><pre>\(Markup.escaped(recipe))</pre>
                 """)
-        try AtomicFile.write(path, text: page)
     }
 
-    private static func lastStep(_ records: [[String: Any]]) -> String {
-        (records.last?["step"] as? Int).map { ", the last is step \($0)" } ?? ""
+    private var explanation: String {
+        guard records.contains(where: { $0["validation_accept_length"] != nil }) else { return "" }
+        return """
+             Accept lengths count draft tokens, not the free token of the target. On held-out dialogues they come from \
+            replaying the decoding; the teacher-forced estimate takes each pass to be as good as one that is fed true \
+            features.
+            """
     }
 
-    private static func curves(of name: String, in records: [[String: Any]]) -> [CurvePlot.Curve] {
+    /// The newest and the best figures in a table.
+    private var figures: String {
+        let evaluations = records.filter { $0["validation_loss"] != nil }
+        let length = "accept_length_tree"
+        let best = evaluations.filter { $0[length] is Double }.max { number(length, $0) < number(length, $1) }
+        let columns = [("last step", records.last), ("last evaluation", evaluations.last), ("best", best)]
+            .compactMap { name, record in record.map { (name, $0) } }
+        guard !columns.isEmpty else { return "" }
+        let rows = [
+            ("step", "step"), ("epoch", "epoch"), ("loss", "loss"), ("validation loss", "validation_loss"),
+            ("accept length, tree", length), ("accept length, chain", "accept_length_chain"),
+            ("share of the text that is the target's own", "text_agreement"),
+        ].filter { _, key in columns.contains { $0.1[key] is Double } }
+        let head = columns.map { "<th>\($0.0)</th>" }.joined()
+        let body = rows.map { name, key in
+            let cells = columns.map { _, record in "<td>\(cell(record[key]))</td>" }.joined()
+            return "<tr><td>\(name)</td>\(cells)</tr>"
+        }
+        let tokens = records.reduce(0) { $0 + number("tokens", $1, absent: 0) }
+        let total = tokens > 0 ? "<p>\(Int(tokens)) tokens in the logged steps.</p>" : ""
+        return "<div class=\"scroll\"><table><tr><th></th>\(head)</tr>\(body.joined())</table></div>\(total)"
+    }
+
+    private func number(_ name: String, _ record: Record, absent: Double = -.infinity) -> Double {
+        record[name] as? Double ?? absent
+    }
+
+    private func cell(_ value: Any?) -> String {
+        guard let number = value as? Double else { return "" }
+        return number == number.rounded() && abs(number) < 1e15 ? "\(Int(number))" : Markup.number(number, digits: 3)
+    }
+
+    /// Of the passes that accepted d - 1 tokens, how many accepted d: at the first evaluation and at the last.
+    private var byDepth: Picture? {
+        let names = [("acceptance_by_depth", "tree"), ("acceptance_by_depth_chain", "chain")]
+        let evaluations = records.filter { $0["acceptance_by_depth"] != nil }
+        let ends = evaluations.count > 1 ? [evaluations.first, evaluations.last] : [evaluations.last]
+        let curves = ends.compactMap { $0 }.flatMap { record in
+            names.compactMap { name, shape -> CurvePlot.Curve? in
+                guard let shares = record[name] as? [Any], !shares.isEmpty else { return nil }
+                let points = shares.enumerated().compactMap { depth, share in
+                    (share as? Double).map { CurvePlot.Point(x: Double(depth + 1), y: $0) }
+                }
+                return CurvePlot.Curve(name: "\(shape), step \(cell(record["step"]))", points: points)
+            }
+        }
+        return CurvePlot.picture("Acceptance by depth", curves, axis: "depth")
+    }
+
+    private func curves(of name: String) -> [CurvePlot.Curve] {
         var curves: [String: [CurvePlot.Point]] = [:]
         for record in records {
-            guard let step = record["step"] as? Int else { continue }
+            guard let step = record["step"] as? Double else { continue }
             if let list = record[name] as? [Any] {
                 for (index, value) in list.enumerated() {
                     guard let number = value as? Double else { continue }
-                    curves["\(name) \(index + 1)", default: []].append((Double(step), number))
+                    curves["\(name) \(index + 1)", default: []].append((step, number))
                 }
             } else if let number = record[name] as? Double {
-                curves[name, default: []].append((Double(step), number))
+                curves[name, default: []].append((step, number))
             }
         }
         return curves.keys.sorted().map { CurvePlot.Curve(name: $0, points: curves[$0] ?? []) }

@@ -28,7 +28,7 @@ final class RunLog {
     /// Called after each checkpoint: makes the metrics last, and draws the report anew.
     func checkpoint() throws {
         try metrics.synchronize()
-        try TrainingReport.write(folder + "/report.html", metrics: metrics.path, recipe: recipe, title: title)
+        try TrainingReport(metrics: metrics.path, recipe: recipe, title: title).write(folder + "/report.html")
     }
 
     private var title: String { folder.split(separator: "/").last.map(String.init) ?? folder }

@@ -197,6 +197,7 @@ package final class TrainingLoop {
         var record = MetricRecord()
         record["step"] = .whole(state.step)
         record["epoch"] = .whole(progress.epoch)
+        record["tokens"] = .whole(tokens)
         record.append(metrics.record)
         record["lr"] = .number(rate)
         record["grad_norm"] = .number(norm)
