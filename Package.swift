@@ -102,7 +102,7 @@ let package = Package(
             dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTensor"]),
-        command("falcon-train", ["FalconTraining", "FalconTensor"]),
+        command("falcon-train", ["FalconTraining", "FalconDataGeneration", "FalconTensor"]),
         command("falcon-export", ["FalconDraft", "FalconWeights", "FalconJSON", "FalconTensor"]),
         command(
             "falcon-infer",
@@ -147,8 +147,8 @@ let package = Package(
         tests(
             "FalconDataGeneration",
             [
-                "FalconDataGeneration", "FalconDecoding", "FalconDraft", "FalconNN", "FalconShards", "FalconModels",
-                "FalconTokenizer", "FalconWeights", "FalconTensor",
+                "FalconDataGeneration", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconNN", "FalconShards",
+                "FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconTraining",

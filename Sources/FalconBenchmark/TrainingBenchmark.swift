@@ -99,7 +99,7 @@ package struct TrainingBenchmark {
         recipe.training.batchSize = size.trainingBatch
         recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
         let task = try DraftTraining(
-            recipe: recipe, target: target, store: try FeatureStore(folder: shards.path), pool: pool, log: { _ in })
+            recipe: recipe, target: target, source: try FeatureStore(folder: shards.path), pool: pool, log: { _ in })
         return try TrainingLoop(
             recipe: recipe, task: task, folder: folder + "/run", resume: false,
             environment: TrainingEnvironment(pool: pool, now: { ProcessInfo.processInfo.systemUptime }))

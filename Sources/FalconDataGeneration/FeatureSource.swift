@@ -5,7 +5,7 @@ import Foundation
 import Synchronization
 
 /// The target with its tokenizer and template: dialogues to conversations, conversations to features.
-struct FeatureSource {
+struct FeatureSource: Sendable {
     let model: TargetModel
     private let sequences: SequenceFeatures
     let tokenizer: Tokenizer
@@ -45,7 +45,10 @@ struct FeatureSource {
     /// Where there are enough conversations, each thread takes whole ones, longest first; that leaves no thread waiting
     /// at the end of every small product. Few conversations share all threads instead. Each row's result is the same
     /// either way: the target is batch-invariant and independent of threads.
-    func features(of batch: [Conversation]) -> [Tensor] {
+    func features(of batch: [Conversation]) -> [Tensor] { features(of: batch, on: pool) }
+
+    /// The same on another pool than the one that the source was made with.
+    func features(of batch: [Conversation], on pool: ThreadPool) -> [Tensor] {
         guard pool.threadCount > 1, batch.count >= 2 * pool.threadCount else {
             return batch.map { features(of: $0, on: pool) }
         }

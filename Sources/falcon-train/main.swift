@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconCommandSupport
+import FalconDataGeneration
 import FalconTensor
 import FalconTraining
 import Foundation
@@ -42,7 +43,13 @@ struct Train: FalconCommand {
 
     func run() throws {
         ProcessMemory.returnLargeBlocks()
-        let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output)
+        let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output) { recipe, environment in
+            let features = try OnlineFeatures(
+                target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
+                maxLength: recipe.data.maxLength, pool: environment.pool)
+            features.notes.forEach(environment.log)
+            return features
+        }
         let interruption = Interruption()
         var environment = TrainingEnvironment(
             pool: common.makePool(), now: { ProcessInfo.processInfo.systemUptime },

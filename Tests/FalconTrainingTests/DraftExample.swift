@@ -76,7 +76,7 @@ struct DraftExample {
 
     func task(_ recipe: Recipe) throws -> DraftTraining {
         try DraftTraining(
-            recipe: recipe, target: target, store: try FeatureStore(folder: shards), pool: pool, log: { _ in })
+            recipe: recipe, target: target, source: try FeatureStore(folder: shards), pool: pool, log: { _ in })
     }
 
     @discardableResult

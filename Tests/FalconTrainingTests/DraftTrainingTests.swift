@@ -116,7 +116,7 @@ import Testing
             weight: example.target.weight, fingerprint: "another", tokenizerFingerprint: "tokenizer")
         do {
             _ = try DraftTraining(
-                recipe: try example.recipe(), target: other, store: try FeatureStore(folder: example.shards),
+                recipe: try example.recipe(), target: other, source: try FeatureStore(folder: example.shards),
                 pool: pool, log: { _ in })
             Issue.record("accepted")
         } catch {

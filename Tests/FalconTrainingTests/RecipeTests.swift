@@ -57,6 +57,15 @@ import Testing
             "[draft]\nblock_size = 1",
             "r.toml: glance.enabled needs draft.block_size of at least 2; set it to false for block_size 1"
         ),
+        (
+            "[data]\nsource = \"online\"",
+            "r.toml: data.dataset must name the chats that data.source = \"online\" makes features of"
+        ),
+        (
+            "[data]\ntemplate = \"chat\"",
+            "r.toml: data.template must be one of \"auto\", \"chatml\", \"llama2\", \"llama3\", \"mistral\", \"vicuna\", "
+                + "but is the text \"chat\""
+        ),
         ("[pretrain]\n[glance]\nenabled = true", "r.toml: [glance] is not a section of this recipe"),
     ])
     func `a wrong recipe gets one line that names the key`(toml: String, expected: String) {

@@ -1,3 +1,4 @@
+import FalconTensor
 import Foundation
 
 /// A batch with the place that a sampler has behind it: what a checkpoint taken after this batch must keep.
@@ -6,31 +7,35 @@ package struct FeatureBatch: Sendable {
     package let following: LengthBucketSampler.Position
 }
 
-/// Reads and decodes the next batches on a thread of its own while the caller computes on the last one.
+/// Gets the next batches ready, read or made, on threads of its own while the caller computes on the last one.
 ///
 /// Batches come in the sampler's order, without end. Used by one thread at a time.
 package final class Prefetcher {
     private let shelf: Shelf
 
     /// - Parameters:
-    ///   - store: where the sequences lie.
+    ///   - source: where the sequences come from.
     ///   - sampler: which come next; the first batch is its next one.
     ///   - maxLength: tokens beyond it are not read.
     ///   - ahead: batches that are kept ready, 1 or more.
-    package init(_ store: FeatureStore, _ sampler: LengthBucketSampler, maxLength: Int? = nil, ahead: Int = 2) {
+    ///   - threads: how many work on a batch.
+    package init(
+        _ source: any FeatureSequences, _ sampler: LengthBucketSampler, maxLength: Int? = nil, ahead: Int = 2,
+        threads: Int = 1
+    ) {
         precondition(ahead > 0, "\(ahead) batches cannot be kept ready")
         let shelf = Shelf(capacity: ahead)
         self.shelf = shelf
         // The thread holds the shelf and not the prefetcher, so that dropping the prefetcher ends it.
         Thread.detachNewThread {
+            let pool = ThreadPool(threadCount: threads)
             var sampler = sampler
             var goesOn = true
             while goesOn {
                 let batch = Result {
                     let indices = sampler.next()
                     return FeatureBatch(
-                        sequences: try indices.map { try store.sequence(at: $0, limit: maxLength) },
-                        following: sampler.position)
+                        sequences: try source.batch(indices, limit: maxLength, on: pool), following: sampler.position)
                 }
                 goesOn = shelf.put(batch)
             }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Opening reads names and lengths; rows are read when they are asked for. Few shards are open at a time, so a folder
 /// may have more of them than a process may have open files.
-package final class FeatureStore: Sendable {
+package final class FeatureStore: FeatureSequences {
     package let folder: String
     package let manifest: ShardManifest
     /// What all shards have in common.
@@ -38,6 +38,11 @@ package final class FeatureStore: Sendable {
 
     /// The number of sequences.
     package var count: Int { sequences.count }
+    package var path: String { folder }
+    package var fingerprint: (name: String, digest: String) {
+        let digests = manifest.shards.map(\.sha256).joined()
+        return ("set of feature shards", SHA256Digest.hexadecimal(of: Array(digests.utf8)))
+    }
 
     /// Reads a sequence.
     ///
@@ -49,6 +54,12 @@ package final class FeatureStore: Sendable {
     package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
         let (shard, place) = place(of: index)
         return try reader(shard).sequence(at: place, limit: limit, on: pool)
+    }
+
+    /// Reads sequences, each on one thread, straight from the mapped files: nothing goes through the HDF5 library and
+    /// its lock.
+    package func batch(_ indices: [Int], limit: Int? = nil, on pool: ThreadPool) throws -> [FeatureSequence] {
+        try pool.map(indices.count) { try sequence(at: indices[$0], limit: limit) }
     }
 
     /// Reads a sequence with its features as they are stored, to copy it into another shard.
@@ -66,37 +77,6 @@ package final class FeatureStore: Sendable {
             if starts[middle] <= index { low = middle } else { high = middle }
         }
         return (low, index - starts[low])
-    }
-
-    /// Sequences for training and for validation, told apart by their names alone: a conversation stays on its side
-    /// when the folder grows or is made anew in another order.
-    ///
-    /// - Parameter fraction: about how much of the sequences validates, in 0..<1.
-    package func split(validationFraction fraction: Double) -> (training: [Int], validation: [Int]) {
-        precondition((0..<1).contains(fraction), "a share of \(fraction) cannot be held back")
-        var (training, validation): ([Int], [Int]) = ([], [])
-        for (index, sequence) in sequences.enumerated() {
-            let digits = SHA256Digest.hexadecimal(of: Array(sequence.id.utf8)).prefix(8)
-            let place = Double(UInt32(digits, radix: 16) ?? 0) * 0x1p-32
-            if place < fraction { validation.append(index) } else { training.append(index) }
-        }
-        return (training, validation)
-    }
-
-    /// Refuses features of another target or tokenizer than the one at hand.
-    ///
-    /// - Throws: `FileError` that says which of the two differs.
-    package func requireFingerprints(target: String, tokenizer: String) throws {
-        func require(_ what: String, _ stored: String, _ actual: String) throws {
-            guard stored == actual else {
-                throw FileError(
-                    folder,
-                    "its features were made with another \(what): fingerprint \(stored.prefix(12)), but this "
-                        + "\(what) has \(actual.prefix(12)); make them anew with falcon-gen-data")
-            }
-        }
-        try require("target", description.targetFingerprint, target)
-        try require("tokenizer", description.tokenizerFingerprint, tokenizer)
     }
 
     /// Reads every shard whole and compares it with its digest in the manifest.

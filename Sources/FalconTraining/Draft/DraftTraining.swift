@@ -1,4 +1,3 @@
-import FalconDigest
 import FalconDraft
 import FalconModels
 import FalconNN
@@ -27,49 +26,43 @@ package final class DraftTraining: TrainingTask {
 
     /// - Parameters:
     ///   - recipe: one without a `[pretrain]` section.
+    ///   - target: its two ends.
+    ///   - source: its features.
     ///   - log: told what is trained on what.
-    /// - Throws: `FileError` in one line, also where the shards are another target's.
-    package convenience init(recipe: Recipe, pool: ThreadPool, log: (String) -> Void) throws {
-        try self.init(
-            recipe: recipe, target: try TargetHead(folder: recipe.target.path),
-            store: try FeatureStore(folder: recipe.data.shards), pool: pool, log: log)
-    }
-
-    /// The same with a target and features that are at hand.
+    /// - Throws: `FileError` in one line, also where the features are another target's.
     package init(
-        recipe: Recipe, target: TargetHead, store: FeatureStore, pool: ThreadPool, log: (String) -> Void
+        recipe: Recipe, target: TargetHead, source: any FeatureSequences, pool: ThreadPool, log: (String) -> Void
     ) throws {
-        try store.requireFingerprints(target: target.fingerprint, tokenizer: target.tokenizerFingerprint)
-        guard store.description.hiddenSize == target.configuration.hiddenSize else {
+        try source.requireFingerprints(target: target.fingerprint, tokenizer: target.tokenizerFingerprint)
+        guard source.description.hiddenSize == target.configuration.hiddenSize else {
             throw FileError(
-                store.folder,
-                "has features of width \(store.description.hiddenSize), but the target's are "
+                source.path,
+                "has features of width \(source.description.hiddenSize), but the target's are "
                     + "\(target.configuration.hiddenSize) wide; make them anew with falcon-gen-data")
         }
-        let (training, heldOut) = store.split(validationFraction: recipe.data.validationFraction)
+        let (training, heldOut) = source.split(validationFraction: recipe.data.validationFraction)
         guard !training.isEmpty else {
-            throw FileError(store.folder, "holds no sequence for training; lower data.validation_fraction")
+            throw FileError(source.path, "holds no sequence for training; lower data.validation_fraction")
         }
         let seed = RandomSource(seed: UInt64(recipe.training.seed))
         random = Dictionary(
             uniqueKeysWithValues: ["noise", "glance", "dropout", "labels"].map { ($0, seed.stream($0)) })
         fingerprints = [
             "target": target.fingerprint, "tokenizer": target.tokenizerFingerprint,
-            "set of feature shards": SHA256Digest.hexadecimal(
-                of: Array(store.manifest.shards.map(\.sha256).joined().utf8)),
+            source.fingerprint.name: source.fingerprint.digest,
         ]
         network = try DraftTraining.network(recipe: recipe, target: target)
         batches = FeatureBatches(
-            store, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
-            maxLength: recipe.data.maxLength)
+            source, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
+            maxLength: recipe.data.maxLength, threads: pool.threadCount)
         let precision = ProductPrecision(recipe.training.precision)
         let head = VocabularyHead(target.weight, precision: precision, on: pool)
         passes = GlancingPasses(
             network: network, loss: DraftLoss(recipe: recipe.loss, head: head), precision: precision, pool: pool)
-        validation = DraftValidation(recipe: recipe, store: store, indices: heldOut, head: head, pool: pool)
+        validation = DraftValidation(recipe: recipe, source: source, indices: heldOut, head: head, pool: pool)
         self.recipe = recipe
         self.target = target
-        let tokens = training.reduce(0) { $0 + min(store.sequences[$1].length, recipe.data.maxLength) }
+        let tokens = training.reduce(0) { $0 + min(source.sequences[$1].length, recipe.data.maxLength) }
         log(
             "\(training.count) sequences, \(tokens) tokens an epoch; \(heldOut.count) held out; "
                 + "\(network.parameters.trainableCount) parameters")

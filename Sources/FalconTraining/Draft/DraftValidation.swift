@@ -9,14 +9,16 @@ import FalconTensor
 /// compare.
 struct DraftValidation {
     private let recipe: Recipe
-    private let store: FeatureStore
+    private let source: any FeatureSequences
     private let indices: [Int]
     private let loss: DraftLoss
     private let pool: ThreadPool
 
-    init(recipe: Recipe, store: FeatureStore, indices: [Int], head: VocabularyHead, pool: ThreadPool) {
+    init(
+        recipe: Recipe, source: any FeatureSequences, indices: [Int], head: VocabularyHead, pool: ThreadPool
+    ) {
         self.recipe = recipe
-        self.store = store
+        self.source = source
         self.indices = Array(indices.prefix(recipe.evaluation.sequences))
         var section = recipe.loss
         // The same labels at every evaluation.
@@ -32,7 +34,7 @@ struct DraftValidation {
         for start in stride(from: 0, to: indices.count, by: recipe.training.batchSize) {
             let part = indices[start..<min(start + recipe.training.batchSize, indices.count)]
             let batch = TrainingBatch(
-                try part.map { try store.sequence(at: $0, limit: recipe.data.maxLength) },
+                try source.batch(Array(part), limit: recipe.data.maxLength, on: pool),
                 blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength)
             let rows = batch.countingRows()
             guard !rows.isEmpty else { continue }

@@ -1,13 +1,13 @@
 import FalconShards
-import FalconTensor
 
-/// Gives the training batches of feature shards in order, reading ahead on a thread of its own.
+/// Gives the training batches of a source of features in order, reading or making them ahead on threads of its own.
 final class FeatureBatches {
-    private let store: FeatureStore
+    private let source: any FeatureSequences
     private let indices: [Int]
     private let limit: LengthBucketSampler.Limit
     private let seed: UInt64
     private let maxLength: Int
+    private let threads: Int
     /// Batches of an epoch: with a limit of sequences, the same for all.
     let count: Int
     private var prefetcher: Prefetcher?
@@ -15,10 +15,14 @@ final class FeatureBatches {
     private var position = LengthBucketSampler.Position()
 
     /// - Parameters:
-    ///   - indices: the store's sequences to take, at least one.
+    ///   - indices: the source's sequences to take, at least one.
     ///   - batchSize: sequences of a batch; the last of an epoch may have fewer.
-    init(_ store: FeatureStore, indices: [Int], batchSize: Int, seed: UInt64, maxLength: Int) {
-        self.store = store
+    ///   - threads: how many get batches ready, beside those that compute.
+    init(
+        _ source: any FeatureSequences, indices: [Int], batchSize: Int, seed: UInt64, maxLength: Int, threads: Int
+    ) {
+        self.source = source
+        self.threads = threads
         self.indices = indices
         self.limit = .sequences(batchSize)
         self.seed = seed
@@ -28,7 +32,7 @@ final class FeatureBatches {
 
     /// The number of the first epoch's batch that is the largest when it is padded.
     var largest: Int {
-        let lengths = store.sequences.map { min($0.length, maxLength) }
+        let lengths = source.sequences.map { min($0.length, maxLength) }
         let sampler = LengthBucketSampler(lengths: lengths, indices: indices, limit: limit, seed: seed)
         let sizes = sampler.batches(ofEpoch: 0).map { batch in batch.count * (batch.map { lengths[$0] }.max() ?? 0) }
         return sizes.indices.max { sizes[$0] < sizes[$1] } ?? 0
@@ -40,9 +44,9 @@ final class FeatureBatches {
         let wanted = LengthBucketSampler.Position(epoch: epoch, batch: index)
         if prefetcher == nil || position != wanted {
             let sampler = LengthBucketSampler(
-                lengths: store.sequences.map { min($0.length, maxLength) }, indices: indices, limit: limit, seed: seed,
+                lengths: source.sequences.map { min($0.length, maxLength) }, indices: indices, limit: limit, seed: seed,
                 position: wanted)
-            prefetcher = Prefetcher(store, sampler, maxLength: maxLength)
+            prefetcher = Prefetcher(source, sampler, maxLength: maxLength, threads: threads)
         }
         guard let batch = try prefetcher?.next() else { return [] }
         position = index + 1 == count ? .init(epoch: epoch + 1) : .init(epoch: epoch, batch: index + 1)

@@ -13,7 +13,10 @@ package struct TargetSection: RecipeSection, Equatable, Sendable {
 
 /// `[data]`: the features to train on.
 package struct DataSection: RecipeSection, Equatable, Sendable {
+    /// Shards are made once and read in every epoch; online, the target makes each batch's features beside the
+    /// training, and nothing is stored.
     package enum Source: String, RecipeChoice, Sendable { case shards, online }
+    package enum Template: String, RecipeChoice, Sendable { case auto, chatml, llama2, llama3, mistral, vicuna }
 
     static let name = "data"
     /// The folder that `falcon-gen-data` wrote.
@@ -23,12 +26,18 @@ package struct DataSection: RecipeSection, Equatable, Sendable {
     /// The share of the sequences that is kept back, chosen by a hash of each sequence's id.
     package var validationFraction = 0.05
     package var source = Source.shards
+    /// Chats as `falcon-gen-data` takes them, for `source = "online"`.
+    package var dataset = ""
+    /// How they become text, for `source = "online"`.
+    package var template = Template.auto
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.text("shards", &shards)
         try walker.integer("max_length", &maxLength, 2...1_048_576)
         try walker.number("validation_fraction", &validationFraction, 0...0.9)
         try walker.choice("source", &source)
+        try walker.text("dataset", &dataset)
+        try walker.choice("template", &template)
     }
 }
 

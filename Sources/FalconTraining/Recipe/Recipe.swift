@@ -132,8 +132,8 @@ package struct Recipe: Equatable, Sendable {
         if glance.enabled && draft.blockSize < 2 {
             throw refuse("glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1")
         }
-        if data.source == .online {
-            throw refuse("data.source", "can only be \"shards\" so far; make them with falcon-gen-data")
+        if data.source == .online && data.dataset.isEmpty {
+            throw refuse("data.dataset", "must name the chats that data.source = \"online\" makes features of")
         }
     }
 

@@ -66,7 +66,8 @@ struct CheckpointStore {
 
     /// The first key whose values differ and would change the run's course.
     static func differingKey(_ stored: String, _ recipe: Recipe, source: String) throws -> String? {
-        let old = try RecipeValue.table(toml: stored, source: source)
+        // Keys that recipes did not have yet when the run began count with their defaults.
+        let old = try RecipeValue.table(toml: try Recipe(toml: stored, source: source).toml, source: source)
         let new = try RecipeValue.table(toml: try recipe.toml, source: "recipe")
         for section in Set(old.keys).union(new.keys).sorted() {
             guard case .table(let before)? = old[section], case .table(let after)? = new[section] else {

@@ -1,16 +1,23 @@
+import FalconShards
 import FalconTensor
 import Foundation
 
 /// A training run as the command starts it: from a recipe to a finished folder.
 package struct TrainingRun {
+    /// Makes the features of a recipe's chats as they are needed. Handed in, because it lies a layer above.
+    package typealias OnlineSource = (Recipe, TrainingEnvironment) throws -> any FeatureSequences
+
     package let recipe: Recipe
+    private let online: OnlineSource
     /// The run's folder.
     package let folder: String
 
     /// - Parameters:
     ///   - folder: where checkpoints and logs go; `Checkpoints/NAME` after the recipe's file where it is `nil`.
+    ///   - online: what `data.source = "online"` takes.
     /// - Throws: `RecipeError` in one line.
-    package init(recipePath: String, settings: [String], folder: String?) throws {
+    package init(recipePath: String, settings: [String], folder: String?, online: @escaping OnlineSource) throws {
+        self.online = online
         recipe = try Recipe(path: recipePath, settings: settings)
         let name = ((recipePath as NSString).lastPathComponent as NSString).deletingPathExtension
         self.folder = folder ?? "Checkpoints/\(name)"
@@ -35,9 +42,17 @@ package struct TrainingRun {
     }
 
     private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
-        recipe.pretrain == nil
-            ? try DraftTraining(recipe: recipe, pool: environment.pool, log: environment.log)
-            : try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
+        guard recipe.pretrain == nil else {
+            return try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
+        }
+        let target = try TargetHead(folder: recipe.target.path)
+        let source: any FeatureSequences =
+            switch recipe.data.source {
+            case .shards: try FeatureStore(folder: recipe.data.shards)
+            case .online: try online(recipe, environment)
+            }
+        return try DraftTraining(
+            recipe: recipe, target: target, source: source, pool: environment.pool, log: environment.log)
     }
 }
 
