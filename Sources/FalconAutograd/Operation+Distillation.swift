@@ -17,8 +17,21 @@ extension Tape {
         let result = Distillation.evaluate(
             predicted: predicted.value, target: target, head: head, teacher: teacher, options: options,
             denominator: denominator, needsGradient: predicted.needsGradient, on: pool)
-        let loss = record(
-            Tensor([result.loss], []), KnownGradientOperation(gradients: [result.gradient]), inputs: [predicted])
-        return (loss, result)
+        return (record(result, of: predicted), result)
+    }
+
+    /// The same where the target is known by its statistics, a row for each of the predicted ones.
+    package mutating func distillation(
+        _ predicted: Variable, statistics: TeacherStatistics, head: VocabularyHead, options: Distillation.Options,
+        denominator: Float
+    ) -> (loss: Variable, result: Distillation.Result) {
+        let result = Distillation.evaluate(
+            predicted: predicted.value, statistics: statistics, head: head, options: options,
+            denominator: denominator, needsGradient: predicted.needsGradient, on: pool)
+        return (record(result, of: predicted), result)
+    }
+
+    private mutating func record(_ result: Distillation.Result, of predicted: Variable) -> Variable {
+        record(Tensor([result.loss], []), KnownGradientOperation(gradients: [result.gradient]), inputs: [predicted])
     }
 }

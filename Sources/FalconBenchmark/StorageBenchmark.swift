@@ -87,7 +87,7 @@ package struct StorageBenchmark {
         var ways: [Way] = []
         for storage in storages {
             for level in levels {
-                let path = folder.appendingPathComponent("shard.h5").path
+                let path = folder.appendingPathComponent("\(storage)-\(level)").path
                 ways.append(try measure(storage, level, path, hasDamage: level == levels[0], ways.last))
             }
         }
@@ -105,23 +105,33 @@ package struct StorageBenchmark {
         let width = sequences[0].features.width
         let description = ShardDescription(
             hiddenSize: width, storage: storage, maxLength: sequences.map(\.length).max() ?? 1,
-            targetFingerprint: "benchmark", tokenizerFingerprint: "benchmark")
-        var bytes = 0
+            targetFingerprint: "benchmark", tokenizerFingerprint: "benchmark",
+            teacherEntries: sequences[0].statistics?.entryCount)
+        let shards = try ShardFolder(path: path, description: description, settings: [:])
+        var written: ShardContents?
         let writing = try stopwatch.median(of: 1) {
-            let writer = try ShardWriter(path: path, description: description, level: level, pool: pool)
+            let writer = try ShardWriter(
+                path: shards.shardPath(0), description: description, level: level, pool: pool)
             for sequence in sequences { try writer.append(sequence) }
-            bytes = try writer.finish().bytes
+            written = try writer.finish()
         }
-        let reader = try ShardReader(path: path)
+        guard let contents = written else { preconditionFailure("nothing was written") }
+        let bytes = contents.bytes
+        try shards.record(0, contents)
+        let store = try FeatureStore(folder: path)
+        // As the trainer reads: batches of sequences from all over the shard.
+        let batches = LengthBucketSampler(
+            lengths: sequences.map(\.length), limit: .sequences(8), seed: 0
+        ).batches(ofEpoch: 0)
         let reading = try stopwatch.median(of: 1) {
-            for index in 0..<reader.count { _ = try reader.sequence(at: index, on: pool) }
+            for batch in batches { _ = try store.batch(batch, on: pool) }
         }
         let damage =
             hasDamage
-            ? try target.map { try self.damage($0, reader) }
+            ? try target.map { try self.damage($0, store) }
             : last.flatMap { last in last.argmaxFlips.map { ($0, last.meanDivergence ?? 0) } }
         let features = Double(tokens * width * storage.size) / 1e6
-        let raw = tokens * (width * storage.size + 5 + (storage == .int8 ? 4 : 0))
+        let raw = tokens * description.rawBytesPerToken
         return Way(
             dtype: storage, zstdLevel: level, bytesPerToken: Double(bytes) / Double(tokens),
             ratio: Double(raw) / Double(bytes), writeMegabytesPerSecond: features / writing,
@@ -130,10 +140,10 @@ package struct StorageBenchmark {
     }
 
     /// The part of tokens with another argmax, and the mean divergence.
-    private func damage(_ target: TargetEnds, _ reader: ShardReader) throws -> (Double, Double) {
+    private func damage(_ target: TargetEnds, _ store: FeatureStore) throws -> (Double, Double) {
         var (flips, divergence, tokens) = (0, 0.0, 0)
         for (index, sequence) in sequences.enumerated() {
-            let stored = try reader.sequence(at: index, on: pool).features
+            let stored = try store.sequence(at: index, on: pool).features
             let (given, found) = (target.logits(sequence.features, on: pool), target.logits(stored, on: pool))
             flips += zip(given.argmaxRows(), found.argmaxRows()).count { $0 != $1 }
             for row in 0..<sequence.length {

@@ -15,6 +15,8 @@ package struct TrainingBenchmark {
     package let precision: ProductPrecision
     /// Whether a step has glancing's first pass.
     package let glance: Bool
+    /// Entries of stored teacher statistics; `nil` multiplies the target's features by the vocabulary.
+    package let teacherEntries: Int?
     package let pool: ThreadPool
     private let configuration: ModelConfiguration
 
@@ -26,10 +28,10 @@ package struct TrainingBenchmark {
     ///   - vocabulary, hidden: taken in place of the size's own.
     package init(
         size: BenchmarkSize, fusion: FusionKind, precision: ProductPrecision, glance: Bool = true,
-        vocabulary: Int? = nil, hidden: Int? = nil, pool: ThreadPool
+        teacherEntries: Int? = nil, vocabulary: Int? = nil, hidden: Int? = nil, pool: ThreadPool
     ) {
         (self.size, self.fusion, self.precision) = (size, fusion, precision)
-        (self.glance, self.pool) = (glance, pool)
+        (self.glance, self.teacherEntries, self.pool) = (glance, teacherEntries, pool)
         var configuration = size.configuration
         if let vocabulary { configuration.vocabularySize = vocabulary }
         if let hidden {
@@ -80,7 +82,8 @@ package struct TrainingBenchmark {
 
         let description = ShardDescription(
             hiddenSize: hidden, storage: .bfloat16, maxLength: TrainingBenchmark.length,
-            targetFingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint)
+            targetFingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint,
+            teacherEntries: teacherEntries)
         let shards = try ShardFolder(path: folder + "/features", description: description, settings: [:])
         let writer = try ShardWriter(path: shards.shardPath(0), description: description, pool: pool)
         for index in 0..<2 * size.trainingBatch {
@@ -88,7 +91,10 @@ package struct TrainingBenchmark {
             try writer.append(
                 FeatureSequence(
                     id: "\(index)", tokens: tokens, lossMask: [UInt8](repeating: 1, count: tokens.count),
-                    features: Tensor(normal: 1, [tokens.count, hidden], from: &source)))
+                    features: Tensor(normal: 1, [tokens.count, hidden], from: &source),
+                    statistics: teacherEntries.map {
+                        TrainingBenchmark.statistics($0, of: vocabulary, rows: tokens.count, from: &source)
+                    }))
         }
         try shards.record(0, writer.finish())
 
@@ -96,6 +102,7 @@ package struct TrainingBenchmark {
         recipe.data.validationFraction = 0
         recipe.draft.fusion = fusion == .lstm ? .lstm : fusion == .gated ? .gated : .linear
         recipe.glance.enabled = glance
+        recipe.loss.teacher = teacherEntries == nil ? .exact : .stored
         recipe.training.batchSize = size.trainingBatch
         recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
         let task = try DraftTraining(
@@ -103,6 +110,19 @@ package struct TrainingBenchmark {
         return try TrainingLoop(
             recipe: recipe, task: task, folder: folder + "/run", resume: false,
             environment: TrainingEnvironment(pool: pool, now: { ProcessInfo.processInfo.systemUptime }))
+    }
+
+    /// Equally likely tokens that lie next to each other somewhere in the vocabulary.
+    private static func statistics(
+        _ entryCount: Int, of vocabulary: Int, rows: Int, from source: inout RandomSource
+    ) -> TeacherStatistics {
+        TeacherStatistics(
+            entryCount: entryCount,
+            tokens: (0..<rows).flatMap { _ in
+                let first = source.below(vocabulary)
+                return (0..<entryCount).map { Int32((first + $0) % vocabulary) }
+            }, logProbabilities: [Float](repeating: -log(Float(entryCount + 1)), count: rows * entryCount),
+            logNormalizers: [Float](repeating: 0, count: rows))
     }
 
     private func report(_ seconds: Double, _ peak: Int, _ limits: MachineLimits) -> BenchmarkReport {

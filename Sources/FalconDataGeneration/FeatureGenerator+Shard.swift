@@ -1,5 +1,6 @@
 import FalconShards
 import FalconTokenizer
+import Foundation
 
 /// Making one shard.
 extension FeatureGenerator {
@@ -9,7 +10,7 @@ extension FeatureGenerator {
     ///   shard, which leaves nothing behind.
     func make(
         _ shard: Int, progress: (_ conversations: Int, _ tokens: Int) throws -> Void
-    ) throws -> (facts: ShardFacts, truncated: Int) {
+    ) throws -> (facts: ShardFacts, truncated: Int, writingSeconds: Double) {
         let writer = try ShardWriter(
             path: folder.shardPath(shard), description: folder.description, level: options.zstdLevel, pool: pool)
         let limit = selection.shardLimits?[shard]
@@ -19,16 +20,15 @@ extension FeatureGenerator {
             skipped = input.unreadable
             if selection.leftOutCount > 0 { skipped[FeatureGenerator.beyondBudget] = selection.leftOutCount }
         }
-        var (done, tokens, truncated) = (0, 0, 0)
+        var (done, tokens, truncated, writingSeconds) = (0, 0, 0, 0.0)
         var batch: [Conversation] = []
         let batchTokens = options.batchTokens ?? 2048 * pool.threadCount
 
         func write() throws {
-            for (conversation, features) in zip(batch, source.features(of: batch)) {
-                tokens += conversation.tokens.count
-                let sequence = FeatureSequence(
-                    id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask,
-                    features: features)
+            let sequences = source.sequences(of: batch, on: pool)
+            let start = ProcessInfo.processInfo.systemUptime
+            for sequence in sequences {
+                tokens += sequence.length
                 do {
                     if let limit, try !writer.fits(sequence, within: limit) {
                         skipped[FeatureGenerator.beyondBudget, default: 0] += 1
@@ -39,6 +39,7 @@ extension FeatureGenerator {
                     failed[problem.description, default: 0] += 1
                 }
             }
+            writingSeconds += ProcessInfo.processInfo.systemUptime - start
             batch = []
             try progress(done, tokens)
         }
@@ -60,8 +61,9 @@ extension FeatureGenerator {
             if batch.reduce(0, { $0 + $1.tokens.count }) >= batchTokens { try write() }
         }
         try write()
+        let start = ProcessInfo.processInfo.systemUptime
         let facts = try folder.record(shard, writer.finish(), skipped: skipped, failed: failed)
-        return (facts, truncated)
+        return (facts, truncated, writingSeconds + ProcessInfo.processInfo.systemUptime - start)
     }
 
     private static let beyondBudget = "it does not fit the budget"

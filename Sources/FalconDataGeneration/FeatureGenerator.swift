@@ -42,7 +42,6 @@ package final class FeatureGenerator {
         precondition(options.maxLength > 0 && options.conversationsPerShard > 0, "lengths and counts are above 0")
         input = try GenerationInput(options)
         source = try FeatureSource(options, pool: pool) { try ShardFolder.makeWritable(options.output) }
-        let model = source.model
         var settings = [
             "dataset_sha256": input.digest,
             "range": "\(input.range.lowerBound):\(input.range.upperBound)",
@@ -68,10 +67,7 @@ package final class FeatureGenerator {
         self.notes = notes
         folder = try ShardFolder(
             path: options.output,
-            description: ShardDescription(
-                hiddenSize: model.configuration.hiddenSize, storage: options.storage,
-                maxLength: source.encoder.maxLength, targetFingerprint: model.fingerprint,
-                tokenizerFingerprint: source.tokenizer.fingerprint),
+            description: source.description(options.storage),
             settings: settings)
 
         let perShard = options.conversationsPerShard
@@ -116,6 +112,7 @@ package final class FeatureGenerator {
                     report.shardsTakenOver += isOwn ? 0 : 1
                     report.tokensMade += made.facts.tokens
                     report.truncated += made.truncated
+                    report.writingSeconds += made.writingSeconds
                     done += isOwn ? rows(of: shard).count : 0
                 }
             }

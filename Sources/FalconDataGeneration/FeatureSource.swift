@@ -1,4 +1,5 @@
 import FalconModels
+import FalconShards
 import FalconTensor
 import FalconTokenizer
 import Foundation
@@ -7,10 +8,12 @@ import Synchronization
 /// The target with its tokenizer and template: dialogues to conversations, conversations to features.
 struct FeatureSource: Sendable {
     let model: TargetModel
-    private let sequences: SequenceFeatures
+    private let whole: SequenceFeatures
     let tokenizer: Tokenizer
     let encoder: ConversationEncoder
     let pool: ThreadPool
+    /// Of the `TeacherStatistics` that are made beside the features; `nil` for none.
+    let teacherEntries: Int?
     /// What a user should know, a line each.
     let notes: [String]
 
@@ -27,7 +30,13 @@ struct FeatureSource: Sendable {
         let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
         try beforeWeights()
         model = try TargetModel(folder: options.target, arithmetic: options.arithmetic, pool: pool)
-        sequences = SequenceFeatures(model)
+        if let entries = options.teacherEntries, entries > model.configuration.vocabularySize {
+            throw FileError(
+                options.target,
+                "has \(model.configuration.vocabularySize) tokens, fewer than --teacher-statistics \(entries) asks for")
+        }
+        teacherEntries = options.teacherEntries
+        whole = SequenceFeatures(model)
         let maxLength = min(options.maxLength, model.configuration.positionLimit)
         encoder = ConversationEncoder(
             template: template, tokenizer: tokenizer, vocabularySize: model.configuration.vocabularySize,
@@ -40,31 +49,50 @@ struct FeatureSource: Sendable {
         self.notes = notes
     }
 
-    /// The target's features of each conversation, `[tokens, hidden]`.
+    /// What shards of these features have in common.
+    func description(_ storage: FeatureStorage) -> ShardDescription {
+        ShardDescription(
+            hiddenSize: model.configuration.hiddenSize, storage: storage, maxLength: encoder.maxLength,
+            targetFingerprint: model.fingerprint, tokenizerFingerprint: tokenizer.fingerprint,
+            teacherEntries: teacherEntries)
+    }
+
+    /// Conversations with the target's features, and its statistics where they are asked for.
     ///
     /// Where there are enough conversations, each thread takes whole ones, longest first; that leaves no thread waiting
     /// at the end of every small product. Few conversations share all threads instead. Each row's result is the same
     /// either way: the target is batch-invariant and independent of threads.
-    func features(of batch: [Conversation]) -> [Tensor] { features(of: batch, on: pool) }
-
-    /// The same on another pool than the one that the source was made with.
-    func features(of batch: [Conversation], on pool: ThreadPool) -> [Tensor] {
+    func sequences(of batch: [Conversation], on pool: ThreadPool) -> [FeatureSequence] {
         guard pool.threadCount > 1, batch.count >= 2 * pool.threadCount else {
-            return batch.map { features(of: $0, on: pool) }
+            return batch.map { sequence(of: $0, on: pool) }
         }
         let order = batch.indices.sorted { batch[$0].tokens.count > batch[$1].tokens.count }
         let alone = ThreadPool(threadCount: 1)
-        let results = Mutex<[Int: Tensor]>([:])
+        let results = Mutex<[Int: FeatureSequence]>([:])
         pool.run(order.count) { piece in
             let index = order[piece]
-            let result = features(of: batch[index], on: alone)
+            let result = sequence(of: batch[index], on: alone)
             results.withLock { $0[index] = result }
         }
         let all = results.withLock { $0 }
         return batch.indices.compactMap { all[$0] }
     }
 
-    private func features(of conversation: Conversation, on pool: ThreadPool) -> Tensor {
-        sequences.features(of: conversation.tokens, on: pool)
+    private func sequence(of conversation: Conversation, on pool: ThreadPool) -> FeatureSequence {
+        let features = whole.features(of: conversation.tokens, on: pool)
+        return FeatureSequence(
+            id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask, features: features,
+            statistics: teacherEntries.map { statistics(features, $0, on: pool) })
+    }
+
+    /// In pieces, so that `[tokens, vocabulary]` never exists.
+    private func statistics(_ features: Tensor, _ entryCount: Int, on pool: ThreadPool) -> TeacherStatistics {
+        let piece = 64
+        let parts = stride(from: 0, to: features.rowCount, by: piece).flatMap { start in
+            let rows = features.rows(start..<min(start + piece, features.rowCount))
+            let part = TeacherStatistics(logits: model.logits(rows, on: pool), entryCount: entryCount)
+            return (0..<part.rowCount).map { (part, $0) }
+        }
+        return .gather(parts)
     }
 }

@@ -20,6 +20,9 @@ package struct GenerationOptions: Sendable {
     package var part = RunPart.whole
     /// The most bytes that the folder may take; rows beyond it are left out.
     package var budget: ByteAmount?
+    /// How many of the target's most likely next tokens are stored with each token; see `TeacherStatistics`. `nil`
+    /// stores none.
+    package var teacherEntries: Int?
     /// zstd's compression level.
     package var zstdLevel = ShardWriter.usualLevel
     /// Whether a dialogue that repeats an earlier one word for word is left out.

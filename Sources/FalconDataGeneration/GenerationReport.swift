@@ -27,12 +27,14 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     /// Tokens that went through the target in this run, and the time that took.
     package internal(set) var tokensMade = 0
     package internal(set) var seconds = 0.0
+    /// The part of `seconds` in which shards were compressed, written, synced and recorded.
+    package internal(set) var writingSeconds = 0.0
 
     enum CodingKeys: String, CodingKey {
         case input, written, skipped, failed, truncated, tokens, bytes, seconds
         case lossTokens = "loss_tokens", shardsMade = "shards_made", shardsKept = "shards_kept"
         case shardsTakenOver = "shards_taken_over", shardsHeld = "shards_held"
-        case tokensMade = "tokens_made"
+        case tokensMade = "tokens_made", writingSeconds = "writing_seconds"
     }
 
     mutating func add(_ facts: ShardFacts) {
@@ -62,7 +64,11 @@ package struct GenerationReport: Sendable, Equatable, Codable {
                 lines.append("\(title) \(count): \(reason)")
             }
         }
-        if seconds > 0, tokensMade > 0 { lines.append("\(Int(Double(tokensMade) / seconds)) tokens/s") }
+        if seconds > 0, tokensMade > 0 {
+            lines.append(
+                "\(Int(Double(tokensMade) / seconds)) tokens/s, writing took "
+                    + "\(Decimals.text(writingSeconds / seconds * 100, 1)) % of the time")
+        }
         return lines
     }
 }

@@ -49,9 +49,7 @@ package struct OnlineFeatures: FeatureSequences {
                 dataset, "none of its \(input.dialogues.count) conversations is of use: \(reason?.key ?? "no reason")")
         }
         path = dataset
-        description = ShardDescription(
-            hiddenSize: source.model.configuration.hiddenSize, storage: .float32, maxLength: source.encoder.maxLength,
-            targetFingerprint: source.model.fingerprint, tokenizerFingerprint: source.tokenizer.fingerprint)
+        description = source.description(.float32)
         sequences = conversations.map { ($0.id, $0.tokens.count) }
         let identity = "\(input.digest) \(source.encoder.template.style.rawValue) \(source.encoder.maxLength)"
         fingerprint = ("data set or template", SHA256Digest.hexadecimal(of: Array(identity.utf8)))
@@ -69,9 +67,6 @@ package struct OnlineFeatures: FeatureSequences {
                 id: whole.id, tokens: Array(whole.tokens.prefix(limit)),
                 lossMask: Array(whole.lossMask.prefix(limit)), isTruncated: true)
         }
-        return zip(batch, source.features(of: batch, on: pool)).map { conversation, features in
-            FeatureSequence(
-                id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask, features: features)
-        }
+        return source.sequences(of: batch, on: pool)
     }
 }

@@ -68,7 +68,8 @@ package struct ShardInspection: Sendable, Encodable {
         return lossTokens
     }
 
-    /// Writes one sequence: `hidden` `[time, hidden]`, `input_ids` and `loss_mask` `[time]`.
+    /// Writes one sequence: `hidden` `[time, hidden]`, `input_ids` and `loss_mask` `[time]`, and what there is of
+    /// `teacher_tokens`, `teacher_log_probabilities` `[time, entries]` and `teacher_log_normalizer` `[time]`.
     ///
     /// - Throws: `FileError` where there is no such sequence.
     package static func dump(path: String, sequence index: Int, to output: String) throws {
@@ -77,12 +78,18 @@ package struct ShardInspection: Sendable, Encodable {
             throw FileError(path, "has sequences 0 to \(source.sequences.count - 1); there is no \(index)")
         }
         let sequence = try source.read(index)
-        try SafetensorsWriter.write(
-            output, tensors: [("hidden", sequence.features)],
-            integers: [
-                ("input_ids", sequence.tokens.map(Int64.init), [sequence.length]),
-                ("loss_mask", sequence.lossMask.map(Int64.init), [sequence.length]),
-            ], metadata: ["id": sequence.id])
+        var tensors = [(name: "hidden", tensor: sequence.features)]
+        var integers = [
+            (name: "input_ids", values: sequence.tokens.map(Int64.init), shape: [sequence.length]),
+            (name: "loss_mask", values: sequence.lossMask.map(Int64.init), shape: [sequence.length]),
+        ]
+        if let statistics = sequence.statistics {
+            let shape = [sequence.length, statistics.entryCount]
+            integers.append(("teacher_tokens", statistics.tokens.map(Int64.init), shape))
+            tensors.append(("teacher_log_probabilities", Tensor(statistics.logProbabilities, shape)))
+            tensors.append(("teacher_log_normalizer", Tensor(statistics.logNormalizers, [sequence.length])))
+        }
+        try SafetensorsWriter.write(output, tensors: tensors, integers: integers, metadata: ["id": sequence.id])
     }
 
     /// The report for people.
@@ -94,6 +101,7 @@ package struct ShardInspection: Sendable, Encodable {
         return FactTable.lines([
             ("shards", "\(shards), \(bytes) bytes, \(String(format: "%.1f", bytesPerToken)) bytes per token"),
             ("features", "\(description.hiddenSize) wide, stored as \(description.storage.rawValue)"),
+            ("statistics", description.teacherEntries.map { "\($0) likeliest next tokens" } ?? "none"),
             ("sequences", "\(sequences)"),
             ("tokens", "\(tokens)\(share ?? "")"),
             ("lengths", "\(shortest) to \(longest), median \(median), limit \(description.maxLength)"),

@@ -31,9 +31,16 @@ package struct ShardStatistics: Sendable, Encodable {
     package let ratio: Double
     /// Every dimension, in order.
     package let dimensions: [Dimension]
+    /// N of the stored teacher statistics; `nil` where there are none, as the next two.
+    package let teacherEntries: Int?
+    /// The mean probability of all tokens that the statistics name.
+    package let teacherMass: Double?
+    /// The part of the supervised tokens that are the target's own choice.
+    package let textAgreement: Double?
 
     enum CodingKeys: String, CodingKey {
         case path, dtype, sequences, tokens, bytes, lengths, ratio, dimensions
+        case teacherEntries = "teacher_entries", teacherMass = "teacher_mass", textAgreement = "text_agreement"
         case lossTokens = "loss_tokens", supervisedShare = "supervised_share", bytesPerToken = "bytes_per_token"
     }
 
@@ -50,10 +57,19 @@ package struct ShardStatistics: Sendable, Encodable {
         var largest = [Float](repeating: -.infinity, count: width)
         var squares = [Double](repeating: 0, count: width)
         var (tokens, lossTokens) = (0, 0)
+        var (mass, agreed, compared) = (0.0, 0, 0)
         for index in source.sequences.indices {
             let sequence = try source.read(index)
             tokens += sequence.length
             lossTokens += sequence.lossMask.count { $0 == 1 }
+            if let statistics = sequence.statistics {
+                for row in 0..<sequence.length {
+                    mass += statistics.mass(row)
+                    guard row + 1 < sequence.length, sequence.lossMask[row + 1] == 1 else { continue }
+                    compared += 1
+                    if statistics.choice(row) == sequence.tokens[row + 1] { agreed += 1 }
+                }
+            }
             let values = sequence.features.scalars
             for row in 0..<sequence.length {
                 for column in 0..<width {
@@ -68,8 +84,10 @@ package struct ShardStatistics: Sendable, Encodable {
         supervisedShare = Double(lossTokens) / Double(max(1, tokens))
         lengths = ShardStatistics.bins(source.sequences.map(\.length))
         bytesPerToken = Double(bytes) / Double(max(1, tokens))
-        let raw = width * dtype.size + (dtype == .int8 ? 4 : 0) + 5
-        ratio = Double(raw * tokens) / Double(max(1, bytes))
+        teacherEntries = source.description.teacherEntries
+        teacherMass = teacherEntries.map { _ in mass / Double(max(1, tokens)) }
+        textAgreement = teacherEntries.map { _ in Double(agreed) / Double(max(1, compared)) }
+        ratio = Double(source.description.rawBytesPerToken * tokens) / Double(max(1, bytes))
         dimensions =
             tokens == 0
             ? []
@@ -104,6 +122,11 @@ package struct ShardStatistics: Sendable, Encodable {
             ("sequences", "\(sequences)"),
             ("tokens", "\(tokens), \(number(supervisedShare * 100, 1)) % supervised"),
         ])
+        if let teacherEntries, let teacherMass, let textAgreement {
+            lines.append(
+                "statistics of \(teacherEntries) tokens with \(number(teacherMass * 100, 2)) % of the probability; "
+                    + "\(number(textAgreement * 100, 1)) % of supervised tokens are the target's choice")
+        }
         let most = max(1, lengths.map(\.sequences).max() ?? 1)
         lines.append("lengths")
         for bin in lengths {

@@ -10,13 +10,19 @@ package struct FeatureSequence: Sendable, Equatable {
     package let lossMask: [UInt8]
     /// `[tokens, hidden]`; row i is f_i, the target's last hidden state after the final norm at token i.
     package let features: Tensor
+    /// `[tokens]`; row i is of the distribution over the token behind token i. `nil` where none were asked for.
+    package let statistics: TeacherStatistics?
 
     /// Traps where the lengths differ.
-    package init(id: String, tokens: [Int32], lossMask: [UInt8], features: Tensor) {
+    package init(
+        id: String, tokens: [Int32], lossMask: [UInt8], features: Tensor, statistics: TeacherStatistics? = nil
+    ) {
         precondition(
-            tokens.count == lossMask.count && features.shape.count == 2 && features.shape[0] == tokens.count,
+            tokens.count == lossMask.count && features.shape.count == 2 && features.shape[0] == tokens.count
+                && statistics?.rowCount ?? tokens.count == tokens.count,
             "\(tokens.count) tokens with \(lossMask.count) mask values and features of shape \(features.shape)")
         (self.id, self.tokens, self.lossMask, self.features) = (id, tokens, lossMask, features)
+        self.statistics = statistics
     }
 
     /// The number of tokens.
@@ -29,4 +35,5 @@ package struct StoredSequence: Sendable {
     let tokens: [Int32]
     let lossMask: [UInt8]
     let features: EncodedFeatures
+    let statistics: TeacherStatistics?
 }

@@ -11,11 +11,14 @@ package struct ShardDescription: Sendable, Equatable, Codable {
     package let targetFingerprint: String
     /// Of the tokenizer that made the tokens.
     package let tokenizerFingerprint: String
+    /// N of the `TeacherStatistics` beside the features; `nil` where there are none.
+    package let teacherEntries: Int?
 
     package init(
         hiddenSize: Int, storage: FeatureStorage, maxLength: Int, targetFingerprint: String,
-        tokenizerFingerprint: String
+        tokenizerFingerprint: String, teacherEntries: Int? = nil
     ) {
+        self.teacherEntries = teacherEntries
         (self.hiddenSize, self.storage, self.maxLength) = (hiddenSize, storage, maxLength)
         (self.targetFingerprint, self.tokenizerFingerprint) = (targetFingerprint, tokenizerFingerprint)
     }
@@ -23,6 +26,7 @@ package struct ShardDescription: Sendable, Equatable, Codable {
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size", storage = "dtype", maxLength = "max_length"
         case targetFingerprint = "target_fingerprint", tokenizerFingerprint = "tokenizer_fingerprint"
+        case teacherEntries = "teacher_entries"
     }
 
     /// The first field in which another description differs, worded for an error; `nil` where they agree.
@@ -35,6 +39,12 @@ package struct ShardDescription: Sendable, Equatable, Codable {
             ?? differ(.maxLength, "\(maxLength)", "\(other.maxLength)")
             ?? differ(.targetFingerprint, targetFingerprint, other.targetFingerprint)
             ?? differ(.tokenizerFingerprint, tokenizerFingerprint, other.tokenizerFingerprint)
+            ?? differ(.teacherEntries, "\(teacherEntries ?? 0)", "\(other.teacherEntries ?? 0)")
+    }
+
+    /// Bytes that a token takes before compression, its mask and all that stands beside its features included.
+    package var rawBytesPerToken: Int {
+        hiddenSize * storage.size + (storage == .int8 ? 4 : 0) + 5 + (teacherEntries.map { 8 * $0 + 4 } ?? 0)
     }
 }
 
@@ -47,6 +57,8 @@ package struct ShardDescription: Sendable, Equatable, Codable {
 ///   feature_scales  [tokens] float32   for int8 only
 ///   tokens          [tokens] int32
 ///   loss_mask       [tokens] uint8
+///   teacher_tokens, teacher_log_probabilities  [tokens, entries] int32, float32   with the attribute
+///   teacher_log_normalizer                     [tokens] float32                   teacher_entries only
 ///   offsets         [sequences + 1] int64: sequence s is rows offsets[s] ..< offsets[s + 1]
 ///   ids             [sequences] text
 /// ```
@@ -59,4 +71,8 @@ enum ShardLayout {
     static let lossMask = "loss_mask"
     static let offsets = "offsets"
     static let ids = "ids"
+    static let teacherEntries = "teacher_entries"
+    static let teacherTokens = "teacher_tokens"
+    static let teacherLogProbabilities = "teacher_log_probabilities"
+    static let teacherLogNormalizer = "teacher_log_normalizer"
 }

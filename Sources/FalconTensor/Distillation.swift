@@ -126,7 +126,7 @@ package enum Distillation {
         return result(outcomes, gradient, options, denominator)
     }
 
-    private static func result(
+    static func result(
         _ rows: [Row], _ gradient: Tensor?, _ options: Options, _ denominator: Float
     ) -> Result {
         let count = rows.isEmpty ? 1 : Double(denominator)
@@ -140,7 +140,7 @@ package enum Distillation {
     }
 
     /// What one row gives.
-    private struct Row {
+    struct Row {
         var soft: Float = 0, hard: Float = 0
         var draftToken: Int32 = -1, targetToken: Int32 = -1, rank: Int32 = .max
     }

@@ -24,6 +24,8 @@ package struct TrainingBatch: Sendable {
     package let targetTokens: [[Int32]]
     /// Whether a position counts in the loss: `[batch][time]`.
     package let counting: [[Bool]]
+    /// What the target says behind each token, by sequence; empty where its features must say it.
+    private let statistics: [TeacherStatistics]
 
     /// Lays sequences out as a batch.
     ///
@@ -40,6 +42,8 @@ package struct TrainingBatch: Sendable {
         let lengths = sequences.map { min($0.tokens.count, maxLength) }
         self.lengths = lengths
         blockSize = k
+        let known = sequences.compactMap(\.statistics)
+        statistics = known.count == sequences.count ? known : []
         let (time, hidden) = (lengths.max() ?? 0, sequences[0].features.width)
         var fed: [Float] = []
         var asked: [Float] = []
@@ -85,6 +89,7 @@ package struct TrainingBatch: Sendable {
         self.nextTokens = nextTokens
         self.targetFeatures = targetFeatures
         self.targetTokens = targetTokens
+        statistics = []
         counting = [[Bool]](repeating: [Bool](repeating: true, count: time), count: rows)
     }
 
@@ -121,6 +126,11 @@ package struct TrainingBatch: Sendable {
         }
         result.features = Tensor(values, features.shape)
         return result
+    }
+
+    /// What the target says k positions ahead of some rows of `[batch * time]`, all of which have a target.
+    func teacherStatistics(at rows: [Int]) -> TeacherStatistics {
+        .gather(rows.map { (statistics[$0 / time], $0 % time + blockSize) })
     }
 
     /// The positions that count, as rows of `[batch * time, hidden]`, ascending.

@@ -50,6 +50,9 @@ struct Benchmark: FalconCommand {
     @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
     var glance = true
 
+    @Option(help: "train-step: the target's N likeliest tokens from statistics, as with loss.teacher = \"stored\".")
+    var teacherStatistics: Int?
+
     @Option(help: "train-step: a vocabulary other than the size's own.")
     var vocabulary: Int?
 
@@ -66,6 +69,9 @@ struct Benchmark: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        guard (1...64).contains(teacherStatistics ?? 1) else {
+            throw ValidationError("--teacher-statistics must be 1 to 64.")
+        }
         guard (vocabulary ?? 1) > 0 else { throw ValidationError("--vocabulary must be at least 1.") }
         guard (hidden ?? 64) > 0, (hidden ?? 64) % 64 == 0 else {
             throw ValidationError("--hidden must be a multiple of 64.")
@@ -91,7 +97,7 @@ struct Benchmark: FalconCommand {
             ProcessMemory.returnLargeBlocks()
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
-                vocabulary: vocabulary, hidden: hidden, pool: common.makePool())
+                teacherEntries: teacherStatistics, vocabulary: vocabulary, hidden: hidden, pool: common.makePool())
             return try JSONOutput.write(try benchmark.run(), to: json ?? "-")
         }
         let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, pool: common.makePool())

@@ -52,6 +52,12 @@ struct GenerateData: FalconCommand {
     @Option(help: "The most the folder may take, e.g. 20GB; conversations drawn evenly from the input fill it.")
     var budget: ByteAmount?
 
+    @Option(
+        help: ArgumentHelp(
+            "Store the target's N most likely next tokens with each token too, for loss.teacher = \"stored\".",
+            valueName: "n"))
+    var teacherStatistics: Int?
+
     @Option(help: "zstd's compression level, 1 (quick) to 19 (small).")
     var zstdLevel = ShardWriter.usualLevel
 
@@ -81,6 +87,7 @@ struct GenerateData: FalconCommand {
         guard !regeneration.regenerate || (!plan && budget == nil) else {
             throw ValidationError("--plan and --budget go by the data set's own answers; leave out --regenerate.")
         }
+        guard teacherStatistics ?? 1 >= 1 else { throw ValidationError("--teacher-statistics: give 1 or more.") }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
         guard ["auto", "chatml", "llama2", "llama3", "mistral", "vicuna"].contains(template) else {
             throw ValidationError("--template \(template): give auto, chatml, llama2, llama3, mistral or vicuna.")
@@ -100,6 +107,7 @@ struct GenerateData: FalconCommand {
         options.batchTokens = batchTokens
         options.budget = budget
         options.zstdLevel = zstdLevel
+        options.teacherEntries = teacherStatistics
         options.dropsDuplicates = dropDuplicates
 
         options.regeneration = regeneration.options

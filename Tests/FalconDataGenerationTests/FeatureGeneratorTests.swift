@@ -63,6 +63,29 @@ import Testing
         #expect(report.tokens == store.sequences.reduce(0) { $0 + $1.length })
     }
 
+    @Test func `what the target says of the next token is stored on request`() throws {
+        let scene = try Scene()
+        let options = scene.changed {
+            ($0.teacherEntries, $0.storage, $0.output) = (5, .int8, scene.options.output + "-statistics")
+        }
+        _ = try generate(options, threads: 2)
+        let model = try TargetModel(folder: options.target, pool: ThreadPool(threadCount: 1))
+        _ = try generate(scene.options)
+        let (store, plain) = (try FeatureStore(folder: options.output), try FeatureStore(folder: scene.options.output))
+        #expect(store.description.teacherEntries == 5 && plain.description.teacherEntries == nil)
+        for index in 0..<store.count {
+            // Of the features before they were rounded.
+            let features = try plain.sequence(at: index).features
+            let expected = TeacherStatistics(
+                logits: model.logits(features, on: ThreadPool(threadCount: 1)), entryCount: 5)
+            #expect(try store.sequence(at: index).statistics == expected)
+        }
+        let other = scene.changed { ($0.teacherEntries, $0.storage, $0.output) = (6, .int8, options.output) }
+        #expect(refusal(other)?.contains("teacher_entries is 6, not 5") == true)
+        let many = scene.changed { ($0.teacherEntries, $0.output) = (259, options.output + "-many") }
+        #expect(refusal(many)?.contains("has 258 tokens, fewer than") == true)
+    }
+
     @Test func `neither threads, parts nor batches change a byte`() throws {
         let scene = try Scene()
         _ = try generate(scene.options)

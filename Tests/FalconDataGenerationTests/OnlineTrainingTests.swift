@@ -103,7 +103,7 @@ import Testing
     @Test func `a stopped run goes on bit by bit, and not with other chats`() throws {
         try train(online, "whole")
         try train(online, "parts", stopAfter: 5)
-        let resume = { try train(online, "parts", resume: true) }
+        let resume = { _ = try train(online, "parts", resume: true) }
         let before = try #require(FileManager.default.contents(atPath: chats))
         try folder.write(TinyTarget.chats(41), to: "chats.json")
         #expect("\(#expect(throws: FileError.self) { try resume() }!)".contains("with another data set or template"))

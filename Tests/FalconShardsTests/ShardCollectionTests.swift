@@ -8,11 +8,11 @@ import Testing
         _ name: String, seeds: [UInt64], _ storage: FeatureStorage = .int8, in folder: TemporaryFolder
     ) throws -> [FeatureSequence] {
         let shards = try ShardFolder(
-            path: folder.file(name), description: ShardExamples.description(storage),
+            path: folder.file(name), description: ShardExamples.description(storage, teacherEntries: 2),
             settings: ["template": "chatml", "dataset_sha256": name])
         var all: [FeatureSequence] = []
         for (number, seed) in seeds.enumerated() {
-            let part = ShardExamples.sequences([5, 9, 30, 2], seed: seed)
+            let part = ShardExamples.sequences([5, 9, 30, 2], seed: seed, teacherEntries: 2)
             let contents = try ShardExamples.write(part, shards.description, to: shards.shardPath(number))
             try shards.record(number, contents, skipped: ["too short": 1])
             let reader = try ShardReader(path: shards.shardPath(number))

@@ -5,20 +5,25 @@ import FalconTestSupport
 /// Sequences and shards made from seeds.
 enum ShardExamples {
     static func description(
-        _ storage: FeatureStorage = .float32, hiddenSize: Int = 24, maxLength: Int = 100
+        _ storage: FeatureStorage = .float32, hiddenSize: Int = 24, maxLength: Int = 100, teacherEntries: Int? = nil
     ) -> ShardDescription {
         ShardDescription(
             hiddenSize: hiddenSize, storage: storage, maxLength: maxLength, targetFingerprint: "target-α",
-            tokenizerFingerprint: "tokenizer")
+            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries)
     }
 
-    static func sequences(_ lengths: [Int], hiddenSize: Int = 24, seed: UInt64 = 1) -> [FeatureSequence] {
+    static func sequences(
+        _ lengths: [Int], hiddenSize: Int = 24, seed: UInt64 = 1, teacherEntries: Int? = nil
+    ) -> [FeatureSequence] {
         var random = RandomSource(seed: seed)
         return lengths.enumerated().map { index, length in
             FeatureSequence(
                 id: "chat-\(seed)-\(index) é", tokens: (0..<length).map { _ in Int32(random.below(50_000)) },
                 lossMask: (0..<length).map { _ in UInt8(random.below(2)) },
-                features: Tensor(normal: 3, [length, hiddenSize], from: &random))
+                features: Tensor(normal: 3, [length, hiddenSize], from: &random),
+                statistics: teacherEntries.map {
+                    TeacherStatistics(logits: Tensor(normal: 2, [length, 50], from: &random), entryCount: $0)
+                })
         }
     }
 

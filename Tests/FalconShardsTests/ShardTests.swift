@@ -38,6 +38,27 @@ import Testing
         }
     }
 
+    @Test func `what the target says is stored beside the features, and refused where it is no distribution`() throws {
+        let folder = try TemporaryFolder()
+        let description = ShardExamples.description(.int8, teacherEntries: 3)
+        let written = ShardExamples.sequences([40, 9], teacherEntries: 3)
+        try ShardExamples.write(written, description, to: folder.file("shard.h5"))
+        let reader = try ShardReader(path: folder.file("shard.h5"))
+        #expect(reader.description == description)
+        #expect(try (0..<2).map { try reader.sequence(at: $0).statistics } == written.map(\.statistics))
+        #expect(try reader.sequence(at: 0, limit: 7).statistics == written[0].statistics?.prefix(7))
+
+        let broken = FeatureSequence(
+            id: "broken", tokens: [1], lossMask: [1], features: Tensor(zeros: [1, 24]),
+            statistics: TeacherStatistics(
+                entryCount: 3, tokens: [1, 2, 3], logProbabilities: [-1, -0.5, -2], logNormalizers: [1]))
+        try ShardExamples.write([broken], description, to: folder.file("broken.h5"))
+        let line = refusal { _ = try ShardReader(path: folder.file("broken.h5")).sequence(at: 0) }
+        #expect(
+            line?.contains("sequence 0 (broken): row 0 of its teacher statistics is no part of") == true,
+            "\(line ?? "")")
+    }
+
     @Test func `a limit reads the first tokens only`() throws {
         let folder = try TemporaryFolder()
         let written = ShardExamples.sequences([40])

@@ -16,8 +16,12 @@ struct DraftExample {
     let pool: ThreadPool
     let shards: String
 
-    /// - Parameter poisoned: sequences with a feature that overflows every product (shards take no NaN).
-    init(sequences count: Int = 80, poisoned: Set<Int> = [], pool: ThreadPool) throws {
+    /// - Parameters:
+    ///   - poisoned: sequences with a feature that overflows every product (shards take no NaN).
+    ///   - teacherEntries: of the teacher statistics in the shards.
+    init(
+        sequences count: Int = 80, poisoned: Set<Int> = [], teacherEntries: Int? = nil, pool: ThreadPool
+    ) throws {
         temporary = try TemporaryFolder()
         self.pool = pool
         shards = temporary.file("features")
@@ -32,7 +36,7 @@ struct DraftExample {
             tokenizerFingerprint: "tokenizer")
         let description = ShardDescription(
             hiddenSize: hidden, storage: .float32, maxLength: 64, targetFingerprint: "target",
-            tokenizerFingerprint: "tokenizer")
+            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries)
         let folder = try ShardFolder(path: shards, description: description, settings: [:])
         let writer = try ShardWriter(path: folder.shardPath(0), description: description, pool: pool)
         for index in 0..<count {
@@ -42,10 +46,16 @@ struct DraftExample {
             // f_i points at t_{i+1}, so that the target's choice is the sequence's own next token.
             var features = (0..<length).flatMap { head.row(Int(tokens[$0 + 1])).map { $0 * 0.5 } }
             if poisoned.contains(index) { features[hidden * 8] = 3e38 }
+            let tensor = Tensor(features, [length, hidden])
             try writer.append(
                 FeatureSequence(
                     id: "dialogue-\(index)", tokens: Array(tokens.prefix(length)),
-                    lossMask: (0..<length).map { $0 < 5 ? 0 : 1 }, features: Tensor(features, [length, hidden])))
+                    lossMask: (0..<length).map { $0 < 5 ? 0 : 1 }, features: tensor,
+                    statistics: teacherEntries.map {
+                        let logits = PackedMatrix([StoredMatrix(head)], arithmetic: .float32, on: pool).multiply(
+                            tensor, on: pool)
+                        return TeacherStatistics(logits: logits, entryCount: $0)
+                    }))
         }
         try folder.record(0, writer.finish())
     }

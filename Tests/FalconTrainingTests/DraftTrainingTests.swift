@@ -44,6 +44,29 @@ import Testing
         }
     }
 
+    @Test func `stored statistics of all tokens train as the exact teacher does, of a few nearly so`() throws {
+        var losses: [[Double]] = []
+        for (entries, teacher) in [(nil, "exact"), (16, "stored"), (2, "stored")] as [(Int?, String)] {
+            let example = try DraftExample(sequences: 40, teacherEntries: entries, pool: pool)
+            let recipe = try example.recipe([
+                "loss.teacher=\(teacher)", "training.max_steps=12", "training.accumulation=1", "draft.dropout=0",
+            ])
+            let records = try example.train(recipe, example.temporary.file("run"))
+            losses.append(try records.map { try #require($0.number("loss")) })
+            let length = try #require(records.last?.number("validation_accept_length"))
+            #expect(length > 1, "\(entries ?? 0) entries: \(length)")
+        }
+        // Rounding differs, and what follows from it.
+        #expect(zip(losses[0], losses[1]).allSatisfy { abs($0 - $1) < 0.01 * $0 }, "\(losses)")
+        #expect(abs(losses[2][0] - losses[0][0]) < 0.1 * losses[0][0] && losses[2][11] < 0.8 * losses[2][0])
+    }
+
+    @Test func `stored statistics that are not there are asked for in one line`() throws {
+        let example = try DraftExample(sequences: 10, pool: pool)
+        let recipe = try example.recipe(["loss.teacher=stored"])
+        #expect("\(#expect(throws: FileError.self) { try example.task(recipe) }!)".contains("--teacher-statistics"))
+    }
+
     @Test(arguments: ["lstm", "gated"])
     func `gradients that are used as they come give the same weights as all together`(
         fusion: String

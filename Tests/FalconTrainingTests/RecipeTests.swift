@@ -63,8 +63,16 @@ import Testing
         ),
         (
             "[data]\ntemplate = \"chat\"",
-            "r.toml: data.template must be one of \"auto\", \"chatml\", \"llama2\", \"llama3\", \"mistral\", \"vicuna\", "
-                + "but is the text \"chat\""
+            "r.toml: data.template must be one of \"auto\", \"chatml\", \"llama2\", \"llama3\", \"mistral\", "
+                + "\"vicuna\", but is the text \"chat\""
+        ),
+        (
+            "[loss]\nteacher = \"stored\"\nhard_label = \"sample\"",
+            "r.toml: loss.teacher can only be \"stored\" with loss.temperature = 1 and without hard_label = \"sample\""
+        ),
+        (
+            "[loss]\nteacher = \"stored\"\n[data]\nsource = \"online\"",
+            "r.toml: loss.teacher can only be \"stored\" with data.source = \"shards\""
         ),
         ("[pretrain]\n[glance]\nenabled = true", "r.toml: [glance] is not a section of this recipe"),
     ])

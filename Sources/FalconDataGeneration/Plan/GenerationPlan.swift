@@ -96,13 +96,11 @@ package struct GenerationPlan: Sendable, Codable {
         self.notes = notes
 
         dtype = options.storage
-        let hidden = source.model.configuration.hiddenSize
         sizes = FeatureStorage.allCases.map { storage in
             let perToken = probe.bytesPerToken(storage)
-            // A token and its mask take 5 bytes.
-            let raw = tokens * (hidden * storage.size + 5 + (storage == .int8 ? 4 : 0))
             return Size(
-                dtype: storage, rawBytes: raw, estimatedBytes: Int(perToken * Double(tokens)), bytesPerToken: perToken)
+                dtype: storage, rawBytes: tokens * source.description(storage).rawBytesPerToken,
+                estimatedBytes: Int(perToken * Double(tokens)), bytesPerToken: perToken)
         }
         probeTokens = probe.tokens
         let writing = probe.shards[options.storage]?.seconds ?? 0

@@ -25,7 +25,7 @@ struct StorageProbe {
         _ rows: [Conversation], source: FeatureSource, storages: [FeatureStorage], level: Int
     ) throws {
         let start = ProcessInfo.processInfo.systemUptime
-        let features = source.features(of: rows)
+        let sequences = source.sequences(of: rows, on: source.pool)
         forwardSeconds = ProcessInfo.processInfo.systemUptime - start
         tokens = rows.reduce(0) { $0 + $1.tokens.count }
 
@@ -35,18 +35,12 @@ struct StorageProbe {
         var shards: [FeatureStorage: (bytes: Int, seconds: Double)] = [:]
         for storage in storages {
             let start = ProcessInfo.processInfo.systemUptime
-            let description = ShardDescription(
-                hiddenSize: source.model.configuration.hiddenSize, storage: storage,
-                maxLength: source.encoder.maxLength, targetFingerprint: source.model.fingerprint,
-                tokenizerFingerprint: source.tokenizer.fingerprint)
             let writer = try ShardWriter(
-                path: folder.appendingPathComponent("\(storage).h5").path, description: description, level: level,
-                pool: source.pool)
-            for (row, features) in zip(rows, features) {
+                path: folder.appendingPathComponent("\(storage).h5").path, description: source.description(storage),
+                level: level, pool: source.pool)
+            for sequence in sequences {
                 do {
-                    try writer.append(
-                        FeatureSequence(
-                            id: row.id, tokens: row.tokens, lossMask: row.lossMask, features: features))
+                    try writer.append(sequence)
                 } catch is FeatureProblem {
                     // It will be counted as failed when the shards are made.
                 }

@@ -35,6 +35,14 @@ package final class HDF5Dataset: Sendable {
         return type
     }
 
+    /// - Throws: `FileError` where the elements' type or the shape is another one.
+    func require(_ type: HDF5ElementType, _ shape: [Int]) throws {
+        guard try self.type() == type, self.shape == shape else {
+            throw FileError(
+                file.path, "\(name) is \(try self.type()) of shape \(self.shape), not \(type) of \(shape)")
+        }
+    }
+
     /// Reads rows as raw little-endian bytes.
     ///
     /// - Parameters:

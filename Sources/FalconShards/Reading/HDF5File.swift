@@ -62,8 +62,16 @@ package final class HDF5File: Sendable {
         return number
     }
 
-    /// The type and the content of an attribute that holds one value (section IV.A.2.m).
+    /// Whether the root group has an attribute.
+    package func has(_ attribute: String) throws -> Bool { try search(attribute) != nil }
+
     private func find(_ name: String) throws -> (HDF5Datatype, HDF5Cursor) {
+        guard let found = try search(name) else { throw FileError(path, "has no attribute \(name)") }
+        return found
+    }
+
+    /// The type and the content of an attribute that holds one value (section IV.A.2.m).
+    private func search(_ name: String) throws -> (HDF5Datatype, HDF5Cursor)? {
         for var cursor in try root.header.all(.attribute) {
             let version = try cursor.number(1)
             guard (1...3).contains(version) else { throw cursor.problem("an attribute has an unknown version") }
@@ -92,6 +100,6 @@ package final class HDF5File: Sendable {
                 throw FileError(path, "keeps its attributes in a form that is not supported; repack it with h5repack")
             }
         }
-        throw FileError(path, "has no attribute \(name)")
+        return nil
     }
 }

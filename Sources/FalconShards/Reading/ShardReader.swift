@@ -14,6 +14,7 @@ package final class ShardReader: Sendable {
     private let scales: HDF5Dataset?
     private let tokens: HDF5Dataset
     private let lossMask: HDF5Dataset
+    private let statistics: StatisticsReader?
 
     /// - Throws: `FileError` or `HDF5Error` where the file is damaged, of another format, or not of one piece.
     package init(path: String) throws {
@@ -27,10 +28,11 @@ package final class ShardReader: Sendable {
         offsets = try ShardReader.readOffsets(file)
 
         let rows = offsets[offsets.count - 1]
-        try ShardReader.require(features, description.storage.elementType, [rows, description.hiddenSize], path)
-        try ShardReader.require(tokens, .int32, [rows], path)
-        try ShardReader.require(lossMask, .uint8, [rows], path)
-        if let scales { try ShardReader.require(scales, .float32, [rows], path) }
+        try features.require(description.storage.elementType, [rows, description.hiddenSize])
+        try tokens.require(.int32, [rows])
+        try lossMask.require(.uint8, [rows])
+        try scales?.require(.float32, [rows])
+        statistics = try description.teacherEntries.map { try StatisticsReader(file, entryCount: $0, rows: rows) }
         for (index, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
             guard (1...description.maxLength).contains(end - start) else {
                 throw FileError(
@@ -65,7 +67,8 @@ package final class ShardReader: Sendable {
             throw FileError(path, "sequence \(index) (\(ids[index])): has a feature that is not finite")
         }
         return FeatureSequence(
-            id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features)
+            id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features,
+            statistics: stored.statistics)
     }
 
     /// Reads a sequence with its features as they stand in the file.
@@ -82,9 +85,12 @@ package final class ShardReader: Sendable {
         let scales = try self.scales.map { scales in
             UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
         }
+        let statistics = try statistics?.read(rows)
+        if let problem = statistics?.problem() { throw refuse(problem) }
         return StoredSequence(
             id: ids[index], tokens: tokens, lossMask: mask,
-            features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales))
+            features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales),
+            statistics: statistics)
     }
 
     private static func readDescription(_ file: HDF5File) throws -> ShardDescription {
@@ -104,10 +110,13 @@ package final class ShardReader: Sendable {
         let description = ShardDescription(
             hiddenSize: try file.integer("hidden_size"), storage: storage, maxLength: try file.integer("max_length"),
             targetFingerprint: try file.text("target_fingerprint"),
-            tokenizerFingerprint: try file.text("tokenizer_fingerprint"))
+            tokenizerFingerprint: try file.text("tokenizer_fingerprint"),
+            teacherEntries: try file.has(ShardLayout.teacherEntries)
+                ? try file.integer(ShardLayout.teacherEntries) : nil)
         guard description.hiddenSize > 0, description.maxLength > 0 else {
             throw FileError(file.path, "hidden_size and max_length must be above 0")
         }
+        guard description.teacherEntries ?? 1 > 0 else { throw FileError(file.path, "teacher_entries must be above 0") }
         return description
     }
 
@@ -123,14 +132,5 @@ package final class ShardReader: Sendable {
                 file.path, "offsets do not ascend: \(offsets[index]) follows \(offsets[index - 1]) at \(index)")
         }
         return offsets
-    }
-
-    private static func require(
-        _ dataset: HDF5Dataset, _ type: HDF5ElementType, _ shape: [Int], _ path: String
-    ) throws {
-        guard try dataset.type() == type, dataset.shape == shape else {
-            throw FileError(
-                path, "\(dataset.name) is \(try dataset.type()) of shape \(dataset.shape), not \(type) of \(shape)")
-        }
     }
 }

@@ -21,6 +21,7 @@ package final class ShardWriter {
         let scales: HDF5GrowingDataset?
         let tokens: HDF5GrowingDataset
         let lossMask: HDF5GrowingDataset
+        let statistics: StatisticsWriter?
     }
 
     /// - Parameters:
@@ -57,7 +58,10 @@ package final class ShardWriter {
             tokens: try file.growingDataset(
                 ShardLayout.tokens, .int32, width: nil, chunkRows: columnRows, level: level),
             lossMask: try file.growingDataset(
-                ShardLayout.lossMask, .uint8, width: nil, chunkRows: columnRows, level: level))
+                ShardLayout.lossMask, .uint8, width: nil, chunkRows: columnRows, level: level),
+            statistics: try description.teacherEntries.map { [file] entries in
+                try StatisticsWriter(file, entryCount: entries, level: level)
+            })
     }
 
     /// Adds a sequence at the end.
@@ -72,7 +76,7 @@ package final class ShardWriter {
         try append(
             StoredSequence(
                 id: sequence.id, tokens: sequence.tokens, lossMask: sequence.lossMask,
-                features: try description.storage.encode(sequence.features)))
+                features: try description.storage.encode(sequence.features), statistics: sequence.statistics))
     }
 
     /// Adds a sequence of another shard of the same description, without decoding its features.
@@ -82,7 +86,11 @@ package final class ShardWriter {
         precondition(
             encoded.bytes.count == sequence.tokens.count * description.hiddenSize * description.storage.size,
             "\(encoded.bytes.count) bytes of features for \(sequence.tokens.count) tokens in \(path)")
+        precondition(
+            sequence.statistics?.entryCount == description.teacherEntries,
+            "statistics of \(sequence.statistics?.entryCount ?? 0) entries in \(path)")
         try columns.features.append(encoded.bytes, on: pool)
+        if let statistics = sequence.statistics { try columns.statistics?.append(statistics, on: pool) }
         if let scales = encoded.scales {
             try columns.scales?.append(UInt32.bytes(of: scales.map(\.bitPattern)), on: pool)
         }
@@ -122,6 +130,9 @@ package final class ShardWriter {
         if let scales = columns.scales {
             sum += try bound(scales, UInt32.bytes(of: (encoded.scales ?? []).map(\.bitPattern)))
         }
+        if let statistics = sequence.statistics, let writer = columns.statistics {
+            sum += try writer.byteBound(adding: statistics, isExact: isExact, on: pool)
+        }
         let texts = (idByteCount + ShardWriter.storedBytes(ofId: sequence.id)) * 5 / 4 + 8192
         return 6144 + sum + texts + 24 * (ids.count + 2)
     }
@@ -135,6 +146,7 @@ package final class ShardWriter {
         try columns.scales?.finish(on: pool)
         try columns.tokens.finish(on: pool)
         try columns.lossMask.finish(on: pool)
+        try columns.statistics?.finish(on: pool)
         try file.write(ShardLayout.offsets, integers: offsets)
         try file.write(ShardLayout.ids, texts: ids)
         self.columns = nil

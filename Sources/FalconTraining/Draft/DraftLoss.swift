@@ -8,6 +8,16 @@ struct DraftLoss {
     /// Frozen.
     let head: VocabularyHead
 
+    /// What is known of the target's distributions.
+    enum Teacher {
+        /// Its logits at the rows of the first pass, and for each row here its number there.
+        case logits(TeacherLogits, rows: [Int])
+        /// A row for each row here.
+        case statistics(TeacherStatistics)
+        /// Nothing but its features.
+        case features
+    }
+
     /// What some rows gave.
     struct Result {
         /// The sums over rows.
@@ -23,11 +33,11 @@ struct DraftLoss {
     /// - Parameters:
     ///   - predicted: g, `[rows, hidden]`.
     ///   - target: f k positions ahead, of the same shape.
-    ///   - teacher: what the target says, where it is known; see `Distillation.evaluate`.
+    ///   - teacher: what its distributions are taken from.
     ///   - dataTokens: t_{i+k+1} of each row, for `hard_label = "data"`.
     ///   - random: draws the labels of `hard_label = "sample"`; moved on by one stream a call.
     func callAsFunction(
-        predicted: Variable, target: Tensor, teacher: (logits: TeacherLogits, rows: [Int])? = nil,
+        predicted: Variable, target: Tensor, teacher: Teacher = .features,
         dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
     ) -> (loss: Variable, result: Result) {
         let hardLabel: Distillation.HardLabel =
@@ -41,8 +51,16 @@ struct DraftLoss {
             recipe.temperature == 1 ? .divergence : .authorsCode(temperature: Float(recipe.temperature))
         let options = Distillation.Options(
             softLoss: softLoss, hardLabel: hardLabel, softWeight: Float(recipe.softWeight))
-        let (distilled, parts) = tape.distillation(
-            predicted, target: target, head: head, teacher: teacher, options: options, denominator: 1)
+        let (distilled, parts) =
+            switch teacher {
+            case .logits(let logits, let rows):
+                tape.distillation(
+                    predicted, target: target, head: head, teacher: (logits, rows), options: options, denominator: 1)
+            case .features:
+                tape.distillation(predicted, target: target, head: head, options: options, denominator: 1)
+            case .statistics(let statistics):
+                tape.distillation(predicted, statistics: statistics, head: head, options: options, denominator: 1)
+            }
         let (feature, _) = tape.smoothL1(predicted, target: target, denominator: 1)
         let loss = tape.add(
             tape.scale(feature, by: Float(recipe.featureWeight)),

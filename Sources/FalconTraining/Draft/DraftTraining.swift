@@ -40,6 +40,12 @@ package final class DraftTraining: TrainingTask {
                 "has features of width \(source.description.hiddenSize), but the target's are "
                     + "\(target.configuration.hiddenSize) wide; make them anew with falcon-gen-data")
         }
+        if recipe.loss.teacher == .stored, source.description.teacherEntries == nil {
+            throw FileError(
+                source.path,
+                "has no teacher statistics; make it with falcon-gen-data --teacher-statistics or set "
+                    + "loss.teacher = \"exact\"")
+        }
         let (training, heldOut) = source.split(validationFraction: recipe.data.validationFraction)
         guard !training.isEmpty else {
             throw FileError(source.path, "holds no sequence for training; lower data.validation_fraction")
@@ -58,7 +64,8 @@ package final class DraftTraining: TrainingTask {
         let precision = ProductPrecision(recipe.training.precision)
         let head = VocabularyHead(target.weight, precision: precision, on: pool)
         passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: recipe.loss, head: head), precision: precision, pool: pool)
+            network: network, loss: DraftLoss(recipe: recipe.loss, head: head),
+            usesStatistics: recipe.loss.teacher == .stored, precision: precision, pool: pool)
         validation = DraftValidation(recipe: recipe, source: source, indices: heldOut, head: head, pool: pool)
         self.recipe = recipe
         self.target = target

@@ -7,6 +7,8 @@ import FalconTensor
 struct GlancingPasses {
     let network: DraftNetwork
     let loss: DraftLoss
+    /// Whether the target's distributions are those of stored statistics.
+    var usesStatistics = false
     var precision = ProductPrecision.float32
     let pool: ThreadPool
 
@@ -16,10 +18,10 @@ struct GlancingPasses {
         let rows: [Int]
         /// yhat: the head's most likely token at each.
         let drafted: [Int32]
-        /// What the target says k positions ahead.
-        let teacher: TeacherLogits
+        /// What the target says k positions ahead; `nil` where its stored statistics say it.
+        let teacher: TeacherLogits?
         /// y: the target's most likely token.
-        var truth: [Int32] { teacher.tokens }
+        let truth: [Int32]
         /// d(y, yhat) of each sequence: how many of its positions are wrong.
         let wrong: [Int]
 
@@ -44,12 +46,13 @@ struct GlancingPasses {
             dropout: &nothing, tape: &tape
         ).value
         let drafted = HeadArgmax.tokens(features.rows(at: rows), head: loss.head, on: pool)
-        let teacher = TeacherLogits(batch.targetFeatures.rows(at: rows), head: loss.head, on: pool)
+        let teacher =
+            usesStatistics
+            ? nil : TeacherLogits(batch.targetFeatures.rows(at: rows), head: loss.head, on: pool)
+        let truth = teacher?.tokens ?? batch.teacherStatistics(at: rows).choices
         var wrong = [Int](repeating: 0, count: batch.lengths.count)
-        for (index, row) in rows.enumerated() where drafted[index] != teacher.tokens[index] {
-            wrong[row / batch.time] += 1
-        }
-        return FirstPass(rows: rows, drafted: drafted, teacher: teacher, wrong: wrong)
+        for (index, row) in rows.enumerated() where drafted[index] != truth[index] { wrong[row / batch.time] += 1 }
+        return FirstPass(rows: rows, drafted: drafted, teacher: teacher, truth: truth, wrong: wrong)
     }
 
     /// The second pass: with gradient, over replaced inputs.
@@ -73,9 +76,17 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &fallout, tape: &tape)
         if let fallout { dropout = fallout.random }
+        let teacher: DraftLoss.Teacher =
+            if usesStatistics {
+                .statistics(batch.teacherStatistics(at: rows))
+            } else if let first, let logits = first.teacher {
+                .logits(logits, rows: first.numbers(of: rows))
+            } else {
+                .features
+            }
         let (sum, result) = loss(
             predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows),
-            teacher: first.map { ($0.teacher, $0.numbers(of: rows)) }, dataTokens: dataTokens, random: &labels,
+            teacher: teacher, dataTokens: dataTokens, random: &labels,
             tape: &tape)
         return (result.isFinite ? BackwardPass(tape, of: sum) : nil, result)
     }

@@ -97,6 +97,9 @@ package struct NoiseSection: RecipeSection, Equatable, Sendable {
 
 /// `[loss]`: `feature_weight * feature + distill_weight * (soft_weight * soft + (1 - soft_weight) * hard)`.
 package struct LossSection: RecipeSection, Equatable, Sendable {
+    /// What the soft loss and the argmax are taken from: the target's features times its LM head, or the statistics
+    /// that `falcon-gen-data --teacher-statistics` stored beside them.
+    package enum Teacher: String, RecipeChoice, Sendable { case exact, stored }
     /// Where the hard label comes from: the target's most likely token, a draw from its distribution, or the text.
     package enum HardLabel: String, RecipeChoice, Sendable { case argmax, sample, data }
 
@@ -107,6 +110,7 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
     /// 1: the Kullback-Leibler divergence. Else the authors' form: p at temperature 1 weighs log ratios at this one.
     package var temperature = 1.0
     package var hardLabel = HardLabel.argmax
+    package var teacher = Teacher.exact
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.number("feature_weight", &featureWeight, 0...1e6)
@@ -114,5 +118,6 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
         try walker.number("soft_weight", &softWeight, 0...1)
         try walker.number("temperature", &temperature, 0.01...100)
         try walker.choice("hard_label", &hardLabel)
+        try walker.choice("teacher", &teacher)
     }
 }

@@ -132,6 +132,16 @@ package struct Recipe: Equatable, Sendable {
         if glance.enabled && draft.blockSize < 2 {
             throw refuse("glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1")
         }
+        if loss.teacher == .stored {
+            guard loss.temperature == 1, loss.hardLabel != .sample else {
+                throw refuse(
+                    "loss.teacher",
+                    "can only be \"stored\" with loss.temperature = 1 and without hard_label = \"sample\"")
+            }
+            guard data.source == .shards else {
+                throw refuse("loss.teacher", "can only be \"stored\" with data.source = \"shards\"")
+            }
+        }
         if data.source == .online && data.dataset.isEmpty {
             throw refuse("data.dataset", "must name the chats that data.source = \"online\" makes features of")
         }
