@@ -126,6 +126,16 @@ let package = Package(
                 "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
 
+        // For development: feeds hostile files to every reader (Scripts/fuzz.sh).
+        .target(name: "CFuzzEngine"),
+        library(
+            "FalconFuzzing",
+            [
+                "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
+                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
+            ]),
+        command("falcon-fuzz", ["FalconFuzzing", "FalconTensor", "CFuzzEngine"]),
+
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),
@@ -168,6 +178,7 @@ let package = Package(
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
                 "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
+        tests("FalconFuzzing", ["FalconFuzzing", "FalconTensor"]),
         tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
         tests("Command", ["FalconWeights", "FalconJSON"]),
         tests(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconTensor
 import Foundation
 
 /// A command whose failures end in one line on standard error.
@@ -10,6 +11,9 @@ package protocol FalconCommand: ParsableCommand {}
 extension FalconCommand {
     /// Reads the process's arguments, runs the command (or the subcommand they name) and ends the process.
     package static func launch() -> Never {
+        MappedFile.explainLostPages()
+        // A limit on the length of files then fails the write that meets it, as a full disk does.
+        _ = signal(SIGXFSZ, SIG_IGN)
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -23,8 +27,12 @@ extension FalconCommand {
     }
 }
 
-/// Words an error for a person: always one line.
+/// Words an error for a person: always one line, with nothing in it that a terminal would obey. Names and values from
+/// a stranger's file are quoted in errors.
 package enum ErrorLine {
+    /// Longer lines are cut: a name may fill a whole file.
+    private static let longest = 2000
+
     package static func text(of error: any Error) -> String {
         let words: String
         switch error {
@@ -32,7 +40,14 @@ package enum ErrorLine {
         case let error as CocoaError: words = error.localizedDescription
         default: words = String(describing: error)
         }
-        return words.split(whereSeparator: \.isNewline).joined(separator: "; ")
+        let line = words.split(whereSeparator: \.isNewline).joined(separator: "; ")
+        let shown = line.unicodeScalars.prefix(longest).map { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: "\\u{\(String(scalar.value, radix: 16))}"
+            default: String(scalar)
+            }
+        }
+        return shown.joined() + (line.unicodeScalars.count > longest ? " ..." : "")
     }
 }
 

@@ -10,7 +10,7 @@ extension FeatureGenerator {
     ///   shard, which leaves nothing behind.
     func make(
         _ shard: Int, progress: (_ conversations: Int, _ tokens: Int) throws -> Void
-    ) throws -> (facts: ShardFacts, truncated: Int, writingSeconds: Double) {
+    ) throws -> (facts: ShardFacts, truncated: Int, failures: [String], writingSeconds: Double) {
         let writer = try ShardWriter(
             path: folder.shardPath(shard), description: folder.description, level: options.zstdLevel, pool: pool)
         let limit = selection.shardLimits?[shard]
@@ -21,6 +21,7 @@ extension FeatureGenerator {
             if selection.leftOutCount > 0 { skipped[FeatureGenerator.beyondBudget] = selection.leftOutCount }
         }
         var (done, tokens, truncated, writingSeconds) = (0, 0, 0, 0.0)
+        var failures: [String] = []
         var batch: [Conversation] = []
         let batchTokens = options.batchTokens ?? 2048 * pool.threadCount
 
@@ -37,6 +38,7 @@ extension FeatureGenerator {
                     }
                 } catch let problem as FeatureProblem {
                     failed[problem.description, default: 0] += 1
+                    failures.append("'\(conversation.id)', token \(problem.token): \(problem)")
                 }
             }
             writingSeconds += ProcessInfo.processInfo.systemUptime - start
@@ -63,7 +65,7 @@ extension FeatureGenerator {
         try write()
         let start = ProcessInfo.processInfo.systemUptime
         let facts = try folder.record(shard, writer.finish(), skipped: skipped, failed: failed)
-        return (facts, truncated, writingSeconds + ProcessInfo.processInfo.systemUptime - start)
+        return (facts, truncated, failures, writingSeconds + ProcessInfo.processInfo.systemUptime - start)
     }
 
     private static let beyondBudget = "it does not fit the budget"

@@ -113,6 +113,7 @@ package final class FeatureGenerator {
                     report.tokensMade += made.facts.tokens
                     report.truncated += made.truncated
                     report.writingSeconds += made.writingSeconds
+                    report.add(failures: made.failures)
                     done += isOwn ? rows(of: shard).count : 0
                 }
             }

@@ -9,6 +9,8 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     package internal(set) var skipped: [String: Int] = [:]
     /// Conversations that should have worked and did not, counted by reason.
     package internal(set) var failed: [String: Int] = [:]
+    /// The first few that failed in this run because of their features, each with its name and the token.
+    package internal(set) var failures: [String] = []
     /// Conversations that were cut at the greatest length, in the shards that this run made.
     package internal(set) var truncated = 0
     package internal(set) var tokens = 0
@@ -31,10 +33,16 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     package internal(set) var writingSeconds = 0.0
 
     enum CodingKeys: String, CodingKey {
-        case input, written, skipped, failed, truncated, tokens, bytes, seconds
+        case input, written, skipped, failed, failures, truncated, tokens, bytes, seconds
         case lossTokens = "loss_tokens", shardsMade = "shards_made", shardsKept = "shards_kept"
         case shardsTakenOver = "shards_taken_over", shardsHeld = "shards_held"
         case tokensMade = "tokens_made", writingSeconds = "writing_seconds"
+    }
+
+    private static let mostFailuresShown = 5
+
+    mutating func add(failures more: [String]) {
+        failures += more.prefix(GenerationReport.mostFailuresShown - failures.count)
     }
 
     mutating func add(_ facts: ShardFacts) {
@@ -64,6 +72,7 @@ package struct GenerationReport: Sendable, Equatable, Codable {
                 lines.append("\(title) \(count): \(reason)")
             }
         }
+        lines += failures.map { "failed \($0)" }
         if seconds > 0, tokensMade > 0 {
             lines.append(
                 "\(Int(Double(tokensMade) / seconds)) tokens/s, writing took "

@@ -30,16 +30,13 @@ package enum FeatureStorage: String, Sendable, CaseIterable, Codable {
     /// - Parameter features: `[tokens, hidden]`.
     /// - Throws: `FeatureProblem` where a value is not finite, or not so any more in the narrower type.
     func encode(_ features: Tensor) throws -> EncodedFeatures {
-        guard features.isFinite else { throw FeatureProblem("its features are not finite") }
+        if let token = features.firstRowNotFinite {
+            throw FeatureProblem("its features are not finite", token: token)
+        }
         switch self {
         case .float32: return EncodedFeatures(bytes: features.bytes(as: .float32), scales: nil)
-        case .bfloat16: return EncodedFeatures(bytes: features.bytes(as: .bfloat16), scales: nil)
-        case .float16:
-            let bytes = features.bytes(as: .float16)
-            guard Tensor(bytes: bytes, as: .float16, features.shape).isFinite else {
-                throw FeatureProblem("a feature is too large for float16; take bfloat16")
-            }
-            return EncodedFeatures(bytes: bytes, scales: nil)
+        case .bfloat16: return try FeatureStorage.narrow(features, to: .bfloat16, instead: "float32")
+        case .float16: return try FeatureStorage.narrow(features, to: .float16, instead: "bfloat16")
         case .int8: return FeatureStorage.quantize(features)
         }
     }
@@ -57,6 +54,16 @@ package enum FeatureStorage: String, Sendable, CaseIterable, Codable {
         case .bfloat16: Tensor(bytes: bytes, as: .bfloat16, shape)
         case .int8: FeatureStorage.dequantize(bytes, scales, shape)
         }
+    }
+
+    private static func narrow(
+        _ features: Tensor, to type: ElementType, instead: String
+    ) throws -> EncodedFeatures {
+        let bytes = features.bytes(as: type)
+        if let token = Tensor(bytes: bytes, as: type, features.shape).firstRowNotFinite {
+            throw FeatureProblem("a feature is too large for \(type.rawValue); take \(instead)", token: token)
+        }
+        return EncodedFeatures(bytes: bytes, scales: nil)
     }
 
     /// Symmetric quantization, row by row: the largest magnitude of a token becomes 127.
@@ -101,5 +108,16 @@ struct EncodedFeatures: Sendable {
 /// Why the features of a sequence cannot be stored; the caller knows of which.
 package struct FeatureProblem: Error, CustomStringConvertible, Equatable {
     package let description: String
-    init(_ description: String) { self.description = description }
+    /// The first token that it is about, from 0.
+    package let token: Int
+
+    init(_ description: String, token: Int) { (self.description, self.token) = (description, token) }
+}
+
+extension Tensor {
+    /// The first row with a value that is infinite or not a number.
+    var firstRowNotFinite: Int? {
+        guard !isFinite else { return nil }
+        return (0..<rowCount).first { index in !row(index).allSatisfy(\.isFinite) }
+    }
 }

@@ -46,6 +46,8 @@ package struct ModelConfiguration: Sendable, Equatable {
     /// The members of config.json as they were read, for export.
     package var raw: JSONObject
 
+    private static let mostLayers = 4096
+
     /// Reads `config.json` and, where it is there, `generation_config.json` of a model folder.
     ///
     /// - Throws: `FileError` where something is missing, malformed or not supported.
@@ -75,6 +77,10 @@ package struct ModelConfiguration: Sendable, Equatable {
         vocabularySize = try fields.size("vocab_size")
         hiddenSize = try fields.size("hidden_size")
         layerCount = try fields.size("num_hidden_layers")
+        // Room for the layers is made before the first weight is looked for.
+        guard layerCount <= ModelConfiguration.mostLayers else {
+            throw fields.problem("num_hidden_layers", "\(layerCount) is beyond \(ModelConfiguration.mostLayers)")
+        }
         headCount = try fields.size("num_attention_heads")
         keyValueHeadCount = try fields.size(
             "num_key_value_heads", default: traits.hasHistoricDefaults ? headCount : nil)

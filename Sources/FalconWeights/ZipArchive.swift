@@ -7,7 +7,7 @@ import FalconTensor
 /// ```
 /// Everything is checked before anything is used: names occur once, records lie inside the file and do not overlap,
 /// local and central headers agree, and every record's CRC fits.
-struct ZipArchive {
+package struct ZipArchive {
     private struct Entry {
         var name: String
         var check: UInt32
@@ -16,10 +16,10 @@ struct ZipArchive {
     }
 
     /// Where each record's bytes lie in the file.
-    let records: [String: Range<Int>]
+    package let records: [String: Range<Int>]
 
     /// - Throws: `FileError` that says what of the archive is wrong.
-    init(_ file: MappedFile) throws {
+    package init(_ file: MappedFile) throws {
         let directory = try ZipArchive.directory(of: file)
         var records: [String: Range<Int>] = [:]
         var spans: [(start: Int, end: Int)] = []

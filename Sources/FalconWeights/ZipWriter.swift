@@ -2,15 +2,15 @@ import FalconTensor
 
 /// Writes a zip archive without compression, in the form that PyTorch's reader expects: the data of every record
 /// starts at a multiple of 64 bytes, so that it can be mapped.
-struct ZipWriter {
+package struct ZipWriter {
     private let file: AtomicFile
     private var position: UInt64 = 0
     private var directory: [UInt8] = []
     private var count: UInt64 = 0
 
-    init(_ file: AtomicFile) { self.file = file }
+    package init(_ file: AtomicFile) { self.file = file }
 
-    mutating func add(_ name: String, _ bytes: [UInt8]) throws {
+    package mutating func add(_ name: String, _ bytes: [UInt8]) throws {
         let name = Array(name.utf8)
         let check = CyclicRedundancyCheck.of(bytes)
         let size = UInt64(bytes.count)
@@ -61,7 +61,7 @@ struct ZipWriter {
     }
 
     /// Writes the central directory and the end records. Nothing may be added after it.
-    mutating func finish() throws {
+    package mutating func finish() throws {
         let start = position
         let size = UInt64(directory.count)
         try write(directory)

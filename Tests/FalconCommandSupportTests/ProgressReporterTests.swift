@@ -85,6 +85,10 @@ import Testing
 @Suite struct ErrorAndOutputTests {
     @Test func `an error is one line, however many it has`() {
         #expect(ErrorLine.text(of: FileError("a.json", "is\nbroken\n\ntwice")) == "a.json: is; broken; twice")
+        let hostile = FileError("a\u{1b}[2Jb", "tensor '\u{202e}\u{7}' " + String(repeating: "x", count: 5000))
+        let line = ErrorLine.text(of: hostile)
+        #expect(line.hasPrefix("a\\u{1b}[2Jb: tensor '\\u{202e}\\u{7}' xxx") && line.hasSuffix("xxx ..."))
+        #expect(line.count < 2100)
         #expect(ErrorLine.text(of: Interrupted()) == "interrupted; what was finished is kept")
     }
 

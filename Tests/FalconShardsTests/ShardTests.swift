@@ -98,6 +98,13 @@ import Testing
                 id: "bad", tokens: [1], lossMask: [1], features: Tensor(repeating: value, [1, 24]))
             #expect(throws: FeatureProblem.self) { try writer.append(bad) }
         }
+        var oneBad = ShardExamples.sequences([4])[0].features
+        oneBad[2, 5] = .infinity
+        let problem = #expect(throws: FeatureProblem.self) {
+            try writer.append(
+                FeatureSequence(id: "bad", tokens: [1, 2, 3, 4], lossMask: [1, 1, 1, 1], features: oneBad))
+        }
+        #expect(problem?.token == 2)
         try writer.append(good)
         #expect(try writer.finish().sequences == 1)
         #expect(try ShardReader(path: folder.file("shard.h5")).sequence(at: 0).tokens == good.tokens)

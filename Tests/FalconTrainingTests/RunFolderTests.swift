@@ -42,7 +42,12 @@ import Testing
         try temporary.write("half", to: "run/.partial-step-000007/model.safetensors")
         try temporary.write("whole", to: "run/step-000003/state.json")
         let folder = try RunFolder(path: temporary.file("run"))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["step-000003"])
+        let lock = try folder.lock()
+        let error = #expect(throws: FileError.self) { _ = try folder.lock() }
+        #expect(error?.problem.hasPrefix("another process trains here") == true)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["run.lock", "step-000003"])
+        withExtendedLifetime(lock) {}
         #expect(try folder.latest() == folder.path + "/step-000003")
     }
 

@@ -1,4 +1,4 @@
-// A setting of the C library that Swift does not see.
+// What Swift does not see of the C library and of signals.
 #pragma once
 #if defined(__linux__)
 #include <features.h>
@@ -15,3 +15,7 @@ static inline void falcon_map_blocks_from(int bytes) {
     (void)bytes;
 #endif
 }
+
+// Has the process end with one line that names the file, and status 1, where a mapped file lost pages that are read.
+// Called once, at the start of a command.
+void falcon_explain_lost_pages(void);

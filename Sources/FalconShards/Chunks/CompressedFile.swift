@@ -12,6 +12,10 @@ package enum CompressedFile {
         return path.hasSuffix(".zst") ? try unpack(stored, path) : stored
     }
 
+    /// A few bytes of zstd can stand for gigabytes; chats shrink to a tenth. Content that shrank to less than a
+    /// thousandth is unpacked up to this many bytes and no further.
+    private static let (suspiciousSize, suspiciousRatio) = (1 << 24, 1000)
+
     /// Unpacks any number of frames. The result grows with what is really there, whatever the frames claim.
     private static func unpack(_ stored: [UInt8], _ path: String) throws -> [UInt8] {
         guard let stream = unsafe ZSTD_createDStream() else { throw FileError(path, "zstd has no memory to unpack it") }
@@ -33,7 +37,11 @@ package enum CompressedFile {
                     throw FileError(path, "zstd: \(unsafe String(cString: ZSTD_getErrorName(expected)))")
                 }
                 result.append(contentsOf: piece[..<written])
-                isFull = written == piece.count
+                // At a frame's end nothing is held back: asking again would begin another frame.
+                isFull = written == piece.count && expected != 0
+                if result.count > suspiciousSize, result.count / suspiciousRatio > stored.count {
+                    throw FileError(path, "unpacks to more than \(suspiciousRatio) times its size; unpack it yourself")
+                }
             }
         }
         guard expected == 0 else { throw FileError(path, "ends in the middle of a zstd frame") }

@@ -9,7 +9,8 @@ final class HDF5Text: Sendable {
 
     init(_ file: MappedFile) { self.file = file }
 
-    /// Decodes `count` strings that stand one behind the other.
+    /// Decodes `count` strings that stand one behind the other. Together they have no more bytes than the file: each
+    /// has a place of its own in it.
     ///
     /// - Parameters:
     ///   - type: `fixedText` or `variableText`.
@@ -25,12 +26,13 @@ final class HDF5Text: Sendable {
             guard count <= cursor.remaining / HDF5Datatype.referenceSize else {
                 throw cursor.problem("it has fewer strings than it claims")
             }
-            return try (0..<count).map { _ in try readVariable(&cursor) }
+            var left = file.count
+            return try (0..<count).map { _ in try readVariable(&cursor, &left) }
         default: throw cursor.problem("it is not text")
         }
     }
 
-    private func readVariable(_ cursor: inout HDF5Cursor) throws -> String {
+    private func readVariable(_ cursor: inout HDF5Cursor, _ left: inout Int) throws -> String {
         let length = try cursor.number(4)
         let address = try cursor.address()
         let index = try cursor.number(4)
@@ -39,6 +41,8 @@ final class HDF5Text: Sendable {
         guard let object = try objects(ofHeap: address)[index], length <= object.count else {
             throw cursor.problem("a string is not in its heap")
         }
+        left -= length
+        guard left >= 0 else { throw cursor.problem("its strings share their bytes") }
         let bytes = file.bytes(object.lowerBound..<(object.lowerBound + length))
         return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }

@@ -63,8 +63,9 @@ package final class ShardReader: Sendable {
         let features = description.storage.decode(
             stored.features.bytes, scales: stored.features.scales ?? [],
             [stored.tokens.count, description.hiddenSize])
-        guard features.isFinite else {
-            throw FileError(path, "sequence \(index) (\(ids[index])): has a feature that is not finite")
+        if let token = features.firstRowNotFinite {
+            throw FileError(
+                path, "sequence \(index) (\(ids[index])), token \(token): has a feature that is not finite")
         }
         return FeatureSequence(
             id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features,

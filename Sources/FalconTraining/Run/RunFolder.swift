@@ -12,7 +12,7 @@ package struct RunFolder: Sendable {
     package let path: String
     private static let partial = ".partial-"
 
-    /// Opens the folder, making it where it is missing, and clears what a killed run left half-written.
+    /// Opens the folder, making it where it is missing.
     ///
     /// - Throws: `FileError` where it cannot be made or written.
     package init(path: String) throws {
@@ -25,9 +25,18 @@ package struct RunFolder: Sendable {
         guard FileManager.default.isWritableFile(atPath: path) else {
             throw FileError(path, "is not writable; choose another output folder")
         }
+    }
+
+    /// Takes the folder for one run, and clears what a killed one left half-written.
+    ///
+    /// - Returns: to be kept until the run has ended.
+    /// - Throws: `FileError` where another process trains in the folder.
+    package func lock() throws -> FolderLock {
+        let lock = try FolderLock(path, use: "trains")
         for name in try names() where name.hasPrefix(RunFolder.partial) {
             try? FileManager.default.removeItem(atPath: path + "/" + name)
         }
+        return lock
     }
 
     /// The name of the checkpoint after `step` optimizer steps.

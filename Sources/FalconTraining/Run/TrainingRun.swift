@@ -26,11 +26,13 @@ package struct TrainingRun {
     /// Trains to the end, or until the environment says stop.
     package func run(resume: Bool, environment: TrainingEnvironment) throws -> TrainingOutcome {
         // The folder first: a run that cannot be saved should not read gigabytes of features before it says so.
-        _ = try RunFolder(path: folder)
-        let task = try makeTask(folder: folder, environment: environment)
-        return try TrainingLoop(
-            recipe: recipe, task: task, folder: folder, resume: resume, environment: environment
-        ).run()
+        let lock = try RunFolder(path: folder).lock()
+        return try withExtendedLifetime(lock) {
+            let task = try makeTask(folder: folder, environment: environment)
+            return try TrainingLoop(
+                recipe: recipe, task: task, folder: folder, resume: resume, environment: environment
+            ).run()
+        }
     }
 
     /// Runs a few steps that are thrown away and says what the whole run will take.

@@ -1,0 +1,113 @@
+// A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS, which
+// ends the process without a word. Here is the word. Everything called is safe within a signal's handler.
+#define _GNU_SOURCE
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LONGEST_PATH 4096
+
+struct line {
+    char text[LONGEST_PATH + 512];
+    size_t count;
+};
+
+static void append(struct line *line, const char *text) {
+    for (; *text && line->count < sizeof line->text; text++) line->text[line->count++] = *text;
+}
+
+#if defined(__linux__)
+
+// One character of a file, -1 at its end.
+struct reader {
+    int descriptor;
+    char buffer[512];
+    ssize_t count, next;
+};
+
+static int next_character(struct reader *reader) {
+    if (reader->next == reader->count) {
+        do reader->count = read(reader->descriptor, reader->buffer, sizeof reader->buffer);
+        while (reader->count < 0 && errno == EINTR);
+        reader->next = 0;
+        if (reader->count <= 0) return -1;
+    }
+    return (unsigned char)reader->buffer[reader->next++];
+}
+
+static int next_address(struct reader *reader, uintptr_t *address) {
+    *address = 0;
+    for (;;) {
+        int c = next_character(reader);
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0) return c;
+        *address = *address << 4 | (uintptr_t)digit;
+    }
+}
+
+// The file mapped at an address, from /proc/self/maps: "start-end permissions offset device inode   /path".
+static int find_mapped_file(uintptr_t address, char path[LONGEST_PATH]) {
+    struct reader reader = {.descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+    if (reader.descriptor < 0) return 0;
+    int found = 0;
+    size_t count = 0;
+    for (int c = 0; c >= 0 && !found;) {
+        uintptr_t start, end;
+        if (next_address(&reader, &start) < 0 || next_address(&reader, &end) < 0) break;
+        int here = start <= address && address < end, in_path = 0;
+        for (c = next_character(&reader); c >= 0 && c != '\n'; c = next_character(&reader)) {
+            in_path |= c == '/';
+            if (here && in_path && count + 1 < LONGEST_PATH) path[count++] = (char)c;
+        }
+        found = here;
+    }
+    close(reader.descriptor);
+    path[count] = 0;
+    return count > 0;
+}
+
+static const char *command_name(void) { return program_invocation_short_name; }
+
+#else
+
+static int find_mapped_file(uintptr_t address, char path[LONGEST_PATH]) { return (void)address, (void)path, 0; }
+
+static const char *command_name(void) { return getprogname(); }
+
+#endif
+
+static void explain(int number, siginfo_t *info, void *context) {
+    (void)context;
+    if (info->si_code != BUS_ADRERR && info->si_code != BUS_OBJERR) {
+        // A fault of the program's own: let it end as it would have.
+        signal(number, SIG_DFL);
+        return;
+    }
+    char path[LONGEST_PATH];
+    struct line line = {.count = 0};
+    append(&line, command_name());
+    append(&line, ": ");
+    append(&line, find_mapped_file((uintptr_t)info->si_addr, path) ? path : "a file");
+    append(&line, ": lost a part while it was read (cut off, or the disk failed); put the whole file back, run again\n");
+    for (size_t start = 0; start < line.count;) {
+        ssize_t written = write(STDERR_FILENO, line.text + start, line.count - start);
+        if (written < 0 && errno != EINTR) break;
+        if (written > 0) start += (size_t)written;
+    }
+    _exit(1);
+}
+
+void falcon_explain_lost_pages(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = explain;
+    action.sa_flags = SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
