@@ -38,7 +38,7 @@ extension FeatureGenerator {
                     }
                 } catch let problem as FeatureProblem {
                     failed[problem.description, default: 0] += 1
-                    failures.append("'\(conversation.id)', token \(problem.token): \(problem)")
+                    failures.append("'\(sequence.id)', token \(problem.token): \(problem)")
                 }
             }
             writingSeconds += ProcessInfo.processInfo.systemUptime - start
