@@ -34,7 +34,6 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // Layer 0: C. System libraries through pkg-config, and our own SIMD loops.
@@ -54,6 +53,7 @@ let package = Package(
         .target(name: "FalconDigest", swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
 
         library("FalconJSON", []),
+        library("FalconTOML", []),
 
         // Layer 1
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
@@ -79,13 +79,13 @@ let package = Package(
             "FalconTraining",
             [
                 "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
-                "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "TOMLKit",
+                "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "FalconTOML",
             ]),
         library(
             "FalconDecoding",
             [
                 "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconPictures", "FalconWeights",
-                "FalconTensor", "TOMLKit",
+                "FalconTensor", "FalconTOML",
             ]),
 
         // Layer 6: what uses layer 5.
@@ -140,6 +140,7 @@ let package = Package(
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
         tests("FalconDigest", ["FalconDigest"]),
         tests("FalconJSON", ["FalconJSON"]),
+        tests("FalconTOML", ["FalconTOML"]),
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
         tests("FalconTokenizer", ["FalconTokenizer", "FalconJSON", "FalconTensor"]),
         tests("FalconPictures", ["FalconPictures"]),

@@ -1,5 +1,5 @@
+import FalconTOML
 import Foundation
-import TOMLKit
 
 /// Draft trees in files:
 ///
@@ -26,33 +26,33 @@ extension TokenTree {
     package init(toml text: String, path: String, defaultName: String, blockSize: Int) throws {
         func refused(_ problem: String) -> TokenTreeError { .file(path: path, problem: problem) }
 
-        let table: TOMLTable
+        let table: [String: TOMLValue]
         do {
-            table = try TOMLTable(string: text)
-        } catch let error as TOMLParseError {
-            throw refused("is no TOML: \(error.description) (line \(error.source.begin.line))")
+            table = try TOMLValue.parse(text)
+        } catch {
+            throw refused("is no TOML at \(error)")
         }
-        for key in table.keys where !TokenTree.keys.contains(key) {
+        for key in table.keys.sorted() where !TokenTree.keys.contains(key) {
             throw refused("unknown key \(key): a tree has \(TokenTree.keys.joined(separator: ", "))")
         }
         var name = defaultName
         if let value = table["name"] {
-            guard let string = value.string else { throw refused("name must be a string") }
+            guard let string = value.text else { throw refused("name must be a string") }
             name = string
         }
         if let value = table["block_size"] {
-            guard let size = value.int else { throw refused("block_size must be a whole number") }
+            guard let size = value.integer else { throw refused("block_size must be a whole number") }
             guard size == blockSize else {
                 throw TokenTreeError.otherBlockSize(tree: name, treeSize: size, draftSize: blockSize)
             }
         }
-        guard let list = table["paths"]?.array else {
+        guard let list = table["paths"]?.list else {
             throw refused("paths is missing: list the nodes, such as paths = [[0], [0, 0]]")
         }
         let paths = try list.map { element in
-            guard let ranks = element.array else { throw refused("paths must hold lists of ranks, such as [0, 1]") }
+            guard let ranks = element.list else { throw refused("paths must hold lists of ranks, such as [0, 1]") }
             return try ranks.map { rank in
-                guard let rank = rank.int else { throw refused("paths must hold whole numbers only") }
+                guard let rank = rank.integer else { throw refused("paths must hold whole numbers only") }
                 return rank
             }
         }

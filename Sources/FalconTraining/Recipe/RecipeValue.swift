@@ -1,4 +1,4 @@
-import TOMLKit
+import FalconTOML
 
 /// A value of a recipe as it was written, before anyone asked which type it should have.
 enum RecipeValue: Equatable {
@@ -41,34 +41,21 @@ enum RecipeValue: Equatable {
     /// - Throws: `RecipeError` with the line and column of the first mistake.
     static func table(toml: String, source: String) throws -> [String: RecipeValue] {
         do {
-            return entries(of: try TOMLTable(string: toml))
-        } catch let error as TOMLParseError {
-            let problem = error.description.split(separator: "\n").joined(separator: " ")
-            throw RecipeError(
-                source: source, key: "",
-                problem:
-                    "is not TOML at line \(error.source.begin.line), column \(error.source.begin.column): \(problem)")
+            return try TOMLValue.parse(toml).mapValues(RecipeValue.init)
+        } catch {
+            throw RecipeError(source: source, key: "", problem: "is not TOML at \(error)")
         }
     }
 
-    private static func entries(of table: TOMLTable) -> [String: RecipeValue] {
-        var entries: [String: RecipeValue] = [:]
-        for key in table.keys {
-            if let value = table[key] { entries[key] = RecipeValue(value) }
-        }
-        return entries
-    }
-
-    private init(_ value: any TOMLValueConvertible) {
-        // Numbers are asked for by the type that was written, so that 1 and 1.0 stay apart.
-        switch value.type {
-        case .string: self = .text(value.string ?? "")
-        case .int: self = .integer(value.int ?? 0)
-        case .double: self = .number(value.double ?? 0)
-        case .bool: self = .flag(value.bool ?? false)
-        case .array: self = .list((value.array ?? TOMLArray()).map { RecipeValue($0) })
-        case .table: self = .table(RecipeValue.entries(of: value.table ?? TOMLTable()))
-        case .date, .time, .dateTime: self = .other(value.type.description)
+    private init(_ value: TOMLValue) {
+        switch value {
+        case .text(let text): self = .text(text)
+        case .integer(let value): self = .integer(value)
+        case .number(let value): self = .number(value)
+        case .flag(let value): self = .flag(value)
+        case .list(let values): self = .list(values.map(RecipeValue.init))
+        case .table(let entries): self = .table(entries.mapValues(RecipeValue.init))
+        case .moment: self = .other("date or time")
         }
     }
 
