@@ -2,7 +2,7 @@
 # Decodes question files with several draft heads and trees and prints one markdown table, the paper's figures below.
 #
 #   Scripts/decoding-table.sh --target DIR --draft DIR [--draft DIR ...] [--tree NAME ...] [--questions FILE ...]
-#       [--limit N] [--max-new-tokens N] [--threads N] [--output DIR]
+#       [--limit N] [--max-new-tokens N] [--threads N] [--precision NAME] [--output DIR]
 #
 # Trees default to chain:2 chain:4 small medium large; questions to mt-bench humaneval gsm8k, found as falcon-infer
 # finds them (FALCON_DATASETS, Datasets). Each run leaves its JSON and its HTML report in the output folder; a run whose
@@ -27,7 +27,7 @@ while [[ $# -gt 0 ]]; do
         --tree) trees+=("$2") ;;
         --questions) questions+=("$2") ;;
         --output) output="$2" ;;
-        --limit | --max-new-tokens | --threads) options+=("$1" "$2") ;;
+        --limit | --max-new-tokens | --threads | --precision | --plan-seconds) options+=("$1" "$2") ;;
         *) stop "unknown option $1; see --help" 64 ;;
     esac
     shift 2
@@ -64,8 +64,8 @@ measure() {
 }
 
 echo "| head | k | tree | nodes | questions | accept length | without looping | acceptance rate | tokens/s" \
-    "| speed-up | mismatched tokens |"
-echo "|---|---|---|---|---|---|---|---|---|---|---|"
+    "| predicted | speed-up | mismatched tokens |"
+echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
 failed=0 mismatched=0 tokens=0
 for draft in "${drafts[@]}"; do
     for tree in "${trees[@]}"; do
@@ -82,17 +82,18 @@ for draft in "${drafts[@]}"; do
             echo "| $(name "$draft") | $(block_size "$draft") | \`$tree\` | $(figure "$drafted" nodes)" \
                 "| $(name "$set") | $(figure "$json" accept_length %.2f) | $(figure "$calm" accept_length %.2f)" \
                 "| $(awk "BEGIN { printf \"%.1f %%\", 100 * $rate }") | $(figure "$json" tokens_per_second %.0f)" \
-                "| $(figure "$json" speedup %.2f) | $differing |"
+                "| $(figure "$drafted" predicted_tokens_per_second %.0f || true) | $(figure "$json" speedup %.2f)" \
+                "| $differing |"
         done
     done
 done
 cat << 'PAPER'
-| the paper, Vicuna-7B, GPU | 2 | its tree | | MT-bench | 3.34 | | 77.6 % | | 3.10 | |
-| the paper, Vicuna-7B, GPU | 3 | its tree | | MT-bench | 2.52 | | | | | |
-| the paper, Vicuna-7B, GPU | 4 | its tree | | MT-bench | 2.35 | | | | | |
-| the paper, Vicuna-7B, GPU | 2 | chain | | MT-bench | 2.13 | | | | | |
-| the paper, EAGLE on Vicuna-7B, GPU | 1 | its tree | | MT-bench | | | | | 2.82 | |
-| the paper, Medusa on Vicuna-7B, GPU | | its tree | | MT-bench | | | | | 2.06 | |
+| the paper, Vicuna-7B, GPU | 2 | its tree | | MT-bench | 3.34 | | 77.6 % | | | 3.10 | |
+| the paper, Vicuna-7B, GPU | 3 | its tree | | MT-bench | 2.52 | | | | | | |
+| the paper, Vicuna-7B, GPU | 4 | its tree | | MT-bench | 2.35 | | | | | | |
+| the paper, Vicuna-7B, GPU | 2 | chain | | MT-bench | 2.13 | | | | | | |
+| the paper, EAGLE on Vicuna-7B, GPU | 1 | its tree | | MT-bench | | | | | | 2.82 | |
+| the paper, Medusa on Vicuna-7B, GPU | | its tree | | MT-bench | | | | | | 2.06 | |
 PAPER
 echo
 echo "$tokens tokens, $mismatched of them mismatched; $failed runs were left out (see standard error)."

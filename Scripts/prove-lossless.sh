@@ -54,7 +54,8 @@ for draft in "${drafts[@]}"; do
                 for set in "${questions[@]}"; do
                     if ! "$infer" --target "$target" --draft "$draft" --tree "$tree" --threads "$count" \
                         ${precision:+--precision "$precision"} --dataset "$set" --baseline --quiet \
-                        --json "$work/run.json" ${options[@]+"${options[@]}"} > /dev/null 2> "$work/log"; then
+                        --plan-seconds 0.5 --json "$work/run.json" ${options[@]+"${options[@]}"} \
+                        > /dev/null 2> "$work/log"; then
                         grep -q "is made for block size" "$work/log" || stop "$(cat "$work/log")"
                         skipped=$((skipped + 1))
                         continue

@@ -18,7 +18,7 @@ extension DecodingReport {
                     "\(number(100 * replay.textAgreement, digits: 1)) % of them, by features in \(replay.dtype)"
                 ))
         }
-        if tree.nodes > 0 {
+        if isDrafted {
             rows += [
                 ("tree", "\(tree.name): \(tree.nodes) nodes, \(tree.depth) deep"),
                 ("accept length", "\(number(statistics.acceptLength)) drafted tokens per target pass"),
@@ -43,13 +43,8 @@ extension DecodingReport {
             rows.append(("looping texts", "\(all.loopingPrompts)"))
         }
         if let rate = all.tokensPerSecond { rows.append(("tokens per second", number(rate, digits: 1))) }
-        if let predicted = tree.prediction {
-            rows.append(
-                (
-                    "  as predicted",
-                    "\(number(predicted.tokensPerSecond, digits: 1)) with \(number(predicted.acceptLength)) accepted, "
-                        + "\(number(predicted.plainTokensPerSecond, digits: 1)) plain"
-                ))
+        if let predicted {
+            rows.append((all.tokensPerSecond == nil ? "tokens per second" : "  as predicted", predicted))
         }
         if let baseline = all.baselineTokensPerSecond, let speedup = all.speedup {
             rows += [("  plain decoding", number(baseline, digits: 1)), ("speed-up", "\(number(speedup))x")]
@@ -70,6 +65,33 @@ extension DecodingReport {
         }
         rows.append(("peak memory", "\(number(Double(peakMemoryBytes) / 1_000_000, digits: 0)) MB"))
         return Self.aligned(rows.map { [$0, $1] }) + (categories.count > 1 ? "\n\n" + categoryTable : "")
+    }
+
+    /// Whether there are figures of drafting to tell.
+    var isDrafted: Bool { tree.nodes > 0 || all.statistics.draftPasses > 0 }
+
+    /// What a planner expected, in words.
+    private var predicted: String? {
+        tree.prediction.map { predicted in
+            "\(number(predicted.tokensPerSecond, digits: 1)) with \(number(predicted.acceptLength)) accepted, "
+                + "\(number(predicted.plainTokensPerSecond, digits: 1)) plain"
+        }
+    }
+
+    /// The choice of the tree, what was expected of it and what came of it, a line each; empty without a planner.
+    package var planNotes: [String] {
+        guard let choice = tree.choice else { return [] }
+        var lines = [choice]
+        guard let predicted else { return lines }
+        lines.append("predicted: \(predicted) tokens/s")
+        var measured = "\(number(all.statistics.acceptLength)) accepted"
+        if let rate = all.tokensPerSecond { measured = "\(number(rate, digits: 1)) with " + measured }
+        if let baseline = all.baselineTokensPerSecond { measured += ", \(number(baseline, digits: 1)) plain" }
+        lines.append((replay == nil ? "measured: " : "replayed: ") + measured + (replay == nil ? " tokens/s" : ""))
+        if let error = tree.predictionError {
+            lines.append("the prediction is \(number(100 * error, digits: 1)) % off")
+        }
+        return lines
     }
 
     private var categoryTable: String {

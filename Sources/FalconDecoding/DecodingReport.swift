@@ -7,12 +7,17 @@ package struct DecodingReport: Encodable, Sendable {
         package let depth: Int
         /// What a planner expected, where one chose the tree.
         package let prediction: TreePlanner.Prediction?
+        /// How far the predicted tokens/s are from the measured ones: 0.1 is a tenth too many. `nil` for a replay.
+        package let predictionError: Double?
+        /// The planner's choice in words.
+        package let choice: String?
 
         enum CodingKeys: String, CodingKey {
             case name, nodes, depth
             case predictedTokensPerSecond = "predicted_tokens_per_second"
             case predictedPlainTokensPerSecond = "predicted_plain_tokens_per_second"
             case predictedAcceptLength = "predicted_accept_length", planSeconds = "plan_seconds"
+            case predictionError = "prediction_error", choice
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -23,7 +28,9 @@ package struct DecodingReport: Encodable, Sendable {
             try object.encodeIfPresent(prediction?.tokensPerSecond, forKey: .predictedTokensPerSecond)
             try object.encodeIfPresent(prediction?.plainTokensPerSecond, forKey: .predictedPlainTokensPerSecond)
             try object.encodeIfPresent(prediction?.acceptLength, forKey: .predictedAcceptLength)
+            try object.encodeIfPresent(predictionError, forKey: .predictionError)
             try object.encodeIfPresent(prediction?.planSeconds, forKey: .planSeconds)
+            try object.encodeIfPresent(choice, forKey: .choice)
         }
     }
 
@@ -79,10 +86,19 @@ package struct DecodingReport: Encodable, Sendable {
                 load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
                 total: own.total) : nil
         let drafted = planner?.plan.tree ?? tree
+        let (statistics, measured) = (all.statistics, all.tokensPerSecond ?? 0)
+        let prediction: TreePlanner.Prediction?
+        if let replay {
+            prediction = planner?.prediction(of: replay, statistics: statistics)
+        } else {
+            prediction = planner?.prediction(
+                prefillSeconds: own.prefill, generatedTokens: statistics.generatedTokens)
+        }
         self.tree = Tree(
             name: planner?.name ?? tree?.name ?? "none", nodes: drafted?.nodes.count ?? 0, depth: drafted?.depth ?? 0,
-            prediction: planner?.prediction(
-                prefillSeconds: own.prefill, generatedTokens: all.statistics.generatedTokens))
+            prediction: prediction,
+            predictionError: measured > 0 ? prediction.map { $0.tokensPerSecond / measured - 1 } : nil,
+            choice: planner?.summary)
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
     }

@@ -7,17 +7,28 @@ package enum DraftShape {
 
     /// What `--tree` takes: `auto`, `dynamic`, `dynamic:N`, or what `TokenTree.select` knows.
     ///
+    /// - Parameter draftsAnyway: whether a planner drafts where plain decoding is faster, too.
     /// - Throws: `TokenTreeError`.
-    package static func select(_ option: String, blockSize: Int) throws -> DraftShape {
-        if option == "auto" { return .planned(TreePlanner(blockSize: blockSize)) }
-        if option == "dynamic" { return .planned(TreePlanner(blockSize: blockSize, kind: .dynamic(nodes: nil))) }
+    package static func select(
+        _ option: String, blockSize: Int, draftsAnyway: Bool = false
+    ) throws -> DraftShape {
+        func planned(_ kind: TreePlanner.Kind) -> DraftShape {
+            .planned(TreePlanner(blockSize: blockSize, kind: kind, draftsAnyway: draftsAnyway))
+        }
+        if option == "auto" { return planned(.auto) }
+        if option == "dynamic" { return planned(.dynamic(nodes: nil)) }
         if option.hasPrefix("dynamic:") {
             guard let nodes = Int(option.dropFirst("dynamic:".count)), (1..<TreePlanner.rowLimit).contains(nodes) else {
                 throw TokenTreeError.dynamicSize(option)
             }
-            return .planned(TreePlanner(blockSize: blockSize, kind: .dynamic(nodes: nodes)))
+            return planned(.dynamic(nodes: nodes))
         }
         return .fixed(try TokenTree.select(option, blockSize: blockSize))
+    }
+
+    /// Whether a planner stands behind what `--tree` was given.
+    package static func isPlanned(_ option: String) -> Bool {
+        option == "auto" || option == "dynamic" || option.hasPrefix("dynamic:")
     }
 
     package var blockSize: Int {

@@ -115,6 +115,10 @@ struct CostCurve {
     let rest: Double
     /// The same for a round without.
     let plainRest: Double
+    /// How much longer whole texts took than their rounds by the above, without a draft.
+    var plainFactor = 1.0
+    /// The same with one.
+    var draftFactor = 1.0
 
     /// The most nodes of a tree that it knows.
     var nodeLimit: Int { target.count - 2 }
@@ -123,18 +127,19 @@ struct CostCurve {
     var withFreeRows: CostCurve {
         CostCurve(
             target: [Double](repeating: target[target.count - 1], count: target.count), firstPass: firstPass,
-            laterPass: laterPass, block: block, rest: rest, plainRest: plainRest)
+            laterPass: laterPass, block: block, rest: rest, plainRest: plainRest, plainFactor: plainFactor,
+            draftFactor: draftFactor)
     }
 
     /// One token by plain decoding.
-    var plainRound: Double { target[1] + plainRest }
+    var plainRound: Double { (target[1] + plainRest) * plainFactor }
 
     /// A round that drafts a tree.
     ///
     /// - Parameter blocks: of all draft passes after the first.
     func round(nodes: Int, passes: Int, blocks: Int) -> Double {
-        target[min(nodes + 1, target.count - 1)] + firstPass + rest + Double(max(0, passes - 1)) * laterPass
-            + Double(blocks) * block
+        let later = Double(max(0, passes - 1)) * laterPass + Double(blocks) * block
+        return (target[min(nodes + 1, target.count - 1)] + firstPass + rest + later) * draftFactor
     }
 
     func round(_ times: RoundTimes) -> Double {
@@ -144,8 +149,10 @@ struct CostCurve {
             blocks: times.laterPasses.reduce(0) { $0 + $1.blocks })
     }
 
+    /// A round with this tree; a plain one for a tree without nodes.
     func round(_ tree: TokenTree) -> Double {
-        round(
+        guard !tree.nodes.isEmpty else { return plainRound }
+        return round(
             nodes: tree.nodes.count, passes: tree.passCount, blocks: tree.expansions.reduce(0) { $0 + $1.count })
     }
 }

@@ -54,7 +54,7 @@ package struct SpeculativeDecoder: TextDecoder {
         case .planned(let planner):
             let plan = planner.plan
             var rounds: [RoundTimes] = []
-            let text: DecodedText
+            var text: DecodedText
             if let round = Round(plan) {
                 text = try decode(
                     prompt, stop: stop, treeRows: plan.rowLimit, receive: receive, observe: { rounds.append($0) }
@@ -65,9 +65,16 @@ package struct SpeculativeDecoder: TextDecoder {
                 text = try PlainDecoder(target: target, sampling: sampling, pool: pool, clock: clock)
                     .decode(prompt, stop: stop, receive: receive)
             }
+            let decoded = clock()
             planner.learn(from: text, rounds: rounds)
+            text.seconds.total += clock() - decoded
             return text
         }
+    }
+
+    /// Decodes with a tree that grows in each round, without a planner.
+    func decode(_ prompt: [Int32], stop: StopRule, growing tree: DynamicTree) throws -> DecodedText {
+        try decode(prompt, stop: stop, treeRows: 1 + tree.nodeLimit, receive: { _ in }) { .grow(tree) }
     }
 
     /// Decodes the beginnings of texts, over and over, so that the planner learns what rounds cost on this machine and
@@ -76,7 +83,8 @@ package struct SpeculativeDecoder: TextDecoder {
     /// - Parameters:
     ///   - prompts: those that do not fit the context are left out.
     ///   - check: may throw to stop the work.
-    ///   - seconds: how long to go on; each number of rows is timed a dozen times at most, and a few in any case.
+    ///   - seconds: how long to go on, and half as long again with whole texts; each number of rows is timed 30 times
+    ///     at most, and a few times in any case.
     package func rehearse(
         _ prompts: [[Int32]], stop: StopRule, seconds: Double = 3, check: () throws -> Void = {}
     ) throws {
@@ -108,14 +116,32 @@ package struct SpeculativeDecoder: TextDecoder {
             if let text { planner.rehearsed(text) }
         }
         planner.endRehearsal(seconds: clock() - start)
-        // How sure a head should be of its candidates shows only where trees grow by that.
-        guard planner.plan.dynamic != nil else { return }
-        let learning = clock()
-        for prompt in prompts + prompts where clock() - learning < seconds / 2 {
+        try contend(prompts, stop: short, planner, seconds: seconds / 2, check: check)
+    }
+
+    /// Decodes the same texts by the plan and without, by turns, as texts will be decoded: rounds in short turns, as
+    /// above, leave other things in the caches.
+    private func contend(
+        _ prompts: [[Int32]], stop: StopRule, _ planner: TreePlanner, seconds: Double, check: () throws -> Void
+    ) throws {
+        guard planner.plan.plainTokensPerSecond > 0 else { return }
+        let (start, most) = (clock(), 24)
+        let plain = PlainDecoder(target: target, sampling: sampling, pool: pool, clock: clock)
+        // On a slow target short texts must do.
+        let tokens = Int(min(96, max(12, seconds / 8 * planner.plan.plainTokensPerSecond)))
+        let stop = StopRule(endTokens: stop.endTokens, maximumTokens: min(stop.maximumTokens, tokens))
+        for prompt in (0..<most).flatMap({ _ in prompts }).prefix(most) {
+            guard planner.trialCount < 2 || clock() - start < seconds else { break }
             try check()
-            _ = try? decode(prompt, stop: short)
+            if let text = try? plain.decode(prompt, stop: stop) { planner.tried(text, rounds: []) }
+            guard let plan = planner.challenger, let round = Round(plan) else { continue }
+            var rounds: [RoundTimes] = []
+            let text = try? decode(
+                prompt, stop: stop, treeRows: plan.rowLimit, receive: { _ in }, observe: { rounds.append($0) }
+            ) { round }
+            if let text { planner.tried(text, rounds: rounds) }
         }
-        planner.endRehearsal(seconds: clock() - learning)
+        planner.endTrials(seconds: clock() - start)
     }
 
     /// What a round does.

@@ -130,12 +130,25 @@ extension TokenTree {
         words.split(whereSeparator: \.isWhitespace).map { word in word.map { Int(String($0), radix: 36) ?? -1 } }
     }
 
-    /// The two trees that the authors publish for k = 2, with the paths that they list twice kept once.
+    /// What was done to the list of paths behind a name before it was a tree, in one line; `nil` where nothing was.
+    ///
+    /// - Parameter option: as for `select`.
+    package static func cleaning(_ option: String) -> String? {
+        guard let words = authorsTrees[option] else { return nil }
+        let paths = paths(words)
+        var (known, repeated): (Set<[Int]>, [[Int]]) = ([], [])
+        for path in paths where !known.insert(path).inserted { repeated.append(path) }
+        guard !repeated.isEmpty else { return nil }
+        return "tree \(option): the authors list \(paths.count) paths, \(known.count) different ones are drafted; "
+            + "dropped as repeated: \(repeated.map { "\($0)" }.joined(separator: " "))"
+    }
+
+    /// The two trees that the authors publish for k = 2, as they list them: with some paths twice.
     private static let authorsTrees: [String: String] = [
         "kmask2_8layer_tree": """
         0 1 2 3 4 5 6 7 8 9 a b c d e f g h i j 00 01 02 03 04 05 06 07 08 09 10 11 20 21 30 000 001 002 003 004
         005 006 007 008 009 010 011 020 021 030 100 101 200 300 0000 0001 0002 0003 0004 0005 0006 0007 0008 0009
-        0010 0011 0020 0100 0101 0110 0200 0210 0300 1000 1001 2000 3000 00000 00001 00002 00003 00004 00005 00006
+        0010 0011 0020 0100 0100 0101 0110 0200 0210 0300 1000 1001 2000 3000 00000 00001 00002 00003 00004 00005 00006
         00007 00008 00009 00010 00011 00020 00100 00200 01000 02000 03000 10000 20000 30000 000000 000001 000002
         000003 000004 000005 000006 000007 000008 000010 000011 000020 000100 000110 000200 001000 002000 010000
         020000 030000 100000 200000 300000 0000000 0000001 0000002 0000003 0000004 0000005 0000006 0000007 0000008
@@ -147,9 +160,9 @@ extension TokenTree {
         0 1 2 3 00 01 02 10 11 20 21 30 31 000 001 002 003 010 011 020 021 100 101 110 111 200 201 210 211 300 310
         0000 0001 0010 0011 0020 0030 0100 0101 0110 0200 0210 1000 1001 1010 1100 1110 2000 2010 2100 2110 3000
         3100 00000 00001 00002 00003 00010 00011 00100 01000 01001 01010 01011 000000 000001 000002 000003 000010
-        000020 000030 000100 000110 001000 010000 010010 010100 010110 0000000 0000001 0000002 0000100 0000101
-        0000102 0100000 0100001 0100100 0101000 0101100 00000000 00000010 00000020 00001000 00001010 00001020
-        01000000 01000010 01001000 01010000 01011000
+        000020 000030 000100 000110 001000 010000 010010 010100 010110 0000000 0000001 0000002 0000100 0000100
+        0000101 0000101 0000102 0000102 0100000 0100001 0100100 0101000 0101100 00000000 00000010 00000020 00001000
+        00001000 00001010 00001010 00001020 00001020 01000000 01000010 01001000 01010000 01011000
         """,
     ]
 }

@@ -49,11 +49,18 @@ package final class TreePlanner {
         package let planSeconds: Double
     }
 
+    /// Below this share of the plain rate a tree is not even tried.
+    private static let hopeless = 0.6
+    /// What a tree must bring, so that chance does not choose it.
+    private static let margin = 1.02
+
     /// Rows of the target's pass, the coarsest picture first.
     static let rehearsedRows = [1, 16, 4, 64, 8, 2, 32, 3, 24, 6, 12, 48]
 
     package let kind: Kind
     package let blockSize: Int
+    /// Whether it takes the best tree even where plain decoding is faster.
+    private let draftsAnyway: Bool
     /// The plan for the next text.
     package private(set) var plan: Plan
     /// Seconds that the rehearsal took.
@@ -62,15 +69,27 @@ package final class TreePlanner {
     private var confidence = Confidence()
     private var cost = RoundCost()
     private var curve: CostCurve
+    /// The best tree by what was known when it was looked for.
+    private var best: (tree: TokenTree, acceptLength: Double)?
+    private var estimate: RankEstimate
+    /// How many tokens' ranks were known then.
+    private var plannedTokens = 0
+    /// How much longer whole texts took than expected.
+    private var trials: (plain: [Double], drafted: [Double]) = ([], [])
     /// Seconds that rounds took, and that they should have taken: contexts grow and machines are shared.
     private var lately = (taken: 0.0, expected: 0.0)
     private var expected = (seconds: 0.0, plainSeconds: 0.0, accepted: 0.0, rounds: 0)
 
-    /// - Parameter statistics: what is known of the head, from a replay for example.
-    package init(blockSize: Int, kind: Kind = .auto, statistics: RankStatistics = RankStatistics()) {
-        (self.blockSize, self.kind) = (blockSize, kind)
+    /// - Parameters:
+    ///   - statistics: what is known of the head.
+    ///   - draftsAnyway: for a replay, which has nothing to say about plain decoding.
+    package init(
+        blockSize: Int, kind: Kind = .auto, statistics: RankStatistics = RankStatistics(), draftsAnyway: Bool = false
+    ) {
+        (self.blockSize, self.kind, self.draftsAnyway) = (blockSize, kind, draftsAnyway)
         self.statistics = statistics
         curve = cost.curve(rows: TreePlanner.rehearsedRows.max() ?? 64)
+        estimate = RankEstimate(statistics, blockSize: blockSize, depth: 0)
         plan = Plan(
             tree: nil, dynamic: nil, acceptLength: 0, roundSeconds: 0, tokensPerSecond: 0,
             plainTokensPerSecond: 0, bestTokensPerSecond: 0)
@@ -96,6 +115,14 @@ package final class TreePlanner {
             name: "rehearsal", blockSize: blockSize, nodeCount: rows - 1, passCount: passes)
     }
 
+    /// A tree whose replay looks far enough into stored texts: wide at first, and as deep as any plan.
+    package var survey: TokenTree {
+        let passes = TreePlanner.passLimit(blockSize: blockSize)
+        let tree = try? TokenTree.reaching(
+            name: "survey", blockSize: blockSize, nodeCount: TreePlanner.rowLimit - 1, passCount: passes)
+        return tree ?? .none(blockSize: blockSize)
+    }
+
     /// Takes the times of a rehearsed round.
     func rehearsed(_ round: RoundTimes) { cost.record(round) }
 
@@ -111,6 +138,46 @@ package final class TreePlanner {
         // Rehearsed texts are not among those that a prediction is for.
         expected = (0, 0, 0, 0)
         curve = cost.curve(rows: TreePlanner.rowLimit)
+        trials = ([], [])
+        plannedTokens = 0
+        replan()
+    }
+
+    /// The plan that is to be tried against plain decoding; `nil` where there is no hope for one.
+    var challenger: Plan? {
+        guard let best, draftsAnyway || plan.bestTokensPerSecond > TreePlanner.hopeless * plan.plainTokensPerSecond
+        else { return nil }
+        return made(of: best, rate: plan.bestTokensPerSecond, plain: plan.plainTokensPerSecond)
+    }
+
+    /// Takes a text that was decoded to the end as texts will be, by a plan or plainly.
+    ///
+    /// - Parameter rounds: empty for plain decoding.
+    func tried(_ text: DecodedText, rounds: [RoundTimes]) {
+        rehearsed(text)
+        let count = text.statistics.targetPasses
+        guard count > 0 else { return }
+        let taken = text.seconds.total - text.seconds.prefill
+        if rounds.isEmpty {
+            trials.plain.append(curve.plainFactor * taken / (Double(count) * curve.plainRound))
+        } else {
+            trials.drafted.append(curve.draftFactor * taken / rounds.reduce(0) { $0 + curve.round($1) })
+        }
+    }
+
+    /// How many texts were tried.
+    var trialCount: Int { trials.plain.count + trials.drafted.count }
+
+    /// Takes the trials into account.
+    func endTrials(seconds: Double) {
+        rehearsalSeconds += seconds
+        func middle(_ factors: [Double]) -> Double? {
+            factors.isEmpty ? nil : factors.sorted()[factors.count / 2]
+        }
+        let plain = middle(trials.plain)
+        curve.plainFactor = plain ?? curve.plainFactor
+        // Without trials of its own, drafting gets what plain decoding got.
+        curve.draftFactor = middle(trials.drafted) ?? plain ?? curve.draftFactor
         replan()
     }
 
@@ -137,6 +204,15 @@ package final class TreePlanner {
         replan()
     }
 
+    /// Learns where stored texts' tokens stood in the head's rankings, and plans anew.
+    package func learn(_ ranks: RankStatistics) {
+        statistics.add(ranks)
+        replan()
+    }
+
+    /// What rounds cost as far as is known.
+    var costs: CostCurve { curve }
+
     /// What was expected of the texts so far; `nil` where none was decoded.
     ///
     /// - Parameters:
@@ -150,10 +226,25 @@ package final class TreePlanner {
             plainTokensPerSecond: rate(expected.plainSeconds), planSeconds: rehearsalSeconds)
     }
 
+    /// What is expected of the replayed texts, the passes over their prompts apart.
+    ///
+    /// - Parameter statistics: of all of them.
+    func prediction(of replay: ReplayFacts, statistics: AcceptStatistics) -> Prediction? {
+        guard replay.expectation.seconds > 0, plan.plainTokensPerSecond > 0 else { return nil }
+        let tokens = statistics.targetPasses + statistics.acceptedDraftTokens
+        return Prediction(
+            acceptLength: replay.expectation.accepted / Double(statistics.targetPasses),
+            tokensPerSecond: Double(tokens) / replay.expectation.seconds,
+            plainTokensPerSecond: plan.plainTokensPerSecond, planSeconds: rehearsalSeconds)
+    }
+
     /// The plan in words.
     package var summary: String {
         func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
         let plain = "\(number(plan.plainTokensPerSecond, 1)) tokens/s"
+        guard plan.plainTokensPerSecond > 0 else {
+            return "\(name): no round could be timed (texts too short), decoding plainly"
+        }
         guard let tree = plan.tree else {
             return "\(name): drafting cannot pay here, decoding plainly at about \(plain); "
                 + "the best tree would bring \(number(plan.bestTokensPerSecond, 1))"
@@ -171,15 +262,31 @@ package final class TreePlanner {
     private var drift: Double { lately.expected > 0 ? lately.taken / lately.expected : 1 }
 
     private func replan() {
+        guard cost.roundCount.plain > 0, cost.roundCount.drafted > 0 else { return }
         let plain = 1 / max(1e-9, curve.plainRound * drift)
-        let best = TreePlanner.bestTree(statistics, blockSize: blockSize, cost: curve)
-        let rate = best.map { (1 + $0.acceptLength) / ($0.seconds * drift) } ?? 0
-        var pays = rate > plain ? best : nil
-        if kind != .auto, kind != .dynamic(nodes: nil) { pays = best }
-        plan = Plan(
-            tree: pays?.tree, dynamic: pays == nil ? nil : dynamicTree(perSecond: max(rate, plain) * drift),
-            acceptLength: pays?.acceptLength ?? 0, roundSeconds: (pays?.seconds ?? curve.plainRound) * drift,
-            tokensPerSecond: pays == nil ? plain : rate, plainTokensPerSecond: plain, bestTokensPerSecond: rate)
+        // Looking for the best tree takes as long as some rounds: not after each text, when hardly more is known.
+        let known = statistics.tokens(depth: 1)
+        if best == nil || plannedTokens == 0 || 10 * known > 11 * plannedTokens {
+            let depth = TreePlanner.passLimit(blockSize: blockSize) * blockSize
+            estimate = RankEstimate(statistics, blockSize: blockSize, depth: depth)
+            best = TreePlanner.bestTree(estimate, blockSize: blockSize, cost: curve)
+            plannedTokens = known
+        }
+        let rate = best.map { (1 + $0.acceptLength) / (curve.round($0.tree) * drift) } ?? 0
+        var pays = rate > TreePlanner.margin * plain ? best : nil
+        if case .dynamic(.some) = kind { pays = best }
+        if draftsAnyway { pays = best }
+        plan = made(of: pays, rate: rate, plain: plain)
+    }
+
+    private func made(
+        of tree: (tree: TokenTree, acceptLength: Double)?, rate: Double, plain: Double
+    ) -> Plan {
+        Plan(
+            tree: tree?.tree, dynamic: tree == nil ? nil : dynamicTree(perSecond: max(rate, plain) * drift),
+            acceptLength: tree?.acceptLength ?? 0,
+            roundSeconds: (tree.map { curve.round($0.tree) } ?? curve.plainRound) * drift,
+            tokensPerSecond: tree == nil ? plain : rate, plainTokensPerSecond: plain, bestTokensPerSecond: rate)
     }
 
     /// - Parameter perSecond: what time is worth, by the rehearsal's clock.
@@ -188,8 +295,7 @@ package final class TreePlanner {
         let passes = TreePlanner.passLimit(blockSize: blockSize)
         return DynamicTree(
             blockSize: blockSize, aim: .tokens(perSecond: rate), nodeLimit: nodes ?? curve.nodeLimit,
-            passLimit: passes, cost: nodes == nil ? curve : curve.withFreeRows,
-            estimate: RankEstimate(statistics, blockSize: blockSize, depth: passes * blockSize),
+            passLimit: passes, cost: nodes == nil ? curve : curve.withFreeRows, estimate: estimate,
             confidence: confidence)
     }
 
@@ -198,10 +304,9 @@ package final class TreePlanner {
 
     /// The tree with the most tokens a second.
     static func bestTree(
-        _ statistics: RankStatistics, blockSize: Int, cost: CostCurve
-    ) -> (tree: TokenTree, acceptLength: Double, seconds: Double)? {
-        let passLimit = passLimit(blockSize: blockSize)
-        let estimate = RankEstimate(statistics, blockSize: blockSize, depth: passLimit * blockSize)
+        _ estimate: RankEstimate, blockSize: Int, cost: CostCurve
+    ) -> (tree: TokenTree, acceptLength: Double)? {
+        let passLimit = estimate.depth / blockSize
         let start = TreeGrowth(blockSize: blockSize) { place in
             estimate.share(depth: place.depth, rank: place.rank, isStraight: place.isStraight)
         }
@@ -213,7 +318,7 @@ package final class TreePlanner {
             if result.score > best?.result.score ?? 0 { best = (growth, result) }
         }
         guard let best, let tree = try? best.growth.tree(name: "auto").tree else { return nil }
-        return (tree, best.result.gain, cost.round(tree))
+        return (tree, best.result.gain)
     }
 }
 

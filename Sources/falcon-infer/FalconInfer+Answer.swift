@@ -32,10 +32,10 @@ extension FalconInfer {
         let progress = ProgressReporter(
             total: dialogues.count, unit: "dialogues", quiet: common.quiet || stream || prompt != nil)
         try runner.warmUp(dialogues[0])
-        if let drafting, let planner = drafting.shape.planner {
-            note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
-            try drafting.rehearse(runner.prompts(of: dialogues, count: 8), stop: stop, check: interruption.check)
-            note(planner.summary)
+        let cleaning = draft == nil ? nil : TokenTree.cleaning(tree)
+        if let cleaning { note(cleaning) }
+        if let drafting {
+            try rehearse(drafting, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
         }
         let inColour = TerminalColours.areWanted()
         var answered: [AnsweredDialogue] = []
@@ -63,7 +63,7 @@ extension FalconInfer {
             loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
         try output.write(
             report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.tree,
-            tokenizer: tokenizer
+            tokenizer: tokenizer, notes: [cleaning].compactMap(\.self)
         ) {
             RunFacts(
                 command: CommandLine.arguments, target: (target, model.ends), draft: draft,

@@ -13,30 +13,51 @@ extension FalconInfer {
         let start = systemSeconds()
         let pool = common.makePool()
         let store = try FeatureStore(folder: folder)
-        let ends = try TargetEnds(folder: target, arithmetic: precision, pool: pool)
+        // What a pass of the target costs can only be measured by the whole of it.
+        let isPlanned = DraftShape.isPlanned(tree)
+        let model = isPlanned ? try TargetModel(folder: target, arithmetic: precision, pool: pool) : nil
+        let ends = try model?.ends ?? TargetEnds(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
         let head = try DraftHead(folder: draft ?? "", ends: ends, fusion: fusion, pool: pool)
-        let tree = try TokenTree.select(tree, blockSize: head.blockSize)
+        let shape = try DraftShape.select(tree, blockSize: head.blockSize, draftsAnyway: true)
         let loadSeconds = systemSeconds() - start
 
-        let runner = ReplayRunner(
-            store: store, tokenizer: tokenizer,
-            replay: FeatureReplay(
-                ends: ends, head: head, tree: tree,
-                stop: StopRule(endTokens: ends.configuration.eosTokens, maximumTokens: maxNewTokens)))
-        let progress = ProgressReporter(
-            total: min(limit ?? store.count, store.count), unit: "conversations", quiet: common.quiet)
-        let (dialogues, facts) = try runner.run(limit: limit, on: pool) { conversations, tokens in
-            try interruption.check()
-            progress.update(conversations, tokens: tokens)
+        let stop = StopRule(endTokens: ends.configuration.eosTokens, maximumTokens: maxNewTokens)
+        func run(_ replay: FeatureReplay) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts) {
+            let progress = ProgressReporter(
+                total: min(limit ?? store.count, store.count), unit: "conversations", quiet: common.quiet)
+            defer { progress.finish() }
+            return try ReplayRunner(store: store, tokenizer: tokenizer, replay: replay).run(limit: limit, on: pool) {
+                try interruption.check()
+                progress.update($0, tokens: $1)
+            }
         }
-        progress.finish()
+        let cleaning = TokenTree.cleaning(tree)
+        if let cleaning { note(cleaning) }
+        let result: (dialogues: [AnsweredDialogue], facts: ReplayFacts)
+        switch shape {
+        case .fixed(let tree): result = try run(FeatureReplay(ends: ends, head: head, tree: tree, stop: stop))
+        case .planned(let planner):
+            let decoder = model.map { SpeculativeDecoder(target: $0, head: head, shape: shape, pool: pool) }
+            if let decoder {
+                let prompts = try StoredAnswer.prompts(in: store, count: 8, limit: limit)
+                try rehearse(decoder, prompts, stop: stop, interruption: interruption)
+            }
+            note("replaying \(planner.survey.nodes.count) nodes a pass for the ranks of the stored tokens")
+            planner.learn(try run(FeatureReplay(ends: ends, head: head, tree: planner.survey, stop: stop)).facts.ranks)
+            note(planner.summary)
+            result = try run(FeatureReplay(ends: ends, head: head, planner: planner, stop: stop))
+        }
 
         let report = DecodingReport(
-            dialogues, tree: tree, loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount,
-            replay: facts)
-        try output.write(report, dialogues, model: target, tree: tree, tokenizer: tokenizer) {
+            result.dialogues, tree: shape.tree, planner: shape.planner, loadSeconds: loadSeconds,
+            peakMemoryBytes: ProcessMemory.peakByteCount, replay: result.facts)
+        try output.write(
+            report, result.dialogues, model: target,
+            tree: shape.tree ?? (shape.planner?.kind == .auto ? shape.planner?.plan.tree : nil), tokenizer: tokenizer,
+            notes: [cleaning].compactMap(\.self)
+        ) {
             RunFacts(
                 command: CommandLine.arguments, target: (target, ends), draft: draft, input: folder,
                 threads: pool.threadCount)

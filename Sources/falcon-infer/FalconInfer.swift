@@ -50,9 +50,13 @@ struct FalconInfer: FalconCommand {
     @Option(
         help: """
             Draft tree: auto (chosen for this machine), dynamic (grown in each round), dynamic:N (of N nodes), \
-            \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml.
+            \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml. auto and dynamic follow \
+            measured times: text that is drawn at a temperature has the same distribution then, but does not repeat.
             """)
     var tree = TokenTree.Size.medium.rawValue
+
+    @Option(help: "How many seconds --tree auto and dynamic measure rounds before the first answer.")
+    var planSeconds = 3.0
 
     @Option(help: "Chat template: auto, \(ChatTemplate.Style.allCases.map(\.rawValue).joined(separator: ", ")).")
     var template = "auto"
@@ -81,12 +85,15 @@ struct FalconInfer: FalconCommand {
         }
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): give 1 or more.") }
         if maxNewTokens < 1 { throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.") }
+        if !(0...3600).contains(planSeconds) {
+            throw ValidationError("--plan-seconds \(planSeconds): give 0 to 3600.")
+        }
         if fusion != nil && draft == nil { throw ValidationError("--fusion is for a head given with --draft.") }
         guard replay != nil else { return }
         guard draft != nil else { throw ValidationError("--replay is for a head given with --draft.") }
         let others = [
             ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
-            ("--temperature", !sampling.rule.isGreedy), ("--tree \(tree)", ["auto", "dynamic"].contains(tree)),
+            ("--temperature", !sampling.rule.isGreedy),
         ]
         for (option, isGiven) in others where isGiven {
             throw ValidationError(
@@ -99,6 +106,19 @@ struct FalconInfer: FalconCommand {
             try self.replay(folder: replay)
         } else {
             try answer()
+        }
+    }
+
+    /// Measures rounds for a planner, where there is one, and says what it makes of them.
+    func rehearse(
+        _ decoder: SpeculativeDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption
+    ) throws {
+        guard let planner = decoder.shape.planner else { return }
+        note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
+        try decoder.rehearse(prompts, stop: stop, seconds: planSeconds, check: interruption.check)
+        note(planner.summary)
+        if !sampling.rule.isGreedy {
+            note("trees follow measured times: another run draws other tokens, of the same distribution")
         }
     }
 

@@ -21,7 +21,7 @@ struct OutputOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - tree: the static tree that all passes drafted, for the picture of its nodes; `nil` where there was none.
-    ///   - notes: lines of text for the report, such as what a choice of tree rests on.
+    ///   - notes: lines of text for the report, to stand above what a planner has to say.
     ///   - facts: what the run was; called where a report is written.
     func write(
         _ report: DecodingReport, _ dialogues: [AnsweredDialogue], model: String, tree: TokenTree?,
@@ -35,7 +35,8 @@ struct OutputOptions: ParsableArguments {
         if let reportPictures { try pictures.write(folder: reportPictures) }
         if let path = self.report {
             try DecodingReportPage(
-                report, pictures: pictures, dialogues: dialogues, facts: facts(), tokenizer: tokenizer, notes: notes
+                report, pictures: pictures, dialogues: dialogues, facts: facts(), tokenizer: tokenizer,
+                notes: notes + report.planNotes
             ).write(path)
         }
     }

@@ -97,12 +97,36 @@ import Testing
         // Equality of nothing says nothing.
         #expect(accepted > 20)
 
+        // A planned tree rests on the stored tokens' ranks, and on rounds of the target that were timed.
+        for tree in ["auto", "dynamic:8"] {
+            let planned = folder.file("planned.json")
+            let result = try PipelineCommandTests.succeed(
+                "falcon-infer",
+                [
+                    "--target", target, "--draft", draft, "--replay", folder.file("own-medium"), "--tree", tree,
+                    "--plan-seconds", "0.5", "--max-new-tokens", "60", "--json", planned, "--report",
+                    folder.file("planned.html"),
+                ])
+            #expect(result.stderr.contains("replaying 63 nodes a pass") && result.stderr.contains("\(tree): "))
+            let report = try object(planned)
+            let facts = try #require(report["replay"] as? [String: Any])
+            #expect(facts["text_agreement"] as? Double == 1)
+            let shape = try #require(report["tree"] as? [String: Any])
+            #expect(try #require(shape["nodes"] as? Int) > 0 && shape["prediction_error"] == nil)
+            let expected = try #require(shape["predicted_accept_length"] as? Double)
+            let replayed = try #require(report["accept_length"] as? Double)
+            // What the plan expected of these very texts: all that is between are ends of texts, and small counts.
+            #expect(replayed > 0 && abs(expected - replayed) < 0.1 + 0.2 * replayed, "\(expected), \(replayed)")
+            #expect(try #require(shape["predicted_tokens_per_second"] as? Double) > 0)
+            let page = try String(contentsOfFile: folder.file("planned.html"), encoding: .utf8)
+            #expect(page.contains("replayed: ") && page.contains("predicted: "))
+        }
+
         // What a replay cannot give is refused as wrong usage, features of another target in one line.
         let replay = ["--target", target, "--replay", features, "--quiet"]
         for arguments in [
             replay, replay + ["--draft", draft, "--baseline"], replay + ["--draft", draft, "--stream"],
             replay + ["--draft", draft, "--temperature", "1"], replay + ["--draft", draft, "--prompt", "x"],
-            replay + ["--draft", draft, "--tree", "auto"],
         ] {
             #expect(try CommandRunner.run("falcon-infer", arguments).status == 64, "\(arguments)")
         }

@@ -86,6 +86,70 @@ import Testing
         #expect((choice["accept_lengths"] as? [Int])?.count == idxs.reduce(0, +))
     }
 
+    @Test(arguments: ["auto", "dynamic", "dynamic:12"])
+    func `A tree that is planned is predicted, and changes no token`(_ tree: String) throws {
+        let folders = try Folders()
+        let questions = try folders.models.folder.write(
+            """
+            {"question_id": 81, "category": "writing", "turns": ["Write a line.", "And another."]}
+            {"question_id": 82, "category": "math", "turns": ["What is 2 + 2?"]}
+
+            """, to: "question.jsonl")
+        let run = try CommandRunner.run(
+            "falcon-infer",
+            [
+                "--target", folders.target, "--draft", folders.draft, "--dataset", questions, "--tree", tree,
+                "--plan-seconds", "0.3", "--max-new-tokens", "40", "--baseline", "--json",
+                folders.file("report.json"), "--report", folders.file("report.html"),
+            ])
+        #expect(run.status == 0, "\(run.stderr)")
+        #expect(run.stderr.contains("measuring rounds of 1 to 64 rows\n\(tree): "), "\(run.stderr)")
+        #expect(run.stdout.contains("as predicted"))
+        let report = try object(folders.file("report.json"))
+        #expect(report["mismatched_tokens"] as? Int == 0 && report["prompts"] as? Int == 3)
+        let planned = try #require(report["tree"] as? [String: Any])
+        #expect(planned["name"] as? String == tree)
+        let figures = try [
+            "predicted_tokens_per_second", "predicted_plain_tokens_per_second", "predicted_accept_length",
+            "prediction_error", "plan_seconds",
+        ].map { key in try #require(planned[key] as? Double, "\(key)") }
+        #expect(figures[0] > 0 && figures[1] > 0 && figures[2] >= 0 && figures[3] > -1 && figures[4] > 0)
+        let measured = try #require(report["tokens_per_second"] as? Double)
+        #expect(abs(figures[0] / measured - 1 - figures[3]) < 1e-6)
+        if tree == "dynamic:12" { #expect(try #require(report["draft_passes"] as? Int) > 0) }
+        let page = try String(contentsOfFile: folders.file("report.html"), encoding: .utf8)
+        #expect(page.contains("Choice of the tree") && page.contains("measured: ") && page.contains("% off"))
+
+        // Texts too short to time a round leave nothing to plan with, which is said.
+        let short = try CommandRunner.run(
+            "falcon-infer",
+            [
+                "--target", folders.target, "--draft", folders.draft, "--prompt", "Hello", "--tree", tree,
+                "--max-new-tokens", "1", "--baseline", "--json", folders.file("short.json"),
+            ])
+        #expect(short.status == 0 && short.stderr.contains("no round could be timed"), "\(short.stderr)")
+        #expect(try object(folders.file("short.json"))["mismatched_tokens"] as? Int == 0)
+    }
+
+    @Test func `Drawing with a planned tree says that it does not repeat, and the authors' trees what was dropped`()
+        throws
+    {
+        let folders = try Folders()
+        let common = [
+            "--target", folders.target, "--draft", folders.draft, "--prompt", "Hello there", "--max-new-tokens", "12",
+        ]
+        let drawn = try CommandRunner.run(
+            "falcon-infer", common + ["--tree", "dynamic", "--plan-seconds", "0.1", "--temperature", "1"])
+        #expect(drawn.status == 0 && drawn.stderr.contains("another run draws other tokens"), "\(drawn.stderr)")
+        let authors = try CommandRunner.run("falcon-infer", common + ["--tree", "kmask2_8layer_tree"])
+        #expect(authors.status == 0, "\(authors.stderr)")
+        #expect(authors.stderr.contains("166 paths") && authors.stderr.contains("[0, 1, 0, 0]"), "\(authors.stderr)")
+        let page = folders.file("authors.html")
+        _ = try CommandRunner.run(
+            "falcon-infer", common + ["--tree", "kmask2_8layer_tree", "--quiet", "--report", page])
+        #expect(try String(contentsOfFile: page, encoding: .utf8).contains("166 paths"))
+    }
+
     @Test func `One prompt is streamed, with or without a head, as the same text`() throws {
         let folders = try Folders()
         let common = ["--target", folders.target, "--prompt", "Hello there", "--max-new-tokens", "20", "--quiet"]
@@ -108,7 +172,7 @@ import Testing
         let usage: [[String]] = [
             [], target + ["--dataset", "x.json"], target + ["--fusion", "gated"], target + ["--limit", "0"],
             target + ["--max-new-tokens", "0"], target + ["--temperature", "-1"], target + ["--top-p", "0"],
-            target + ["--top-k", "-1"], draft + ["--fusion", "gate"],
+            target + ["--top-k", "-1"], draft + ["--fusion", "gate"], draft + ["--plan-seconds", "-1"],
         ]
         for arguments in usage {
             #expect(try CommandRunner.run("falcon-infer", arguments).status == 64, "\(arguments)")

@@ -105,6 +105,37 @@ import Testing
         }
     }
 
+    @Test(arguments: [(1, FusionKind.linear, 1, 301), (2, .lstm, 1, 2417), (3, .gated, 2, 303)])
+    func `A tree that grows in each round is replayed as it grew live`(
+        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ seed: UInt64
+    ) throws {
+        let example = try Example(
+            blockSize: blockSize, fusion: fusion, layers: layers, tree: "medium", seed: seed, dialogues: 4)
+        let planner = TreePlanner(blockSize: blockSize, kind: .dynamic(nodes: 14), draftsAnyway: true)
+        let decoder = SpeculativeDecoder(
+            target: example.models.target, head: example.head, shape: .planned(planner), pool: example.pool)
+        try decoder.rehearse([[3, 1, 4, 1, 5]], stop: example.stop, seconds: 0.05)
+        var accepted = 0
+        for sequence in example.sequences {
+            let replay = FeatureReplay(
+                ends: example.models.target.ends, head: example.head, planner: planner, stop: example.stop)
+            let answers = replay.replay(sequence, on: ThreadPool(threadCount: 1))
+            // Planners learn from each text: a live run of the same plan takes the plan that the replay took.
+            for answer in answers {
+                let live = try decoder.decode(
+                    Array(sequence.tokens[..<answer.answer.tokens.lowerBound]), stop: example.stop,
+                    growing: #require(planner.plan.dynamic))
+                #expect(answer.decoded.tokens == live.tokens && answer.decoded.passes == live.passes)
+                #expect(answer.decoded.statistics == live.statistics && answer.decoded.ranks == live.ranks)
+                accepted += live.statistics.acceptedDraftTokens
+            }
+            #expect(answers.count == 2)
+            #expect(answers.allSatisfy { $0.decoded.passes.isEmpty || $0.expectation.seconds > 0 })
+            planner.learn(answers[0].decoded.ranks)
+        }
+        #expect(accepted > 5)
+    }
+
     @Test func `Live runs that the comparison rests on accept tokens, end by a token and end at the limit`() throws {
         let example = try Example(blockSize: 2, fusion: .lstm, layers: 1, tree: "medium", seed: 2417, dialogues: 6)
         #expect(example.live.reduce(0) { $0 + $1.statistics.acceptedDraftTokens } > 10)
@@ -184,7 +215,8 @@ import Testing
         let candidates: [[Int32]] = [[10, 11], [13, 12], [14, 19]]
         func walk(_ stored: [Int32], _ choices: [Int32]) -> StoredWalk {
             StoredWalk(tree, children: tree.children, stored: stored[...], choices: choices[...]) { token, pass, row in
-                candidates[pass * 2 + row % 2].firstIndex(of: token) ?? 7
+                guard pass * 2 + row % 2 < candidates.count else { return nil }
+                return candidates[pass * 2 + row % 2].firstIndex(of: token) ?? 7
             }
         }
         // The text goes along: [1], [1,0], [1,0,0], then a token of the target's own.

@@ -48,6 +48,18 @@ import Testing
         #expect(throws: expected) { try TokenTree.select("kmask2_8layer_tree", blockSize: 3) }
     }
 
+    @Test func `What was dropped from the authors' lists is told in one line`() throws {
+        #expect(
+            TokenTree.cleaning("kmask2_8layer_tree")
+                == "tree kmask2_8layer_tree: the authors list 166 paths, 165 different ones are drafted; dropped as "
+                + "repeated: [0, 1, 0, 0]")
+        let other = try #require(TokenTree.cleaning("kmask2_6layer_tree_complex_2"))
+        #expect(other.contains("106 paths, 100 different") && other.hasSuffix("[0, 0, 0, 0, 1, 0, 2, 0]"))
+        for option in ["small", "chain:3", "auto", "kmask3_6layer_tree", "x.toml"] {
+            #expect(TokenTree.cleaning(option) == nil)
+        }
+    }
+
     @Test(arguments: 1...8)
     func `Every shipped size is a tree of its size for every block size`(_ blockSize: Int) throws {
         for size in TokenTree.Size.allCases {

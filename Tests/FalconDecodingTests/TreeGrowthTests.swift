@@ -47,8 +47,8 @@ import Testing
             }
             return (1 + reach.reduce(0, +)) / cost.round(tree)
         }
-        let planned = try #require(TreePlanner.bestTree(known, blockSize: blockSize, cost: cost))
-        #expect(abs((1 + planned.acceptLength) / planned.seconds - rate(planned.tree)) < 1e-9)
+        let planned = try #require(TreePlanner.bestTree(estimate, blockSize: blockSize, cost: cost))
+        #expect(abs((1 + planned.acceptLength) / cost.round(planned.tree) - rate(planned.tree)) < 1e-9)
         // All trees of up to four depths and two ranks with at most seven nodes.
         var best = 0.0
         func extend(_ paths: [[Int]], from candidates: [[Int]]) throws {

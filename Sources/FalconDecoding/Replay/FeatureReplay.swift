@@ -8,7 +8,8 @@ import FalconTensor
 /// Features are stored along the text, so the target's own next token is known after each of its positions: the
 /// argmax of the LM head on the feature there. Each round drafts with the real `DraftSession` and accepts what greedy
 /// verification would accept; only the rows of the target's pass are read instead of computed, and of the tree's blocks
-/// only those are drafted that the accepted path comes through (a block's rows do not depend on its siblings).
+/// only those are drafted that the accepted path comes through (a block's rows do not depend on its siblings). A tree
+/// that grows in each round is drafted whole: what it becomes depends on all of its blocks.
 ///
 ///     stored    t_0 ... t_n | t_n+1  t_n+2 ...      a pass starts at the newest token t_n
 ///     choice    y_n         | y_n+1  y_n+2 ...      y_i = argmax W f_i, the target's own token behind t_i
@@ -28,10 +29,17 @@ import FalconTensor
 package struct FeatureReplay: Sendable {
     private let ends: TargetEnds
     private let head: DraftHead
-    private let tree: TokenTree
-    /// Of the root and then of each node.
-    private let children: [[Int]]
+    private let shape: Shape
     private let stop: StopRule
+    /// What a planner expects of a pass over a tree.
+    private let expect: @Sendable (TokenTree) -> ReplayedAnswer.Expectation
+
+    /// What each pass drafts.
+    private enum Shape: Sendable {
+        /// - Parameter children: of the root and then of each node.
+        case fixed(TokenTree, children: [[Int]])
+        case grown(DynamicTree)
+    }
 
     /// - Parameters:
     ///   - ends: those of the target that made the features.
@@ -42,8 +50,30 @@ package struct FeatureReplay: Sendable {
         precondition(
             tree.blockSize == head.blockSize,
             "a tree for block size \(tree.blockSize) with a draft head of \(head.blockSize)")
-        (self.ends, self.head, self.tree, self.stop) = (ends, head, tree, stop)
-        children = tree.children
+        (self.ends, self.head, self.stop) = (ends, head, stop)
+        shape = .fixed(tree, children: tree.children)
+        expect = { _ in ReplayedAnswer.Expectation() }
+    }
+
+    /// Replays with a planner's plan, as it is now.
+    ///
+    /// - Parameter planner: rehearsed, and made to draft anyway.
+    package init(ends: TargetEnds, head: DraftHead, planner: TreePlanner, stop: StopRule) {
+        precondition(
+            planner.blockSize == head.blockSize,
+            "a planner for block size \(planner.blockSize) with a draft head of \(head.blockSize)")
+        (self.ends, self.head, self.stop) = (ends, head, stop)
+        let (plan, costs) = (planner.plan, planner.costs)
+        if let dynamic = plan.dynamic {
+            shape = .grown(dynamic)
+        } else {
+            let tree = plan.tree ?? .none(blockSize: head.blockSize)
+            shape = .fixed(tree, children: tree.children)
+        }
+        expect = { tree in
+            ReplayedAnswer.Expectation(
+                seconds: costs.round(tree), accepted: tree.nodes.isEmpty ? 0 : plan.acceptLength)
+        }
     }
 
     /// Replays every answer of a conversation: each run of tokens that the loss mask marks.
@@ -51,12 +81,11 @@ package struct FeatureReplay: Sendable {
         let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.positionLimit)
         guard let last = answers.last else { return [] }
         // One block a pass, at most.
-        let session = DraftSession(
-            head: head, capacity: last.tokens.upperBound, branchRows: tree.passCount * tree.blockSize)
+        let session = DraftSession(head: head, capacity: last.tokens.upperBound, branchRows: branchRows)
         var fed = 0
         return answers.map { answer in
             let choices = choices(of: answer, in: sequence, on: pool)
-            var text = DecodedText()
+            var (text, expected) = (DecodedText(), ReplayedAnswer.Expectation())
             var ended = text.takeFirst(sequence.tokens[answer.tokens.lowerBound], stop: answer.stop) { _ in }
             var newest = answer.tokens.lowerBound
             while !ended {
@@ -64,32 +93,66 @@ package struct FeatureReplay: Sendable {
                     features: sequence.features.rows(fed..<newest),
                     nextTokens: Array(sequence.tokens[fed + 1..<newest + 1]), on: pool)
                 fed = newest
-                let isLong = session.positionCount >= tree.blockSize
-                let wanted = tree.limited(
-                    toDepth: isLong ? answer.stop.maximumTokens - text.tokens.count - 1 : 0)
-                let walk = walk(
-                    wanted, session, stored: sequence.tokens[newest..<answer.tokens.upperBound],
+                let (walk, tree, expectation) = pass(
+                    session, deepest: answer.stop.maximumTokens - text.tokens.count - 1,
+                    stored: sequence.tokens[newest..<answer.tokens.upperBound],
                     choices: choices[(newest - answer.tokens.lowerBound + 1)...], on: pool)
+                expected.add(expectation)
                 ended = text.take(
-                    walk.tokens, path: walk.path.map { wanted.nodes[$0].rank }, drafted: walk.onText,
-                    treeDepth: wanted.depth, draftPasses: wanted.passCount, looks: walk.looks, isCut: walk.isCut,
+                    walk.tokens, path: walk.path.map { tree.nodes[$0].rank }, drafted: walk.onText,
+                    treeDepth: tree.depth, draftPasses: tree.passCount, looks: walk.looks, isCut: walk.isCut,
                     stop: answer.stop
                 ) { _ in }
                 newest += walk.tokens.count
             }
             let agreeing = zip(choices, sequence.tokens[answer.tokens]).count { $0 == $1 }
-            return ReplayedAnswer(answer: answer, decoded: text, agreeingTokens: agreeing)
+            return ReplayedAnswer(answer: answer, decoded: text, agreeingTokens: agreeing, expectation: expected)
         }
     }
 
-    /// One pass: drafts block after block as long as the target goes along.
-    private func walk(
-        _ tree: TokenTree, _ session: DraftSession, stored: ArraySlice<Int32>, choices: ArraySlice<Int32>,
+    /// The most rows of blocks that a pass drafts.
+    private var branchRows: Int {
+        switch shape {
+        // One block a draft pass.
+        case .fixed(let tree, _): tree.passCount * tree.blockSize
+        case .grown(let dynamic): (dynamic.nodeLimit + 1) * dynamic.blockSize
+        }
+    }
+
+    /// One pass.
+    ///
+    /// - Parameter deepest: the depth of the deepest node that is of use.
+    private func pass(
+        _ session: DraftSession, deepest: Int, stored: ArraySlice<Int32>, choices: ArraySlice<Int32>,
         on pool: ThreadPool
+    ) -> (walk: StoredWalk, tree: TokenTree, expectation: ReplayedAnswer.Expectation) {
+        switch shape {
+        case .fixed(let tree, let children):
+            let wanted = tree.limited(toDepth: session.positionCount >= tree.blockSize ? deepest : 0)
+            let walk = walk(wanted, children: children, session, stored: stored, choices: choices, on: pool)
+            return (walk, wanted, expect(wanted))
+        case .grown(let dynamic):
+            var choice = TokenChoice(.greedy, prompt: [], ends: ends, pool: pool)
+            let draft = choice.draft(dynamic, deepest: deepest, session: session, clock: { 0 })
+            let walk = StoredWalk(
+                draft.tree, children: draft.tree.children, stored: stored, choices: choices
+            ) { token, pass, row in draft.logits[pass].rank(of: Int(token), inRow: row) }
+            let seconds = expect(draft.tree).seconds
+            return (walk, draft.tree, .init(seconds: seconds, accepted: draft.expectedAccepted))
+        }
+    }
+
+    /// Drafts block after block as long as the target goes along.
+    private func walk(
+        _ tree: TokenTree, children: [[Int]], _ session: DraftSession, stored: ArraySlice<Int32>,
+        choices: ArraySlice<Int32>, on pool: ThreadPool
     ) -> StoredWalk {
         var drafted = -1
         var logits: Tensor?
+        let wanted = tree.candidatesPerRow
         return StoredWalk(tree, children: children, stored: stored, choices: choices) { token, pass, row in
+            // A row may be ranked for the sake of another node's children: that is a look at it all the same.
+            guard wanted[pass][row] > 0 else { return nil }
             if pass > drafted {
                 let features: Tensor?
                 if pass == 0 {
@@ -146,10 +209,40 @@ package struct StoredAnswer: Sendable {
     }
 }
 
+extension StoredAnswer {
+    /// The tokens before the first answers of some conversations, evenly spaced over a store.
+    ///
+    /// - Parameter limit: the most conversations to look at, from the start.
+    /// - Throws: `FileError` or `HDF5Error` where a shard is damaged.
+    package static func prompts(in store: FeatureStore, count: Int, limit: Int?) throws -> [[Int32]] {
+        let conversations = min(limit ?? store.count, store.count)
+        let step = max(1, conversations / max(1, count))
+        return try stride(from: 0, to: conversations, by: step).prefix(count).compactMap { index in
+            let sequence = try store.sequence(at: index)
+            let start = sequence.lossMask.firstIndex { $0 != 0 } ?? 0
+            return start > 0 ? Array(sequence.tokens[..<start]) : nil
+        }
+    }
+}
+
 /// A replayed answer: its tokens are the stored ones.
 package struct ReplayedAnswer: Sendable {
     package let answer: StoredAnswer
     package let decoded: DecodedText
     /// How many of its tokens are what the target itself would have chosen there.
     package let agreeingTokens: Int
+    /// What the planner expected of its passes; nothing without one.
+    package let expectation: Expectation
+
+    package struct Expectation: Sendable {
+        /// Of the passes behind the one over the prompt.
+        package var seconds = 0.0
+        /// Accepted tokens.
+        package var accepted = 0.0
+
+        mutating func add(_ other: Expectation) {
+            seconds += other.seconds
+            accepted += other.accepted
+        }
+    }
 }

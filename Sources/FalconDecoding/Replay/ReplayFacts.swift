@@ -17,6 +17,8 @@ package struct ReplayFacts: Encodable, Sendable {
     package let acceptLengthEstimate: Double
     /// Where the target's choices stood in the head's rankings: what the choice of a tree rests on.
     package let ranks: RankStatistics
+    /// What the planner expected of the passes, where one chose the trees.
+    package let expectation: ReplayedAnswer.Expectation
     /// From the first conversation to the last.
     package let seconds: Double
 

@@ -35,6 +35,7 @@ package struct ReplayRunner {
         let start = clock()
         let count = min(limit ?? store.count, store.count)
         var (dialogues, agreeing, tokens): ([AnsweredDialogue], Int, Int) = ([], 0, 0)
+        var expectation = ReplayedAnswer.Expectation()
         // Pieces bound how much is held between two looks at the progress.
         let piece = 8 * pool.threadCount
         for first in stride(from: 0, to: count, by: piece) {
@@ -42,6 +43,7 @@ package struct ReplayRunner {
             for replayed in try self.replayed(numbers, on: pool) where !replayed.dialogue.turns.isEmpty {
                 dialogues.append(replayed.dialogue)
                 agreeing += replayed.agreeingTokens
+                expectation.add(replayed.expectation)
                 tokens += replayed.dialogue.turns.reduce(0) { $0 + $1.decoded.tokens.count }
             }
             try progress(first + numbers.count, tokens)
@@ -55,13 +57,15 @@ package struct ReplayRunner {
         let facts = ReplayFacts(
             shards: store.folder, dtype: store.description.storage.rawValue, conversations: dialogues.count,
             textTokens: tokens, agreeingTokens: agreeing, cutPasses: statistics.cutPasses,
-            acceptLengthEstimate: statistics.acceptLengthEstimate, ranks: ranks, seconds: clock() - start)
+            acceptLengthEstimate: statistics.acceptLengthEstimate, ranks: ranks, expectation: expectation,
+            seconds: clock() - start)
         return (dialogues, facts)
     }
 
     private struct Replayed: Sendable {
         let dialogue: AnsweredDialogue
         let agreeingTokens: Int
+        let expectation: ReplayedAnswer.Expectation
     }
 
     private func replayed(_ numbers: [Int], on pool: ThreadPool) throws -> [Replayed] {
@@ -79,6 +83,8 @@ package struct ReplayRunner {
 
     private func replayed(_ sequence: FeatureSequence, on pool: ThreadPool) -> Replayed {
         let answers = replay.replay(sequence, on: pool)
+        var expectation = ReplayedAnswer.Expectation()
+        for answer in answers { expectation.add(answer.expectation) }
         var (questions, turns, end): ([String], [AnsweredTurn], Int) = ([], [], 0)
         for answer in answers {
             let stored = answer.answer.tokens
@@ -93,6 +99,6 @@ package struct ReplayRunner {
         return Replayed(
             dialogue: AnsweredDialogue(
                 prompt: PromptDialogue(id: sequence.id, turns: questions), turns: turns, problem: nil),
-            agreeingTokens: answers.reduce(0) { $0 + $1.agreeingTokens })
+            agreeingTokens: answers.reduce(0) { $0 + $1.agreeingTokens }, expectation: expectation)
     }
 }

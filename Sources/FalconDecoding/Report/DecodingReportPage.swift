@@ -34,7 +34,7 @@ package struct DecodingReportPage {
     private var tiles: String {
         var tiles: [(String, String)] = []
         let statistics = report.all.statistics
-        if report.tree.nodes > 0 {
+        if report.isDrafted {
             tiles += [
                 ("accept length", number(statistics.acceptLength)),
                 ("acceptance rate", number(100 * statistics.acceptanceRate, 1) + " %"),
@@ -48,7 +48,7 @@ package struct DecodingReportPage {
         }
         let words = tiles.map { "<div class=\"tile\"><b>\($1)</b><span>\($0)</span></div>" }.joined()
         let tree =
-            report.tree.nodes > 0
+            report.isDrafted
             ? "tree <b>\(text(report.tree.name))</b>: \(report.tree.nodes) nodes, \(report.tree.depth) deep; " : ""
         return "<p>\(tree)\(report.all.prompts) prompts, \(statistics.generatedTokens) tokens, "
             + "\(report.all.loopingPrompts) answers loop.</p><div class=\"tiles\">\(words)</div>"
@@ -67,7 +67,7 @@ package struct DecodingReportPage {
             ("generated_tokens", shares.map { "\($0.statistics.generatedTokens)" }),
             ("target_passes", shares.map { "\($0.statistics.targetPasses)" }),
         ]
-        if report.tree.nodes > 0 {
+        if report.isDrafted {
             rows += [
                 ("draft_passes", shares.map { "\($0.statistics.draftPasses)" }),
                 ("accepted_draft_tokens", shares.map { "\($0.statistics.acceptedDraftTokens)" }),
@@ -110,7 +110,7 @@ package struct DecodingReportPage {
         guard !report.categories.isEmpty else { return "" }
         let depth = report.all.statistics.acceptanceByDepth.count
         var head = ["category", "prompts", "tokens", "looping"]
-        if report.tree.nodes > 0 { head += ["accept length", "without looping", "acceptance rate"] }
+        if report.isDrafted { head += ["accept length", "without looping", "acceptance rate"] }
         if report.all.speedup != nil { head.append("speed-up") }
         head += (0..<depth).map { "depth \($0 + 1)" }
         let sorted = report.categories.sorted { $0.key < $1.key }
@@ -118,7 +118,7 @@ package struct DecodingReportPage {
         let lines = (sorted.map { ($0.key, $0.value) } + [("all", total)]).map { name, category in
             let (share, statistics) = (category.all, category.all.statistics)
             var cells = [name, "\(share.prompts)", "\(statistics.generatedTokens)", "\(share.loopingPrompts)"]
-            if report.tree.nodes > 0 {
+            if report.isDrafted {
                 cells += [
                     number(statistics.acceptLength), number(category.withoutLoops.statistics.acceptLength),
                     number(100 * statistics.acceptanceRate, 1) + " %",

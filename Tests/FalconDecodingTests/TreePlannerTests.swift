@@ -1,0 +1,149 @@
+import FalconTensor
+import Testing
+
+@testable import FalconDecoding
+
+/// Planning from end to end: rounds that are timed and ranks that are counted, on a machine and a head that are known
+/// exactly, so that every other choice can be tried.
+@Suite struct TreePlannerTests {
+    /// A machine and a head.
+    struct Truth {
+        let blockSize: Int
+        /// Seconds of a target's pass, and for each of its rows.
+        let pass: Double
+        let row: Double
+        /// Seconds of a draft pass, and for each of its blocks.
+        let draft: Double
+        let block: Double
+        /// How often the best two candidates are right.
+        let shares: [Double]
+
+        func seconds(_ tree: TokenTree) -> Double {
+            let blocks = tree.passCount == 0 ? 0 : 1 + tree.expansions.reduce(0) { $0 + $1.count }
+            return pass + row * Double(tree.nodes.count + 1) + draft * Double(tree.passCount) + block * Double(blocks)
+        }
+
+        func acceptLength(_ tree: TokenTree) -> Double {
+            tree.nodes.reduce(0) { total, node in
+                total + node.path.reduce(1) { $0 * ($1 < shares.count ? shares[$1] : 0) }
+            }
+        }
+
+        func rate(_ tree: TokenTree) -> Double { (1 + acceptLength(tree)) / seconds(tree) }
+
+        /// What a rehearsal would time, disturbed now and then.
+        func rehearse(_ planner: TreePlanner, seed: UInt64) {
+            var random = RandomSource(seed: seed)
+            for rows in TreePlanner.rehearsedRows {
+                for _ in 0..<8 {
+                    let disturbed = random.below(8) == 0 ? 3 * pass : 0
+                    guard let tree = TreePlanner.rehearsalTree(rows: rows, blockSize: blockSize) else {
+                        let verify = pass + row + disturbed
+                        planner.rehearsed(RoundTimes(rows: 1, verify: verify, total: verify))
+                        continue
+                    }
+                    let seconds = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
+                    let filled = TokenChoice.Draft(
+                        tree: tree, tokens: [], proposals: [], logits: [], passSeconds: seconds)
+                    planner.rehearsed(
+                        RoundTimes(
+                            filled, extend: 0, verify: pass + row * Double(rows) + disturbed,
+                            total: self.seconds(tree) + disturbed))
+                }
+            }
+            planner.endRehearsal(seconds: 1)
+        }
+
+        /// Ranks of texts, each depth's drawn afresh.
+        func ranks(texts: Int, seed: UInt64) -> RankStatistics {
+            var statistics = RankStatistics()
+            var random = RandomSource(seed: seed)
+            for _ in 0..<texts {
+                statistics.record(
+                    (0..<10).map { _ in
+                        var draw = random.uniformDouble()
+                        for (rank, share) in shares.enumerated() {
+                            if draw < share { return RankStatistics.Look(rank: rank) }
+                            draw -= share
+                        }
+                        return RankStatistics.Look(rank: nil)
+                    })
+            }
+            return statistics
+        }
+    }
+
+    /// From verification that hardly costs anything to one where only a short chain pays.
+    static let truths = [
+        Truth(blockSize: 1, pass: 0.1, row: 0.012, draft: 0.004, block: 0.002, shares: [0.6, 0.2]),
+        Truth(blockSize: 2, pass: 0.1, row: 0.012, draft: 0.02, block: 0.004, shares: [0.6, 0.2]),
+        Truth(blockSize: 2, pass: 0.1, row: 0.03, draft: 0.03, block: 0.01, shares: [0.7, 0.15]),
+        Truth(blockSize: 3, pass: 0.1, row: 0.015, draft: 0.03, block: 0.01, shares: [0.6, 0.3]),
+        Truth(blockSize: 4, pass: 0.1, row: 0.02, draft: 0.03, block: 0.02, shares: [0.8, 0.1]),
+    ]
+
+    @Test(arguments: truths.indices)
+    func `Where drafting pays, the tree is the best of all trees, and does what was predicted`(_ index: Int) throws {
+        let truth = TreePlannerTests.truths[index]
+        let planner = TreePlanner(blockSize: truth.blockSize, statistics: truth.ranks(texts: 3000, seed: 5))
+        truth.rehearse(planner, seed: 6)
+        let tree = try #require(planner.plan.tree)
+        // All trees of up to six depths and two ranks with at most eight nodes, each grown in one order.
+        var (best, count) = (plainRate(truth), 0)
+        func extend(_ paths: [[Int]], from candidates: [[Int]]) throws {
+            for (index, path) in candidates.enumerated() {
+                var left = Array(candidates[(index + 1)...])
+                if path.count < 6 { left.append(path + [0]) }
+                if path[path.count - 1] == 0 { left.append(path.dropLast() + [1]) }
+                let grown = paths + [path]
+                best = max(best, truth.rate(try TokenTree(name: "t", blockSize: truth.blockSize, paths: grown)))
+                count += 1
+                if grown.count < 8 { try extend(grown, from: left) }
+            }
+        }
+        try extend([], from: [[0]])
+        #expect(count > 400 && best > 1.15 * plainRate(truth))
+        #expect(truth.rate(tree) > 0.98 * best, "\(tree.nodes.map(\.path)): \(truth.rate(tree)) of \(best)")
+        #expect(abs(planner.plan.tokensPerSecond / truth.rate(tree) - 1) < 0.05)
+        #expect(abs(planner.plan.acceptLength / truth.acceptLength(tree) - 1) < 0.05)
+        #expect(abs(planner.plan.plainTokensPerSecond / plainRate(truth) - 1) < 0.02)
+        // No shipped tree and no chain does better.
+        for name in ["small", "medium", "large"] + (1...8).map({ "chain:\($0)" }) {
+            let other = try TokenTree.select(name, blockSize: truth.blockSize)
+            #expect(truth.rate(other) < 1.01 * truth.rate(tree), "\(name)")
+        }
+    }
+
+    private func plainRate(_ truth: Truth) -> Double { 1 / (truth.pass + truth.row) }
+
+    @Test func `What replayed texts tell of a head changes the plan`() throws {
+        let truth = TreePlannerTests.truths[1]
+        let planner = TreePlanner(blockSize: 2)
+        truth.rehearse(planner, seed: 7)
+        let before = planner.plan
+        let good = Truth(
+            blockSize: 2, pass: truth.pass, row: truth.row, draft: truth.draft, block: truth.block, shares: [0.9, 0.05])
+        planner.learn(good.ranks(texts: 3000, seed: 8))
+        let tree = try #require(planner.plan.tree)
+        #expect(tree.depth > (before.tree?.depth ?? 0) && planner.plan.tokensPerSecond > before.tokensPerSecond)
+        #expect(tree.depth >= 6 && tree.nodes.allSatisfy { $0.rank == 0 })
+    }
+
+    @Test func `Where drafting cannot pay, a replay drafts anyway`() {
+        let truth = Truth(blockSize: 2, pass: 0.001, row: 0.1, draft: 0.1, block: 0.1, shares: [0.5, 0.1])
+        for draftsAnyway in [false, true] {
+            let planner = TreePlanner(
+                blockSize: 2, statistics: truth.ranks(texts: 100, seed: 9), draftsAnyway: draftsAnyway)
+            truth.rehearse(planner, seed: 10)
+            #expect((planner.plan.tree != nil) == draftsAnyway)
+            #expect(planner.plan.plainTokensPerSecond > planner.plan.bestTokensPerSecond)
+        }
+    }
+
+    @Test func `Without a timed round nothing is planned`() {
+        let planner = TreePlanner(blockSize: 2, kind: .dynamic(nodes: 5))
+        planner.endRehearsal(seconds: 0)
+        #expect(planner.plan.tree == nil && planner.plan.dynamic == nil)
+        #expect(planner.summary.contains("no round could be timed"))
+    }
+}
