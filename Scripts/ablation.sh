@@ -14,12 +14,12 @@
 #                      first steps * 8 / epochs dialogues. Of a larger folder an epoch is not reached: lambda stays 0.4
 #   --own-features DIR the same for the target's own answers (falcon-gen-data --regenerate)
 #   --target DIR --dataset FILE --bench DIR     default to targets/chat-8m, datasets/sharegpt-train.json, datasets/bench
-#                      in the folder that FALCON_SHARED names; the question files are DIR/{gsm8k,mt_bench,humaneval}.jsonl
+#                      in the folder that FALCON_SHARED names; question files: DIR/{gsm8k,mt_bench,humaneval}.jsonl
 #   --output DIR       Checkpoints/ablation: all runs, results.json, results.md
 #   --bin DIR          where the commands are (.build/release)
 #   --threads N        of each command
 #   --tables           make the tables of what is finished, and no more
-#   --docs             also put the figures into docs/results.json, and the tables into docs/results.md between its marks
+#   --docs             also put the figures into docs/results.json, and the tables between docs/results.md's marks
 #
 # Needs our commands, bash and awk. What is finished is not repeated, and an interrupted training goes on where it
 # stopped; a row whose settings changed starts anew. After each row the tables are written, so that there are some
@@ -188,7 +188,8 @@ tables() {
                 match($0, /"step":[0-9]+/) { step = substr($0, RSTART + 7, RLENGTH - 7) }
                 match($0, /"tokens":[0-9]+/) { tokens += substr($0, RSTART + 9, RLENGTH - 9) }
                 match($0, /"glanced":[0-9]+/) { glanced += substr($0, RSTART + 10, RLENGTH - 10) }
-                END { print prefix "steps|" step; print prefix "tokens|" tokens; print prefix "glanced|" glanced + 0 }' \
+                END { print prefix "steps|" step; print prefix "tokens|" tokens
+                      print prefix "glanced|" glanced + 0 }' \
                 "$folder/run/metrics.jsonl"
             for tree in $trees; do
                 [[ -f "$folder/${tree//:/-}-$questions.json" ]] || continue

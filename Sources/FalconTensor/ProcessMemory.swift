@@ -1,4 +1,3 @@
-internal import CFalconKernels
 import Foundation
 
 /// What the operating system says of this process's memory.
@@ -14,9 +13,4 @@ package enum ProcessMemory {
             return usage.ru_maxrss
         #endif
     }
-
-    /// Has large blocks go back to the system as soon as they are freed. For training, whose steps take and give back
-    /// gigabytes in blocks of a few megabytes: kept for later they do not fit each other's holes, and the process grows
-    /// by half. Called once, at the start of a command; where the C library has no such setting, nothing changes.
-    package static func returnLargeBlocks() { falcon_map_blocks_from(1 << 20) }
 }

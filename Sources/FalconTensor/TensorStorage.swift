@@ -4,6 +4,8 @@
 @safe final class TensorStorage: @unchecked Sendable {
     let count: Int
     let base: UnsafeMutablePointer<Float>
+    /// Bytes of the pool's block that holds the values; nil where the block is small and the C library's.
+    private let blockSize: Int?
 
     /// Allocates `count` values without setting them.
     init(uninitialized count: Int) {
@@ -11,9 +13,16 @@
         self.count = count
         // One spare vector at the end keeps a zero-sized tensor addressable.
         let bytes = max(count, 16) * MemoryLayout<Float>.stride
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        blockSize = bytes < BlockPool.smallestBlock ? nil : BlockPool.blockSize(for: bytes)
+        let raw =
+            if let blockSize { unsafe BlockPool.tensors.take(blockSize) } else {
+                UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+            }
         unsafe base = raw.bindMemory(to: Float.self, capacity: max(count, 16))
     }
 
-    deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
+    deinit {
+        let raw = unsafe UnsafeMutableRawPointer(base)
+        if let blockSize { unsafe BlockPool.tensors.give(raw, blockSize) } else { unsafe raw.deallocate() }
+    }
 }

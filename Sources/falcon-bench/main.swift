@@ -93,8 +93,6 @@ struct Benchmark: FalconCommand {
         }
         if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
         guard job != .trainStep else {
-            // As falcon-train does.
-            ProcessMemory.returnLargeBlocks()
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
                 teacherEntries: teacherStatistics, vocabulary: vocabulary, hidden: hidden, pool: common.makePool())

@@ -42,7 +42,6 @@ struct Train: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        ProcessMemory.returnLargeBlocks()
         let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output) { recipe, environment in
             let features = try OnlineFeatures(
                 target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
