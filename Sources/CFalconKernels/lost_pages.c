@@ -1,4 +1,5 @@
-// A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS, which
+// A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS,
+// which
 // ends the process without a word. Here is the word. Everything called is safe within a signal's handler.
 #define _GNU_SOURCE
 #include "process.h"
@@ -94,7 +95,7 @@ static void explain(int number, siginfo_t *info, void *context) {
     append(&line, command_name());
     append(&line, ": ");
     append(&line, find_mapped_file((uintptr_t)info->si_addr, path) ? path : "a file");
-    append(&line, ": lost a part while it was read (cut off, or the disk failed); put the whole file back, run again\n");
+    append(&line, ": lost a part while it was read (cut off, or the disk failed); put it back whole, run again\n");
     for (size_t start = 0; start < line.count;) {
         ssize_t written = write(STDERR_FILENO, line.text + start, line.count - start);
         if (written < 0 && errno != EINTR) break;

@@ -3,10 +3,10 @@ import Synchronization
 
 /// Large blocks of memory, kept for the next tensor of about the same size once they are free.
 ///
-/// Every training step takes and gives back the same gigabytes in blocks of some megabytes. Mapped anew each time, they
-/// cost a page fault every 4 KiB (half of a step at hidden 256); left to the C library, blocks of different sizes do not
-/// fit each other's holes, and the process grows by half. The pool holds at most what tensors once held at one time:
-/// before it maps more, it gives free blocks of other sizes back to the system.
+/// Every training step takes and gives back the same gigabytes in blocks of some megabytes. Mapped anew each time,
+/// they cost a page fault every 4 KiB (half of a step at hidden 256); left to the C library, blocks of different sizes
+/// do not fit each other's holes, and the process grows by half. The pool holds what tensors once held at one time and
+/// a little more: before it maps another, it gives free blocks of other sizes back to the system.
 ///
 /// Like the C library's own allocator, it is one for the whole process and changes no result.
 @safe package final class BlockPool: Sendable {
@@ -15,6 +15,10 @@ import Synchronization
 
     /// Smaller blocks are the C library's.
     package static let smallestBlock = 1 << 20
+
+    /// What may be held beyond the most that was once in use, at most a quarter of it. With nothing to spare, blocks
+    /// came and went within each step: a tenth of its time.
+    package static let mostSpareBytes = 128 << 20
 
     private struct Blocks {
         /// Addresses of free blocks by their size in bytes.
@@ -56,7 +60,10 @@ import Synchronization
         if let kept { return unsafe UnsafeMutableRawPointer(bitPattern: kept)! }
         let base = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let base = unsafe base, unsafe base != MAP_FAILED else {
-            fatalError("no memory left for a block of \(size) bytes")
+            // Nothing can go on, but it can end in one line instead of a trap; files are written whole or not at all.
+            let line = "error: the system has no memory left for \(size) more bytes; use a smaller batch or --threads\n"
+            FileHandle.standardError.write(Data(line.utf8))
+            exit(1)
         }
         return unsafe base
     }
@@ -78,10 +85,11 @@ import Synchronization
         }
     }
 
-    /// Gives free blocks back to the system, the largest first, until no more are held than once were in use.
+    /// Gives free blocks back to the system, the largest first, until few more are held than once were in use.
     private static func unmap(_ blocks: inout Blocks) {
+        let allowed = blocks.mostUsedBytes + min(blocks.mostUsedBytes / 4, BlockPool.mostSpareBytes)
         for size in blocks.free.keys.sorted(by: >) {
-            while blocks.usedBytes + blocks.freeBytes > blocks.mostUsedBytes, let address = blocks.free[size]?.popLast() {
+            while blocks.usedBytes + blocks.freeBytes > allowed, let address = blocks.free[size]?.popLast() {
                 unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), size)
                 blocks.freeBytes -= size
             }
