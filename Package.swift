@@ -33,7 +33,7 @@ let package = Package(
     name: "Falcon",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // Layer 0: C. System libraries through pkg-config, and our own SIMD loops.
