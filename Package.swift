@@ -76,12 +76,6 @@ let package = Package(
 
         // Layer 5
         library(
-            "FalconTraining",
-            [
-                "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights", "FalconTokenizer",
-                "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "FalconTOML",
-            ]),
-        library(
             "FalconDecoding",
             [
                 "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconPictures", "FalconWeights",
@@ -96,7 +90,14 @@ let package = Package(
                 "FalconTensor", "FalconDigest",
             ]),
 
-        // Layer 7: commands, and what they share: progress, errors, signals.
+        library(
+            "FalconTraining",
+            [
+                "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights",
+                "FalconTokenizer", "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "FalconTOML",
+            ]),
+
+        // Layer 8: commands, and what they share: progress, errors, signals.
         .target(
             name: "FalconCommandSupport",
             dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -164,8 +165,9 @@ let package = Package(
         tests(
             "FalconTraining",
             [
-                "FalconTraining", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconNN",
-                "FalconAutograd", "FalconWeights", "FalconTensor",
+                "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
+                "FalconJSON",
+                "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconDecoding",
@@ -181,7 +183,7 @@ let package = Package(
             ]),
         tests("FalconFuzzing", ["FalconFuzzing", "FalconTensor"]),
         tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
-        tests("Command", ["FalconWeights", "FalconJSON"]),
+        tests("Command", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests(
             "Fixture",
             [

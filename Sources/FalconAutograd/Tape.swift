@@ -17,9 +17,12 @@ package struct Tape: ~Copyable {
     package let pool: ThreadPool
     /// What the operands of large products are rounded to, forwards and backwards.
     package let precision: ProductPrecision
+    /// Whether parts of the pass keep their inputs only; see `part`.
+    let recomputes: Bool
     private let recordsGradients: Bool
     private var nodes: [Node] = []
-    private var leavesByOwner: [ObjectIdentifier: Variable] = [:]
+    /// Of a silent pass: the weights that it asked for.
+    private(set) var leavesByOwner: [ObjectIdentifier: Variable] = [:]
 
     /// A recorded operation and the nodes that it read. A leaf has no operation.
     private struct Node {
@@ -32,9 +35,14 @@ package struct Tape: ~Copyable {
     ///   - pool: the threads to work on.
     ///   - precision: of large products: linear layers, fusion, the head. Everything else is float32.
     ///   - recordsGradients: `false` turns every leaf into a constant: a pass whose result alone is wanted.
-    package init(on pool: ThreadPool, precision: ProductPrecision = .float32, recordsGradients: Bool = true) {
+    ///   - recomputes: whether parts of the pass are run again in the backward pass instead of being kept.
+    package init(
+        on pool: ThreadPool, precision: ProductPrecision = .float32, recordsGradients: Bool = true,
+        recomputes: Bool = false
+    ) {
         self.pool = pool
         self.precision = precision
+        self.recomputes = recomputes && recordsGradients
         self.recordsGradients = recordsGradients
     }
 
@@ -50,7 +58,10 @@ package struct Tape: ~Copyable {
     /// The leaf of a trainable object, the same one each time it is asked for in this pass, so that a weight that is
     /// used twice gets one gradient.
     package mutating func leaf(_ value: @autoclosure () -> Tensor, owner: AnyObject) -> Variable {
-        let key = ObjectIdentifier(owner)
+        leaf(value(), key: ObjectIdentifier(owner))
+    }
+
+    mutating func leaf(_ value: @autoclosure () -> Tensor, key: ObjectIdentifier) -> Variable {
         if let known = leavesByOwner[key] { return known }
         let made = leaf(value())
         leavesByOwner[key] = made

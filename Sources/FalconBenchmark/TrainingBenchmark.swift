@@ -17,6 +17,8 @@ package struct TrainingBenchmark {
     package let glance: Bool
     /// Entries of stored teacher statistics; `nil` multiplies the target's features by the vocabulary.
     package let teacherEntries: Int?
+    /// Whether activations are computed anew on the way back.
+    package let recompute: Bool
     package let pool: ThreadPool
     private let configuration: ModelConfiguration
 
@@ -28,10 +30,11 @@ package struct TrainingBenchmark {
     ///   - vocabulary, hidden: taken in place of the size's own.
     package init(
         size: BenchmarkSize, fusion: FusionKind, precision: ProductPrecision, glance: Bool = true,
-        teacherEntries: Int? = nil, vocabulary: Int? = nil, hidden: Int? = nil, pool: ThreadPool
+        teacherEntries: Int? = nil, recompute: Bool = false, vocabulary: Int? = nil, hidden: Int? = nil,
+        pool: ThreadPool
     ) {
         (self.size, self.fusion, self.precision) = (size, fusion, precision)
-        (self.glance, self.teacherEntries, self.pool) = (glance, teacherEntries, pool)
+        (self.glance, self.teacherEntries, self.recompute, self.pool) = (glance, teacherEntries, recompute, pool)
         var configuration = size.configuration
         if let vocabulary { configuration.vocabularySize = vocabulary }
         if let hidden {
@@ -103,6 +106,7 @@ package struct TrainingBenchmark {
         recipe.draft.fusion = fusion == .lstm ? .lstm : fusion == .gated ? .gated : .linear
         recipe.glance.enabled = glance
         recipe.loss.teacher = teacherEntries == nil ? .exact : .stored
+        recipe.training.recompute = recompute
         recipe.training.batchSize = size.trainingBatch
         recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
         let task = try DraftTraining(

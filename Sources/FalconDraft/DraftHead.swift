@@ -29,7 +29,16 @@ package final class DraftHead: Sendable {
         if let ends {
             try DraftHead.check(configuration.model, against: ends.configuration, path: folder + "/config.json")
         }
-        try self.init(configuration, weights: WeightFolder(path: folder), ends: ends, pool: pool)
+        try self.init(configuration, weights: LayerWeights(WeightFolder(path: folder)), ends: ends, pool: pool)
+    }
+
+    /// Packs a head in training as it stands: the same bits as packing it from a float32 file.
+    ///
+    /// - Parameter ends: those of its target.
+    package convenience init(_ network: DraftNetwork, ends: TargetEnds, pool: ThreadPool) throws {
+        let tensors = Dictionary(
+            uniqueKeysWithValues: network.parameters.tensors.map { ($0.name, $0.tensor) })
+        try self.init(network.configuration, weights: LayerWeights(tensors), ends: ends, pool: pool)
     }
 
     /// The same for a target that is at hand whole.
@@ -41,11 +50,11 @@ package final class DraftHead: Sendable {
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(
-        _ configuration: DraftConfiguration, weights folder: WeightFolder, ends: TargetEnds?, pool: ThreadPool
+        _ configuration: DraftConfiguration, weights: LayerWeights, ends: TargetEnds?, pool: ThreadPool
     ) throws {
         self.configuration = configuration
         let arithmetic = ends?.arithmetic ?? .float32
-        let (weights, model) = (LayerWeights(folder), configuration.model)
+        let model = configuration.model
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in
             try PackedDecoderLayer(
@@ -54,7 +63,7 @@ package final class DraftHead: Sendable {
         }
         rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
-        if let ends, !folder.names.contains(name) {
+        if let ends, !weights.contains(name) {
             embed = { ends.embed($0) }
         } else {
             let matrix = try weights.matrix(name, rows: model.vocabularySize, columns: model.hiddenSize)

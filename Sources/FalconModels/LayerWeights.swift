@@ -6,21 +6,37 @@ import FalconWeights
 /// A tensor that is missing or has another shape is an error that names the file, the full name and both shapes; so
 /// no weight is ever left as it was in memory.
 package struct LayerWeights {
-    private let folder: WeightFolder
+    private let source: Source
     private let prefix: String
 
-    package init(_ folder: WeightFolder, scope: String = "") {
-        self.folder = folder
-        prefix = scope.isEmpty ? "" : scope + "."
+    private enum Source {
+        case folder(WeightFolder)
+        case memory([String: Tensor])
     }
 
+    package init(_ folder: WeightFolder) { self.init(.folder(folder), prefix: "") }
+
+    /// Weights in memory by their full names, e.g. those of a network in training.
+    package init(_ tensors: [String: Tensor]) { self.init(.memory(tensors), prefix: "") }
+
+    private init(_ source: Source, prefix: String) { (self.source, self.prefix) = (source, prefix) }
+
     /// The weights below `name`.
-    package func scope(_ name: String) -> LayerWeights { LayerWeights(folder, scope: prefix + name) }
+    package func scope(_ name: String) -> LayerWeights { LayerWeights(source, prefix: prefix + name + ".") }
+
+    /// Whether there is a tensor of this name.
+    package func contains(_ name: String) -> Bool {
+        switch source {
+        case .folder(let folder): folder.contains(prefix + name)
+        case .memory(let tensors): tensors[prefix + name] != nil
+        }
+    }
 
     /// A matrix `[rows, columns]`, left in its file where it lies there contiguously.
     ///
     /// - Throws: `FileError` where the tensor is missing, has another shape or holds whole numbers.
     package func matrix(_ name: String, rows: Int, columns: Int) throws -> StoredMatrix {
+        guard case .folder(let folder) = source else { return StoredMatrix(try tensor(name, [rows, columns])) }
         let stored = try folder.stored(prefix + name, shape: [rows, columns])
         if let type = stored.type.elementType, stored.isContiguous {
             return StoredMatrix(file: stored.file, range: stored.range, type: type, rows: rows, columns: columns)
@@ -32,6 +48,18 @@ package struct LayerWeights {
     ///
     /// - Throws: as `matrix`.
     package func vector(_ name: String, count: Int) throws -> Tensor {
-        try folder.tensor(prefix + name, shape: [count])
+        try tensor(name, [count])
+    }
+
+    private func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+        switch source {
+        case .folder(let folder): return try folder.tensor(prefix + name, shape: shape)
+        case .memory(let tensors):
+            guard let tensor = tensors[prefix + name], tensor.shape == shape else {
+                let found = tensors[prefix + name].map { "has shape \($0.shape)" } ?? "is missing"
+                throw FileError("weights in memory", "tensor '\(prefix + name)' \(found), not \(shape)")
+            }
+            return tensor
+        }
     }
 }

@@ -37,6 +37,20 @@ package final class TargetEnds: Sendable {
         head = PackedMatrix([headMatrix], arithmetic: arithmetic, on: pool)
     }
 
+    /// The ends of a target that is known already, e.g. to its trainer.
+    ///
+    /// - Parameters:
+    ///   - embedding: `[vocabulary, hidden]`.
+    ///   - head: the LM head, of the same shape.
+    package init(
+        _ configuration: ModelConfiguration, fingerprint: String, embedding: StoredMatrix, head: StoredMatrix,
+        arithmetic: ProductArithmetic = .float32, pool: ThreadPool
+    ) {
+        (self.configuration, self.fingerprint) = (configuration, fingerprint)
+        (embeddingMatrix, headMatrix) = (embedding, head)
+        self.head = PackedMatrix([head], arithmetic: arithmetic, on: pool)
+    }
+
     /// Bytes of the packed LM head.
     package var byteCount: Int { head.byteCount }
 

@@ -19,9 +19,13 @@ package struct DecoderLayer {
 
     /// `[batch, time, hidden]` to the same shape.
     package func forward(_ input: Variable, pass: DecoderPass, tape: inout Tape) -> Variable {
-        let normed = inputNorm.map { $0.forward(input, tape: &tape) } ?? input
-        let attended = tape.add(input, attention.forward(normed, pass: pass, tape: &tape))
-        let inner = feedForward.forward(feedForwardNorm.forward(attended, tape: &tape), tape: &tape)
-        return tape.add(attended, inner)
+        let attended = tape.part(input) { input, tape in
+            let normed = inputNorm.map { $0.forward(input, tape: &tape) } ?? input
+            return tape.add(input, attention.forward(normed, pass: pass, tape: &tape))
+        }
+        return tape.part(attended) { attended, tape in
+            let inner = feedForward.forward(feedForwardNorm.forward(attended, tape: &tape), tape: &tape)
+            return tape.add(attended, inner)
+        }
     }
 }

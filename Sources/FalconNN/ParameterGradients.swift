@@ -29,6 +29,9 @@ package struct ParameterGradients {
     /// The gradient of a parameter, by its place among the trainable ones; `nil`: zeros.
     package subscript(_ index: Int) -> Tensor? { found[index] }
 
+    /// The same, handed over: none is left here.
+    package mutating func take(_ index: Int) -> Tensor? { found[index].take() }
+
     /// All of them, zeros written out.
     package var tensors: [Tensor] { zip(found, shapes).map { $0 ?? Tensor(zeros: $1) } }
 

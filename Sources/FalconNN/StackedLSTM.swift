@@ -47,17 +47,20 @@ package struct StackedLSTM {
         var state = input
         for (number, layer) in layers.enumerated() {
             if number > 0 { state = dropout?.forward(state, tape: &tape) ?? state }
-            let weight = tape.variable(layer.inputWeight)
-            let biases = [tape.variable(layer.inputBias), tape.variable(layer.hiddenBias)]
-            switch recurrence {
-            case .overTime:
-                let projected = tape.linear(state, weight: weight, biases: biases)
-                let hiddenWeight = tape.variable(layer.hiddenWeight)
-                state = tape.lstm(projected, hiddenWeight: hiddenWeight)
-            case .none:
-                state = tape.gatedFusion(state, weight: weight, biases: biases)
-            }
+            state = tape.part(state) { cells($0, layer, tape: &$1) }
         }
         return state
+    }
+
+    private func cells(_ input: Variable, _ layer: Layer, tape: inout Tape) -> Variable {
+        let weight = tape.variable(layer.inputWeight)
+        let biases = [tape.variable(layer.inputBias), tape.variable(layer.hiddenBias)]
+        switch recurrence {
+        case .overTime:
+            let projected = tape.linear(input, weight: weight, biases: biases)
+            return tape.lstm(projected, hiddenWeight: tape.variable(layer.hiddenWeight))
+        case .none:
+            return tape.gatedFusion(input, weight: weight, biases: biases)
+        }
     }
 }

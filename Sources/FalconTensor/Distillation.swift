@@ -43,6 +43,8 @@ package enum Distillation {
         package let loss: Float
         /// Sums over rows, divided by the denominator.
         package let softLoss, hardLoss: Float
+        /// What each row adds to `loss`, before the division; 0 in skipped rows.
+        package let rowLosses: [Float]
         /// The derivative of `loss` with respect to the predicted features, of their shape; `nil` if not asked for.
         package let gradient: Tensor?
         /// The most likely token of each row, lowest id on ties: the draft head's and the target's. -1 in skipped rows.
@@ -135,6 +137,7 @@ package enum Distillation {
         let alpha = Double(options.softWeight)
         return Result(
             loss: Float(alpha * soft + (1 - alpha) * hard), softLoss: Float(soft), hardLoss: Float(hard),
+            rowLosses: rows.map { options.softWeight * $0.soft + (1 - options.softWeight) * $0.hard },
             gradient: gradient, draftTokens: rows.map(\.draftToken), targetTokens: rows.map(\.targetToken),
             ranks: rows.map(\.rank), skippedRows: rows.count { $0.draftToken < 0 })
     }

@@ -5,6 +5,8 @@ package enum SmoothL1 {
     package struct Result: Sendable {
         /// Sum over rows of the mean over a row, divided by the denominator.
         package let loss: Float
+        /// What each row adds to it, before the division; 0 in skipped rows.
+        package let rowLosses: [Float]
         /// The loss's derivative with respect to `predicted`, of its shape.
         package let gradient: Tensor
         /// Rows with a value that is not finite: they count nothing and get no gradient.
@@ -40,6 +42,9 @@ package enum SmoothL1 {
         }
         let finite = sums.scalars.filter(\.isFinite)
         let loss = finite.reduce(0.0) { $0 + Double($1) } * Double(scale)
-        return Result(loss: rows == 0 ? 0 : Float(loss), gradient: gradient, skippedRows: rows - finite.count)
+        return Result(
+            loss: rows == 0 ? 0 : Float(loss),
+            rowLosses: sums.scalars.map { $0.isFinite ? $0 / Float(size) : 0 }, gradient: gradient,
+            skippedRows: rows - finite.count)
     }
 }

@@ -18,9 +18,11 @@ package enum CommandRunner {
     ///   - arguments: what follows it.
     ///   - folder: the folder it runs in.
     ///   - interruptAfter: seconds after which it is sent SIGINT, as Ctrl-C does.
+    ///   - killWhen: asked again and again; once it is true, the command is killed and can tidy up nothing.
     /// - Throws: `FileError` where the product has not been built.
     package static func run(
-        _ name: String, _ arguments: [String], in folder: String? = nil, interruptAfter: Double? = nil
+        _ name: String, _ arguments: [String], in folder: String? = nil, interruptAfter: Double? = nil,
+        killWhen: (() -> Bool)? = nil
     ) throws -> Result {
         let executable = productsFolder + "/" + name
         guard FileManager.default.isExecutableFile(atPath: executable) else {
@@ -41,6 +43,10 @@ package enum CommandRunner {
         if let interruptAfter {
             Thread.sleep(forTimeInterval: interruptAfter)
             if process.isRunning { process.interrupt() }
+        }
+        if let killWhen {
+            while process.isRunning, !killWhen() { Thread.sleep(forTimeInterval: 0.002) }
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         }
         process.waitUntilExit()
         return Result(

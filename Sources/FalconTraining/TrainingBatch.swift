@@ -133,6 +133,9 @@ package struct TrainingBatch: Sendable {
         .gather(rows.map { (statistics[$0 / time], $0 % time + blockSize) })
     }
 
+    /// t_{i+k+1} of some rows of `[batch * time]`, for `hard_label = "data"`.
+    func dataTokens(at rows: [Int]) -> [Int32] { rows.map { targetTokens[$0 / time][$0 % time] } }
+
     /// The positions that count, as rows of `[batch * time, hidden]`, ascending.
     package func countingRows(excluding plans: [GlancePlan] = []) -> [Int] {
         var rows: [Int] = []

@@ -53,6 +53,9 @@ struct Benchmark: FalconCommand {
     @Option(help: "train-step: the target's N likeliest tokens from statistics, as with loss.teacher = \"stored\".")
     var teacherStatistics: Int?
 
+    @Flag(help: "train-step: compute activations anew in the backward pass.")
+    var recompute = false
+
     @Option(help: "train-step: a vocabulary other than the size's own.")
     var vocabulary: Int?
 
@@ -95,7 +98,8 @@ struct Benchmark: FalconCommand {
         guard job != .trainStep else {
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
-                teacherEntries: teacherStatistics, vocabulary: vocabulary, hidden: hidden, pool: common.makePool())
+                teacherEntries: teacherStatistics, recompute: recompute, vocabulary: vocabulary, hidden: hidden,
+                pool: common.makePool())
             return try JSONOutput.write(try benchmark.run(), to: json ?? "-")
         }
         let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, pool: common.makePool())

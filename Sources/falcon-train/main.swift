@@ -93,6 +93,7 @@ struct Train: FalconCommand {
             steps            \(rehearsal.steps) in \(rehearsal.epochs) epochs at most
             parameters       \(rehearsal.trainableParameters) trainable
             time per step    \(String(format: "%.3f s", rehearsal.secondsPerStep))
+            per evaluation   \(String(format: "%.3f s", rehearsal.secondsPerEvaluation))
             tokens per second \(Int(rehearsal.tokensPerSecond))
             time in all      \(String(format: "%.0f s", rehearsal.secondsInAll))
             peak memory      \(megabytes(rehearsal.peakMemoryBytes))
@@ -104,8 +105,8 @@ struct Train: FalconCommand {
     private static func note(_ metrics: MetricRecord) -> String {
         var parts: [String] = []
         if let loss = metrics.number("loss") { parts.append(String(format: "loss %.3f", loss)) }
-        if let length = metrics.number("validation_accept_length") {
-            parts.append(String(format: "accept length about %.2f", length))
+        if let length = metrics.number("accept_length_tree") {
+            parts.append(String(format: "accept length %.2f", length))
         }
         return parts.joined(separator: ", ")
     }

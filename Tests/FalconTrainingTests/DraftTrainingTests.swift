@@ -159,38 +159,82 @@ import Testing
         #expect(try Fixtures.tensors(checkpoint + "/model.safetensors").values.allSatisfy(\.isFinite))
     }
 
-    @Test(arguments: [FusionKind.lstm, .gated, .linear], [2, 3])
-    func `no output that counts moves with its own future`(fusion: FusionKind, blockSize: Int) throws {
-        // The same plan over two sequences that agree up to f_{i+k-1} and t_{i+k}: output i must be the same bits.
-        let example = try DraftExample(sequences: 5, pool: pool)
-        let configuration = DraftConfiguration(
-            target: example.target.configuration, blockSize: blockSize, fusion: fusion)
-        let network = try DraftNetwork(
-            configuration, .random(RandomSource(seed: 4)), embedding: example.target.embedding)
-        var random = RandomSource(seed: 8)
-        let (length, hidden) = (18, DraftExample.hidden)
-        let tokens = (0..<length).map { _ in Int32(random.below(DraftExample.vocabulary)) }
-        let features = Tensor(normal: 1, [length, hidden], from: &random)
-        let mask = [UInt8](repeating: 1, count: length)
-        func outputs(_ tokens: [Int32], _ features: Tensor, _ plan: GlancePlan) -> Tensor {
-            let batch = TrainingBatch(
-                [FeatureSequence(id: "s", tokens: tokens, lossMask: mask, features: features)], blockSize: blockSize,
-                maskShift: .target, maxLength: length
-            ).glancing([plan])
-            return network.features(batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
-        }
-        let counting = MaskShift.target.counting(lossMask: mask, blockSize: blockSize)
-        let plan = GlancePlan(counting: counting, blockSize: blockSize, number: 6, random: &random)
-        #expect(plan.positions.count >= 4)
-        let before = outputs(tokens, features, plan)
-        for position in counting.indices where counting[position] && !plan.positions.contains(position) {
-            var (otherTokens, values) = (tokens, features.scalars)
-            for later in position + blockSize + 1..<length {
-                otherTokens[later] = (otherTokens[later] + 5) % Int32(DraftExample.vocabulary)
+    @Test(arguments: ["lstm", "gated", "linear"]) func `recomputing activations changes no bit`(
+        fusion: String
+    ) throws {
+        let example = try DraftExample(sequences: 30, pool: pool)
+        for precision in ["float32", "bfloat16"] {
+            var files: [Data?] = []
+            for recompute in [false, true] {
+                let folder = example.temporary.file("run-\(precision)-\(recompute)")
+                let recipe = try example.recipe([
+                    "training.max_steps=3", "draft.fusion=\(fusion)", "training.precision=\(precision)",
+                    "training.recompute=\(recompute)", "draft.layers=2",
+                ])
+                try example.train(recipe, folder)
+                for name in ["model.safetensors", "optimizer.safetensors"] {
+                    files.append(FileManager.default.contents(atPath: folder + "/step-000003/" + name))
+                }
             }
-            for index in (position + blockSize) * hidden..<length * hidden { values[index] += 1 }
-            let after = outputs(otherTokens, Tensor(values, [length, hidden]), plan)
-            #expect(after.row(position) == before.row(position), "position \(position)")
+            #expect(files[0] != nil && files[0] == files[2] && files[1] == files[3])
         }
+    }
+
+    @Test func `batches under a token budget hold alike lengths, and resume bit by bit`() throws {
+        let example = try DraftExample(pool: pool)
+        let settings = [
+            "training.tokens_per_batch=96", "training.epochs=3", "training.accumulation=3", "evaluation.dialogues=4",
+        ]
+        let recipe = try example.recipe(settings)
+        let task = try example.task(recipe)
+        var (tokens, padded, ids) = (0, 0, Set<String>())
+        for batch in 0..<task.batchCount(epoch: 1) {
+            let outcome = try task.trainBatch(
+                batch, progress: TrainingProgress(epoch: 1, epochs: 3, step: 0, totalSteps: 10))
+            #expect(!outcome.ids.isEmpty && ids.isDisjoint(with: outcome.ids))
+            ids.formUnion(outcome.ids)
+            tokens += outcome.tokens
+            padded += 96
+        }
+        // Each sequence once an epoch; batches are nearly full (31 tokens is the longest).
+        let store = try FeatureStore(folder: example.shards)
+        #expect(ids.count == store.split(validationFraction: 0.2).training.count)
+        #expect(Double(tokens) > 0.7 * Double(padded), "\(tokens) of \(padded)")
+
+        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
+        try example.train(recipe, whole)
+        for stop in [2, 3, 4] { try example.train(recipe, parts, resume: stop > 2, stopAfter: stop) }
+        try example.train(recipe, parts, resume: true)
+        let last = try #require(try RunFolder(path: whole).steps().last)
+        for name in ["model.safetensors", "optimizer.safetensors", "state.json"] {
+            let path = "/" + RunFolder.name(step: last) + "/" + name
+            #expect(FileManager.default.contentsEqual(atPath: whole + path, andPath: parts + path), "\(name)")
+        }
+    }
+
+    @Test(arguments: [false, true]) func `the loss of shown and of clean positions is measured apart`(
+        counts: Bool
+    ) throws {
+        let example = try DraftExample(sequences: 40, pool: pool)
+        let recipe = try example.recipe([
+            "glance.loss_on_glanced=\(counts)", "draft.dropout=0", "noise.kind=none", "glance.schedule=constant",
+            "glance.lambda=0.5",
+        ])
+        let task = try example.task(recipe)
+        let outcome = try task.trainBatch(
+            0, progress: TrainingProgress(epoch: 0, epochs: 6, step: 0, totalSteps: 10))
+        let record = outcome.metrics.record
+        let glanced = try #require(record.number("glanced"))
+        let (clean, shown) = (try #require(record.number("clean_loss")), try #require(record.number("glanced_loss")))
+        #expect(record.number("lambda") == 0.5 && glanced > 0 && glanced <= 128)
+        let loss = try #require(record.number("loss"))
+        if counts {
+            // The whole is the mean of both, by how many there are of each.
+            let all = outcome.weight
+            #expect(abs((clean * (all - glanced) + shown * glanced) / all - loss) < 1e-4 * loss)
+        } else {
+            #expect(abs(clean - loss) < 1e-4 * loss)
+        }
+        #expect(abs(clean - shown) > 1e-4)
     }
 }

@@ -30,6 +30,23 @@ import Testing
         }
     }
 
+    @Test func `lambda falls as each schedule says`() {
+        func lambdas(_ schedule: GlanceSchedule) -> [Double] {
+            [0, 0.25, 0.5, 1].map {
+                schedule.lambda(epoch: 2, epochs: 4, done: $0, start: 0.6, wrongShare: 1 - $0)
+            }
+        }
+        func close(_ found: [Double], _ expected: [Double]) -> Bool {
+            zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 }
+        }
+        #expect(close(lambdas(.paper), [0.2, 0.2, 0.2, 0.2]))
+        #expect(close(lambdas(.code), [0.275, 0.275, 0.275, 0.275]))
+        #expect(close(lambdas(.constant), [0.6, 0.6, 0.6, 0.6]))
+        #expect(close(lambdas(.linear), [0.6, 0.45, 0.3, 0]))
+        #expect(close(lambdas(.cosine), [0.6, 0.3 + 0.3 * 0.5.squareRoot(), 0.3, 0]))
+        #expect(close(lambdas(.adaptive), [0.6, 0.45, 0.3, 0]))
+    }
+
     @Test(arguments: 2...5) func `runs stand at the start of whole counting blocks, until N`(blockSize: Int) {
         var random = RandomSource(seed: UInt64(blockSize)).stream("glance")
         for _ in 0..<200 {
@@ -85,11 +102,12 @@ import Testing
         // token i + k + 1, and must be shown neither these nor anything later.
         var random = RandomSource(seed: 11).stream("leak")
         var glanced = 0
-        for trial in 0..<400 {
+        for trial in 0..<800 {
+            let shift = MaskShift.allCases[trial / 4 % 2]
             let k = 2 + trial % 4
             let length = k + 2 + random.below(50)
             let mask = (0..<length).map { _ -> UInt8 in random.below(6) > 0 ? 1 : 0 }
-            let counting = MaskShift.target.counting(lossMask: mask, blockSize: k)
+            let counting = shift.counting(lossMask: mask, blockSize: k)
             let plan = GlancePlan(counting: counting, blockSize: k, number: random.below(length), random: &random)
             glanced += plan.positions.count
             let replaced = Set(plan.positions)

@@ -1,76 +1,16 @@
-import FalconAutograd
-import FalconNN
 import FalconTensor
 import FalconTestSupport
-import FalconWeights
 import Foundation
 import Testing
 
 @testable import FalconTraining
 
-/// Fits a vector to noisy targets: the smallest task that has weights, data order and random numbers.
-private final class ToyTask: TrainingTask {
-    let kind = "toy"
-    var random: [String: RandomSource] = ["noise": RandomSource(seed: 5).stream("noise")]
-    var fingerprints: [String: String] = ["data": "one"]
-    let parameters: ParameterCollection
-    let pool: ThreadPool
-    /// Batches whose loss is not a number.
-    var poisoned: Set<Int> = []
-    var weights: [Double] = [1, 3]
-    private(set) var finished = 0
-
-    init(pool: ThreadPool) throws {
-        self.pool = pool
-        let builder = ParameterBuilder(.random(RandomSource(seed: 1)))
-        _ = builder.root.parameter("w", [4], .normal(deviation: 1))
-        parameters = try builder.finish()
-    }
-
-    func batchCount(epoch: Int) -> Int { 5 }
-    var largestBatch: Int { 0 }
-
-    func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
-        var noise = random["noise"] ?? RandomSource(seed: 0)
-        let target = Tensor(normal: 0.1, [4], from: &noise)
-        random["noise"] = noise
-        var tape = Tape(on: pool)
-        let weight = tape.variable(parameters.trainable[0])
-        // The derivative of w . (w0 + target) is constant: enough to see sums, weights and order.
-        let count = weights[index % weights.count]
-        let loss = tape.scale(tape.dot(weight, target), by: Float(count))
-        var metrics = MetricMeans()
-        metrics.add("loss", sum: Double(loss.value.scalar), weight: count)
-        let isPoisoned = poisoned.contains(index)
-        return BatchOutcome(
-            backward: isPoisoned ? nil : BackwardPass(tape, of: loss),
-            loss: isPoisoned ? .nan : Double(loss.value.scalar), weight: count, tokens: 10, metrics: metrics,
-            ids: ["dialogue-\(index)"])
-    }
-
-    func evaluate() throws -> MetricRecord {
-        var record = MetricRecord()
-        record["accept_length"] = .number(Double(parameters.trainable[0].value.sum()))
-        return record
-    }
-
-    func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("accept_length") }
-
-    func writeModel(to folder: String) throws {
-        try SafetensorsWriter.write(folder + "/model.safetensors", tensors: parameters.tensors)
-    }
-
-    func readModel(from folder: String) throws {
-        try parameters.load(StoredParameters(try SafetensorsFile(path: folder + "/model.safetensors")))
-    }
-
-    func finish() throws { finished += 1 }
-}
-
 @Suite struct TrainingLoopTests {
     private let pool = ThreadPool(threadCount: 1)
 
-    private func recipe(_ settings: String...) throws -> Recipe {
+    private func recipe(_ settings: String...) throws -> Recipe { try recipe(settings) }
+
+    private func recipe(_ settings: [String]) throws -> Recipe {
         try Recipe(
             toml: """
                 [optimizer]
@@ -215,6 +155,97 @@ private final class ToyTask: TrainingTask {
         #expect(try RunFolder(path: folder).steps() == Set([best.step, 18]).sorted())
         #expect(FileManager.default.fileExists(atPath: folder + "/report.html"))
         #expect(FileManager.default.fileExists(atPath: folder + "/events.out.tfevents.0.falcon"))
+    }
+
+    @Test func `a gradient that is not finite moves no parameter, however late it shows`() throws {
+        let temporary = try TemporaryFolder()
+        for settings in [["training.accumulation=1"], ["optimizer.clip_norm=1"], ["optimizer.clip_value=0"]] {
+            let task = try ToyTask(pool: pool)
+            let before = task.parameters.trainable.map(\.value)
+            task.broken = [0, 1]
+            var lines: [String] = []
+            let folder = temporary.file("run-\(settings[0])")
+            let short = try recipe(settings + ["training.max_steps=1"])
+            _ = try loop(folder, short, task: task, log: { lines.append($0) })
+            #expect(task.parameters.trainable.map(\.value) == before)
+            #expect(lines.contains { $0.contains("step 1: the gradient is not finite for dialogue-0") }, "\(lines)")
+            let moments = try Fixtures.tensors(folder + "/step-000001/optimizer.safetensors")
+            #expect(moments.allSatisfy { $0.value.isZero })
+        }
+    }
+
+    @Test(arguments: [true, false]) func `what is not finite ends the run where the recipe says so`(
+        isLoss: Bool
+    ) throws {
+        let temporary = try TemporaryFolder()
+        let (whole, stopped) = (temporary.file("whole"), temporary.file("stopped"))
+        _ = try loop(whole, recipe("training.max_steps=4"))
+        let task = try ToyTask(pool: pool)
+        // Step 5 is batches 2 and 3 of the second epoch.
+        task.spared = 4
+        if isLoss { task.poisoned = [3] } else { task.broken = [3] }
+        do {
+            _ = try loop(stopped, recipe("training.on_nonfinite=stop"), task: task)
+            Issue.record("went on")
+        } catch let error as TrainingError {
+            #expect(error.description.contains("step 5: the \(isLoss ? "loss" : "gradient") is "), "\(error)")
+            #expect(error.description.contains("dialogue-3"), "\(error)")
+        }
+        // Neither the weights in memory nor the last checkpoint hold anything of that step.
+        let weights = try Fixtures.tensors(whole + "/step-000004/model.safetensors")
+        for parameter in task.parameters.trainable { #expect(weights[parameter.name] == parameter.value) }
+        #expect(try RunFolder(path: stopped).latest() == stopped + "/step-000004")
+        // The same command goes on once the data is mended, or the recipe says skip.
+        #expect(try loop(stopped, recipe(), resume: true) == .finished(step: 18))
+    }
+
+    @Test(arguments: [nil, 2, 5, 7]) func `early stopping ends the run, resumed or not`(stop: Int?) throws {
+        let temporary = try TemporaryFolder()
+        let folder = temporary.file("run")
+        func merit(_ step: Int) -> Double { step <= 4 ? Double(step) : 4 - Double(step) / 100 }
+        func run(_ recipe: Recipe, resume: Bool = false, stopAfter: Int = .max) throws -> TrainingOutcome {
+            let task = try ToyTask(pool: pool)
+            task.merit = merit
+            return try loop(folder, recipe, resume: resume, stopAfter: stopAfter, task: task)
+        }
+        let recipe = try recipe("evaluation.every_steps=2", "evaluation.early_stopping=3")
+        // Evaluated at 2, 4 (the best), 6, 8, 10.
+        if let stop { #expect(try run(recipe, stopAfter: stop) == .stopped(step: stop)) }
+        #expect(try run(recipe, resume: stop != nil) == .finished(step: 10))
+        #expect(try RunFolder(path: folder).steps().contains(4))
+        #expect(try String(contentsOfFile: folder + "/best", encoding: .utf8) == "step-000004\n")
+        // It is over; with more patience it goes on.
+        #expect(try run(recipe, resume: true) == .finished(step: 10))
+        let patient = try self.recipe("evaluation.every_steps=2", "evaluation.early_stopping=5")
+        #expect(try run(patient, resume: true) == .finished(step: 14))
+    }
+
+    @Test func `notes that a kill left behind are written when the run goes on`() throws {
+        let temporary = try TemporaryFolder()
+        let folder = temporary.file("run")
+        let recipe = try recipe("evaluation.every_steps=2", "training.keep_checkpoints=1")
+        func run(resume: Bool) throws {
+            let task = try ToyTask(pool: pool)
+            task.merit = { -abs(Double($0) - 6) }
+            _ = try loop(folder, recipe, resume: resume, task: task)
+        }
+        try run(resume: false)
+        #expect(try RunFolder(path: folder).steps() == [6, 18])
+        for note in ["best", "latest"] { try FileManager.default.removeItem(atPath: folder + "/" + note) }
+        try run(resume: true)
+        #expect(try String(contentsOfFile: folder + "/best", encoding: .utf8) == "step-000006\n")
+        #expect(try String(contentsOfFile: folder + "/latest", encoding: .utf8) == "step-000018\n")
+    }
+
+    @Test func `another tree or other dialogues begin a new search for the best`() throws {
+        let temporary = try TemporaryFolder()
+        let folder = temporary.file("run")
+        _ = try loop(folder, recipe("training.max_steps=9"))
+        #expect(try TrainingState(path: folder + "/step-000009/state.json").bestStep != nil)
+        let task = try ToyTask(pool: pool)
+        task.merit = { -1000 + Double($0) }
+        _ = try loop(folder, recipe("evaluation.tree=small", "training.max_steps=12"), resume: true, task: task)
+        #expect(try TrainingState(path: folder + "/step-000012/state.json").bestStep == 12)
     }
 
     @Test func `a state's random sources survive JSON`() throws {

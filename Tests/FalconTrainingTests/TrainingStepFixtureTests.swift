@@ -72,7 +72,7 @@ import Testing
 
             let hard = try whole("hard_tokens")
             var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
-            let (found, result) = passes.second(
+            let (found, result, _) = passes.second(
                 shown, rows: first.rows, dataTokens: first.rows.map { Int32(hard[$0]) }, dropoutRate: 0,
                 dropout: &dropout, labels: &labels)
             let count = Double(first.rows.count)

@@ -64,7 +64,7 @@ extension FixtureFamily {
 
             let hard = try golden.tokens(prefix + "hard_tokens")
             var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
-            let (found, result) = passes.second(
+            let (found, result, _) = passes.second(
                 shown, rows: first.rows, dataTokens: first.rows.map { hard[$0] }, dropoutRate: 0, dropout: &dropout,
                 labels: &labels)
             let count = Double(first.rows.count)

@@ -22,7 +22,8 @@ struct DraftLoss {
     struct Result {
         /// The sums over rows.
         let total, feature, soft, hard: Double
-        let rowCount: Int
+        /// What each row adds to `total`.
+        let rowLosses: [Double]
         /// For each row, how many tokens the head finds more likely than the target's choice; `nil` where a row's
         /// values are not finite.
         let ranks: [Int?]
@@ -61,13 +62,16 @@ struct DraftLoss {
             case .statistics(let statistics):
                 tape.distillation(predicted, statistics: statistics, head: head, options: options, denominator: 1)
             }
-        let (feature, _) = tape.smoothL1(predicted, target: target, denominator: 1)
+        let (feature, features) = tape.smoothL1(predicted, target: target, denominator: 1)
         let loss = tape.add(
             tape.scale(feature, by: Float(recipe.featureWeight)),
             tape.scale(distilled, by: Float(recipe.distillWeight)))
         let result = Result(
             total: Double(loss.value.scalar), feature: Double(feature.value.scalar), soft: Double(parts.softLoss),
-            hard: Double(parts.hardLoss), rowCount: parts.ranks.count,
+            hard: Double(parts.hardLoss),
+            rowLosses: zip(features.rowLosses, parts.rowLosses).map {
+                recipe.featureWeight * Double($0) + recipe.distillWeight * Double($1)
+            },
             ranks: parts.ranks.map { $0 == .max ? nil : Int($0) })
         return (loss, result)
     }

@@ -21,6 +21,7 @@ package final class DraftTraining: TrainingTask {
     let target: TargetHead
     let network: DraftNetwork
     let validation: DraftValidation
+    private let replay: ReplayEvaluation
     private let batches: FeatureBatches
     private let passes: GlancingPasses
 
@@ -57,16 +58,18 @@ package final class DraftTraining: TrainingTask {
             "target": target.fingerprint, "tokenizer": target.tokenizerFingerprint,
             source.fingerprint.name: source.fingerprint.digest,
         ]
-        network = try DraftTraining.network(recipe: recipe, target: target)
+        network = try DraftNetwork(recipe: recipe, target: target, log: log)
         batches = FeatureBatches(
-            source, indices: training, batchSize: recipe.training.batchSize, seed: UInt64(recipe.training.seed),
+            source, indices: training, limit: recipe.training.batchLimit, seed: UInt64(recipe.training.seed),
             maxLength: recipe.data.maxLength, threads: pool.threadCount)
         let precision = ProductPrecision(recipe.training.precision)
         let head = VocabularyHead(target.weight, precision: precision, on: pool)
         passes = GlancingPasses(
             network: network, loss: DraftLoss(recipe: recipe.loss, head: head),
-            usesStatistics: recipe.loss.teacher == .stored, precision: precision, pool: pool)
+            usesStatistics: recipe.loss.teacher == .stored, precision: precision,
+            recomputes: recipe.training.recompute, pool: pool)
         validation = DraftValidation(recipe: recipe, source: source, indices: heldOut, head: head, pool: pool)
+        replay = try ReplayEvaluation(recipe: recipe, target: target, source: source, indices: heldOut, pool: pool)
         self.recipe = recipe
         self.target = target
         let tokens = training.reduce(0) { $0 + min(source.sequences[$1].length, recipe.data.maxLength) }
@@ -75,7 +78,7 @@ package final class DraftTraining: TrainingTask {
                 + "\(network.parameters.trainableCount) parameters")
     }
 
-    package func batchCount(epoch: Int) -> Int { batches.count }
+    package func batchCount(epoch: Int) -> Int { batches.count(epoch: epoch) }
 
     package var largestBatch: Int { batches.largest }
 
@@ -96,12 +99,15 @@ package final class DraftTraining: TrainingTask {
             return BatchOutcome(backward: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
         }
 
-        let dataTokens = learned.map { batch.targetTokens[$0 / batch.time][$0 % batch.time] }
-        let (backward, result) = draw("dropout") { dropout in
+        let shown = plans.enumerated().flatMap { row, plan in plan.positions.map { row * batch.time + $0 } }
+        let watched = recipe.glance.lossOnGlanced ? [] : Array(shown.prefix(DraftTraining.mostWatched))
+        let (backward, result, seen) = draw("dropout") { dropout in
             draw("labels") { labels in
                 passes.second(
-                    batch.glancing(plans), rows: learned, first: first, dataTokens: dataTokens,
-                    dropoutRate: Float(recipe.draft.dropout), dropout: &dropout, labels: &labels)
+                    batch.glancing(plans), rows: learned, watched: watched, first: first,
+                    dataTokens: batch.dataTokens(at: learned), dropoutRate: Float(recipe.draft.dropout),
+                    dropout: &dropout,
+                    labels: &labels)
             }
         }
         let weight = Double(learned.count)
@@ -111,16 +117,24 @@ package final class DraftTraining: TrainingTask {
                 backward: nil, loss: .nan, weight: 0, tokens: tokens, metrics: metrics,
                 ids: guilty.isEmpty ? batch.ids : guilty.map { batch.ids[$0] })
         }
-        measure(result, rows: learned, plans: plans, time: batch.time, metrics: &metrics)
+        measure(result, rows: learned, shown: Set(shown), seen: seen, time: batch.time, metrics: &metrics)
         return BatchOutcome(
             backward: backward, loss: result.total / weight, weight: weight, tokens: tokens,
             metrics: metrics, ids: batch.ids)
     }
 
-    package func evaluate() throws -> MetricRecord { try validation.evaluate(network) }
+    package func evaluate() throws -> MetricRecord {
+        var record = MetricRecord()
+        record.append(try validation.evaluate(network), prefix: "validation_")
+        record.append(try replay.evaluate(network).record)
+        return record
+    }
 
-    /// The accept length, not the loss: the loss still falls where the accept length has passed its peak.
-    package func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("accept_length") }
+    /// The accept length, not the loss: the loss still falls where the accept length has passed its peak. Where no
+    /// dialogue is decoded, its estimate.
+    package func merit(of evaluation: MetricRecord) -> Double? {
+        evaluation.number("accept_length_tree") ?? evaluation.number("validation_accept_length")
+    }
 
     package func writeModel(to folder: String) throws {
         // With the frozen embedding, so that a checkpoint is a draft head's folder by itself.
@@ -140,9 +154,12 @@ package final class DraftTraining: TrainingTask {
         guard recipe.glance.enabled else {
             return ([GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count), nil)
         }
-        let lambda = recipe.glance.schedule.lambda(epoch: progress.epoch, epochs: progress.epochs)
-        metrics.set("lambda", to: lambda)
         let first = passes.first(batch)
+        let wrong = first.wrong.reduce(0, +)
+        let lambda = recipe.glance.schedule.lambda(
+            epoch: progress.epoch, epochs: progress.epochs, done: Double(progress.step) / Double(progress.totalSteps),
+            start: recipe.glance.lambda, wrongShare: Double(wrong) / Double(max(1, first.rows.count)))
+        metrics.add("lambda", sum: lambda, weight: 1)
         let plans = draw("glance") { random in
             zip(batch.counting, first.wrong).map { counting, distance in
                 GlancePlan(
@@ -150,22 +167,39 @@ package final class DraftTraining: TrainingTask {
                     number: GlancePlan.number(lambda: lambda, hammingDistance: distance), random: &random)
             }
         }
-        metrics.add("hamming", count: first.wrong.reduce(0, +))
+        metrics.add("hamming", count: wrong)
         metrics.add("glanced", count: plans.reduce(0) { $0 + $1.positions.count })
         return (plans, first)
     }
 
+    /// Of the positions that are shown their truth and learn nothing, so many a batch are measured.
+    private static let mostWatched = 128
+
+    /// - Parameters:
+    ///   - rows: the positions that the result is of.
+    ///   - shown: those that were handed their own label.
+    ///   - seen: what some of these would have given, where they are not among `rows`.
     private func measure(
-        _ result: DraftLoss.Result, rows: [Int], plans: [GlancePlan], time: Int, metrics: inout MetricMeans
+        _ result: DraftLoss.Result, rows: [Int], shown: Set<Int>, seen: DraftLoss.Result?, time: Int,
+        metrics: inout MetricMeans
     ) {
         let weight = Double(rows.count)
         metrics.add("loss", sum: result.total, weight: weight)
         metrics.add("feature_loss", sum: result.feature, weight: weight)
         metrics.add("soft_loss", sum: result.soft, weight: weight)
         metrics.add("hard_loss", sum: result.hard, weight: weight)
+        if recipe.glance.enabled {
+            for (name, isShown) in [("clean_loss", false), ("glanced_loss", true)] {
+                let losses = zip(rows, result.rowLosses).filter { shown.contains($0.0) == isShown }.map(\.1)
+                guard !losses.isEmpty else { continue }
+                metrics.add(name, sum: losses.reduce(0, +), weight: Double(losses.count))
+            }
+        }
+        if let seen, seen.isFinite {
+            metrics.add("glanced_loss", sum: seen.total, weight: Double(seen.rowLosses.count))
+        }
         // A position that was handed its own label says nothing about the head.
-        let glanced = Set(plans.enumerated().flatMap { row, plan in plan.positions.map { row * time + $0 } })
-        let clean = zip(rows, result.ranks).filter { !glanced.contains($0.0) }
+        let clean = zip(rows, result.ranks).filter { !shown.contains($0.0) }
         var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
         accuracy.add(rows: clean.map(\.0), ranks: clean.map { $0.1 ?? .max }, time: time)
         accuracy.add(to: &metrics)
@@ -176,23 +210,5 @@ package final class DraftTraining: TrainingTask {
         var source = random[name] ?? RandomSource(seed: UInt64(recipe.training.seed)).stream(name)
         defer { random[name] = source }
         return try body(&source)
-    }
-
-    /// A new head of the recipe's shape, with fresh weights or those of `draft.init_from`.
-    private static func network(recipe: Recipe, target: TargetHead) throws -> DraftNetwork {
-        let fusion: FusionKind =
-            switch recipe.draft.fusion {
-            case .lstm: .lstm
-            case .gated: .gated
-            case .linear: .linear
-            }
-        let configuration = DraftConfiguration(
-            target: target.configuration, blockSize: recipe.draft.blockSize, layerCount: recipe.draft.layers,
-            fusion: fusion)
-        guard recipe.draft.initFrom.isEmpty else {
-            return try DraftNetwork(configuration, weightsIn: recipe.draft.initFrom, embedding: target.embedding)
-        }
-        let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
-        return try DraftNetwork(configuration, .random(source), embedding: target.embedding)
     }
 }

@@ -3,7 +3,8 @@ import FalconDraft
 import FalconShards
 import FalconTensor
 
-/// Measures a draft head on the held-out sequences, teacher-forced: without glancing, noise or dropout.
+/// Measures a draft head on the held-out sequences, teacher-forced: without glancing, noise or dropout. What it then
+/// does in decoding, `ReplayEvaluation` finds out.
 ///
 /// Positions are taken where drafting happens, whatever mask the training uses, so that figures of different recipes
 /// compare.
@@ -27,14 +28,36 @@ struct DraftValidation {
         self.pool = pool
     }
 
+    /// The sequences in batches that are no larger than those of training.
+    private var parts: [[Int]] {
+        var parts: [[Int]] = []
+        var longest = 0
+        for index in indices {
+            let length = min(source.sequences[index].length, recipe.data.maxLength)
+            longest = max(longest, length)
+            let count = (parts.last?.count ?? 0) + 1
+            let fits =
+                switch recipe.training.batchLimit {
+                case .sequences(let size): count <= size
+                case .paddedTokens(let tokens): count * longest <= tokens
+                }
+            if fits, !parts.isEmpty {
+                parts[parts.count - 1].append(index)
+            } else {
+                parts.append([index])
+                longest = length
+            }
+        }
+        return parts
+    }
+
     /// Losses, accuracies by block offset, and the estimated accept length. Empty where nothing is held out.
     func evaluate(_ network: DraftNetwork) throws -> MetricRecord {
         var metrics = MetricMeans()
         var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
-        for start in stride(from: 0, to: indices.count, by: recipe.training.batchSize) {
-            let part = indices[start..<min(start + recipe.training.batchSize, indices.count)]
+        for part in parts {
             let batch = TrainingBatch(
-                try source.batch(Array(part), limit: recipe.data.maxLength, on: pool),
+                try source.batch(part, limit: recipe.data.maxLength, on: pool),
                 blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength)
             let rows = batch.countingRows()
             guard !rows.isEmpty else { continue }

@@ -10,6 +10,8 @@ struct GlancingPasses {
     /// Whether the target's distributions are those of stored statistics.
     var usesStatistics = false
     var precision = ProductPrecision.float32
+    /// Whether the second pass's layers are run again on the way back instead of being kept.
+    var recomputes = false
     let pool: ThreadPool
 
     /// What the first pass found at the positions that count.
@@ -60,34 +62,46 @@ struct GlancingPasses {
     /// - Parameters:
     ///   - batch: with what glancing shows; its targets are the true ones.
     ///   - rows: the positions whose loss counts, at least one.
+    ///   - watched: further positions whose loss is only measured.
     ///   - first: what the first pass found over the same targets, if there was one.
-    ///   - dataTokens: t_{i+k+1} of each, for `hard_label = "data"`.
+    ///   - dataTokens: t_{i+k+1} of each of `rows`, for `hard_label = "data"`.
     ///   - dropout: draws what falls out; moved on.
     ///   - labels: draws sampled labels; moved on.
-    /// - Returns: the way back from the loss summed over the rows, and what the rows gave. No way back where a value is
-    ///   not finite.
+    /// - Returns: the way back from the loss summed over the rows, what the rows gave, and what the watched ones would
+    ///   have. No way back where a value is not finite.
     func second(
-        _ batch: TrainingBatch, rows: [Int], first: FirstPass? = nil, dataTokens: [Int32], dropoutRate: Float,
-        dropout: inout RandomSource, labels: inout RandomSource
-    ) -> (backward: BackwardPass?, result: DraftLoss.Result) {
-        var tape = Tape(on: pool, precision: precision)
+        _ batch: TrainingBatch, rows: [Int], watched: [Int] = [], first: FirstPass? = nil, dataTokens: [Int32],
+        dropoutRate: Float, dropout: inout RandomSource, labels: inout RandomSource
+    ) -> (backward: BackwardPass?, result: DraftLoss.Result, watched: DraftLoss.Result?) {
+        var tape = Tape(on: pool, precision: precision, recomputes: recomputes)
         var fallout = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
         let predicted = network.forward(
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &fallout, tape: &tape)
         if let fallout { dropout = fallout.random }
-        let teacher: DraftLoss.Teacher =
-            if usesStatistics {
-                .statistics(batch.teacherStatistics(at: rows))
-            } else if let first, let logits = first.teacher {
-                .logits(logits, rows: first.numbers(of: rows))
-            } else {
-                .features
-            }
         let (sum, result) = loss(
             predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows),
-            teacher: teacher, dataTokens: dataTokens, random: &labels,
-            tape: &tape)
-        return (result.isFinite ? BackwardPass(tape, of: sum) : nil, result)
+            teacher: teacher(of: rows, in: batch, first: first), dataTokens: dataTokens, random: &labels, tape: &tape)
+        var seen: DraftLoss.Result?
+        if result.isFinite, !watched.isEmpty {
+            var silent = Tape(on: pool, precision: precision, recordsGradients: false)
+            // A copy: what is measured has no part in what is learned.
+            var unused = labels
+            seen =
+                loss(
+                    predicted: Tape.constant(predicted.value.rows(at: watched)),
+                    target: batch.targetFeatures.rows(at: watched),
+                    teacher: teacher(of: watched, in: batch, first: first),
+                    dataTokens: batch.dataTokens(at: watched), random: &unused, tape: &silent
+                ).result
+        }
+        return (result.isFinite ? BackwardPass(tape, of: sum) : nil, result, seen)
+    }
+
+    /// What is known of the target's distributions at some rows.
+    private func teacher(of rows: [Int], in batch: TrainingBatch, first: FirstPass?) -> DraftLoss.Teacher {
+        if usesStatistics { return .statistics(batch.teacherStatistics(at: rows)) }
+        if let first, let logits = first.teacher { return .logits(logits, rows: first.numbers(of: rows)) }
+        return .features
     }
 }

@@ -51,7 +51,9 @@ package final class TargetPretraining: TrainingTask {
             .random(RandomSource(seed: UInt64(model.initSeed)).stream("weights")))
         modelFolder = pretrain.modelFolder.isEmpty ? folder + "/model" : pretrain.modelFolder
         sampler = data.training.sampler(
-            tokensPerBatch: recipe.training.batchSize * pretrain.rowLength, seed: UInt64(recipe.training.seed))
+            tokensPerBatch: recipe.training.tokensPerBatch > 0
+                ? recipe.training.tokensPerBatch : recipe.training.batchSize * pretrain.rowLength,
+            seed: UInt64(recipe.training.seed))
         self.recipe = recipe
         self.pool = pool
         log("\(network.parameters.trainableCount) parameters")
@@ -67,7 +69,8 @@ package final class TargetPretraining: TrainingTask {
 
     package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         let batch = data.training.batch(batches(progress.epoch)[index])
-        var tape = Tape(on: pool, precision: ProductPrecision(recipe.training.precision))
+        var tape = Tape(
+            on: pool, precision: ProductPrecision(recipe.training.precision), recomputes: recipe.training.recompute)
         let (loss, result) = crossEntropy(of: batch, tape: &tape)
         let weight = Double(batch.labels.count)
         let sum = result.skippedRows == 0 ? Double(loss.value.scalar) : .nan
@@ -89,10 +92,12 @@ package final class TargetPretraining: TrainingTask {
             metrics.add("loss", sum: Double(loss.value.scalar), weight: Double(batch.labels.count))
             metrics.add("accuracy_top1", sum: Double(result.correctRows), weight: Double(batch.labels.count))
         }
-        return metrics.record
+        var record = MetricRecord()
+        record.append(metrics.record, prefix: "validation_")
+        return record
     }
 
-    package func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("loss").map { -$0 } }
+    package func merit(of evaluation: MetricRecord) -> Double? { evaluation.number("validation_loss").map { -$0 } }
 
     /// A checkpoint of this task is a model folder too, in float32.
     package func writeModel(to folder: String) throws {

@@ -71,6 +71,8 @@ package struct GlanceSection: RecipeSection, Equatable, Sendable {
     static let name = "glance"
     package var enabled = true
     package var schedule = GlanceSchedule.paper
+    /// What lambda starts from, for schedules other than `paper` and `code`.
+    package var lambda = 0.4
     /// Whether a position that was handed its own label counts in the loss all the same, as in the authors' code.
     package var lossOnGlanced = false
     package var maskShift = MaskShift.target
@@ -78,6 +80,7 @@ package struct GlanceSection: RecipeSection, Equatable, Sendable {
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.flag("enabled", &enabled)
         try walker.choice("schedule", &schedule)
+        try walker.number("lambda", &lambda, 0...1)
         try walker.flag("loss_on_glanced", &lossOnGlanced)
         try walker.choice("mask_shift", &maskShift)
     }

@@ -129,6 +129,16 @@ package struct Recipe: Equatable, Sendable {
             }
             return
         }
+        do {
+            _ = try evaluation.chain(blockSize: draft.blockSize)
+        } catch {
+            throw refuse("evaluation.depths", "makes no chain: \(error)")
+        }
+        do {
+            _ = try evaluation.tree(blockSize: draft.blockSize)
+        } catch {
+            throw refuse("evaluation.tree", "cannot be used: \(error)")
+        }
         if glance.enabled && draft.blockSize < 2 {
             throw refuse("glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1")
         }

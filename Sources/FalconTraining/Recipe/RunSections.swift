@@ -1,3 +1,5 @@
+import FalconShards
+
 // The sections that every recipe has, whatever it trains. Defaults are the paper's.
 
 /// `[optimizer]`: AdamW.
@@ -42,6 +44,13 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     /// Of large products' factors; sums, weights, gradients and the optimizer's state are float32 in any case: at the
     /// paper's learning rate no bfloat16 weight would move.
     package enum Precision: String, RecipeChoice, Sendable { case float32, bfloat16 }
+    /// What becomes of a loss or gradient with a value that is infinite or not a number.
+    package enum OnNonfinite: String, RecipeChoice, Sendable {
+        /// It is named and left out: the batch of such a loss, the step of such a gradient.
+        case skip
+        /// It is named and ends the run; its checkpoints stay.
+        case stop
+    }
 
     static let name = "training"
     package var epochs = 20
@@ -49,24 +58,41 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     package var maxSteps = 0
     /// Sequences of one forward pass; for a target, see `pretrain.row_length`.
     package var batchSize = 8
+    /// A batch is as many sequences of similar length as fit into so many tokens, padding counted, in place of
+    /// `batch_size`; a longer sequence is a batch by itself. 0: off.
+    package var tokensPerBatch = 0
     /// Forward passes of one optimizer step.
     package var accumulation = 1
     package var precision = Precision.float32
+    /// Whether the backward pass computes the layers' activations anew instead of keeping them: less memory, more time,
+    /// the same bits.
+    package var recompute = false
     package var seed = 0
     /// 0: only at the end.
     package var checkpointEverySteps = 500
     /// Older checkpoints are removed; 0: none is.
     package var keepCheckpoints = 3
+    package var onNonfinite = OnNonfinite.skip
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.integer("epochs", &epochs, 1...1_000_000)
         try walker.integer("max_steps", &maxSteps, 0...1_000_000_000)
         try walker.integer("batch_size", &batchSize, 1...65_536)
+        try walker.integer("tokens_per_batch", &tokensPerBatch, 0...1_000_000_000)
         try walker.integer("accumulation", &accumulation, 1...65_536)
         try walker.choice("precision", &precision)
+        try walker.flag("recompute", &recompute)
         try walker.integer("seed", &seed, 0...Int.max)
         try walker.integer("checkpoint_every_steps", &checkpointEverySteps, 0...1_000_000_000)
         try walker.integer("keep_checkpoints", &keepCheckpoints, 0...1_000_000)
+        try walker.choice("on_nonfinite", &onNonfinite)
+    }
+}
+
+extension TrainingSection {
+    /// How large a batch of sequences may be.
+    var batchLimit: LengthBucketSampler.Limit {
+        tokensPerBatch > 0 ? .paddedTokens(tokensPerBatch) : .sequences(batchSize)
     }
 }
 
@@ -75,15 +101,24 @@ package struct EvaluationSection: RecipeSection, Equatable, Sendable {
     static let name = "evaluation"
     /// 0: only at the end.
     package var everySteps = 500
-    /// How many tokens deep the estimated accept length looks.
+    /// How many tokens deep the chain is that is decoded, and the estimated accept length looks.
     package var depths = 8
-    /// At most this many held-out sequences are looked at.
+    /// At most this many held-out sequences are looked at for the losses and accuracies.
     package var sequences = 64
+    /// At most this many held-out dialogues are decoded from their features, for the accept lengths; 0: none.
+    package var dialogues = 32
+    /// The tree that is decoded, as `falcon-infer --tree` takes it.
+    package var tree = "medium"
+    /// Evaluations in a row without a greater accept length after which the run ends; 0: never.
+    package var earlyStopping = 0
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.integer("every_steps", &everySteps, 0...1_000_000_000)
         try walker.integer("depths", &depths, 1...256)
         try walker.integer("sequences", &sequences, 1...1_000_000)
+        try walker.integer("dialogues", &dialogues, 0...1_000_000)
+        try walker.text("tree", &tree)
+        try walker.integer("early_stopping", &earlyStopping, 0...1_000_000)
     }
 }
 

@@ -9,16 +9,14 @@ struct CheckpointStore {
 
     /// Writes the checkpoint of `state.step`; afterwards it is whole and `latest`. The best one so far is kept, too.
     func save(_ state: TrainingState, task: any TrainingTask, optimizer: AdamW) throws {
-        let kept = Set([state.bestStep].compactMap { $0 })
-        try folder.writeCheckpoint(step: state.step, keep: recipe.training.keepCheckpoints, kept: kept) { folder in
+        try folder.writeCheckpoint(
+            step: state.step, keep: recipe.training.keepCheckpoints, best: state.bestStep
+        ) { folder in
             try task.writeModel(to: folder)
             try SafetensorsWriter.write(
                 folder + "/optimizer.safetensors", tensors: optimizer.state(for: task.parameters), as: .float32)
             try AtomicFile.write(folder + "/recipe.toml", text: state.recipe)
             try state.write(folder + "/state.json")
-        }
-        if let best = state.bestStep {
-            try AtomicFile.write(folder.path + "/best", text: RunFolder.name(step: best) + "\n")
         }
     }
 
@@ -51,6 +49,12 @@ struct CheckpointStore {
             throw FileError(path, error.description)
         }
         task.random = state.random
+        // A kill between renaming a checkpoint and noting it left the notes behind.
+        try folder.note(latest: state.step, best: state.bestStep)
+        if try CheckpointStore.measuresOtherwise(state.recipe, recipe, source: checkpoint + "/recipe.toml") {
+            // Accept lengths of other trees or dialogues do not compare.
+            (state.bestStep, state.bestMerit, state.staleEvaluations) = (nil, nil, nil)
+        }
         // The recipe may have changed in ways that do not change the run's course.
         state.recipe = expected.recipe
         state.recipeHash = expected.recipeHash
@@ -59,28 +63,48 @@ struct CheckpointStore {
 
     /// Keys that may change when a run is resumed: they decide how long it runs, what is kept and what is looked at,
     /// but not what a step does.
-    private static let free: Set<String> = [
-        "training.checkpoint_every_steps", "training.keep_checkpoints", "evaluation.every_steps", "evaluation.depths",
-        "evaluation.sequences", "logging.tensorboard", "logging.every_steps", "pretrain.model_folder",
+    private static let free: Set<String> = measuring.union([
+        "training.checkpoint_every_steps", "training.keep_checkpoints", "training.on_nonfinite", "training.recompute",
+        "evaluation.every_steps", "evaluation.early_stopping", "logging.tensorboard", "logging.every_steps",
+        "pretrain.model_folder",
+    ])
+
+    /// Those of them that decide what an evaluation's figures mean.
+    private static let measuring: Set<String> = [
+        "evaluation.depths", "evaluation.sequences", "evaluation.dialogues", "evaluation.tree",
     ]
+
+    private static func measuresOtherwise(_ stored: String, _ recipe: Recipe, source: String) throws -> Bool {
+        try differingKeys(stored, recipe, source: source).contains(where: measuring.contains)
+    }
 
     /// The first key whose values differ and would change the run's course.
     static func differingKey(_ stored: String, _ recipe: Recipe, source: String) throws -> String? {
-        // Keys that recipes did not have yet when the run began count with their defaults.
-        let old = try RecipeValue.table(toml: try Recipe(toml: stored, source: source).toml, source: source)
+        try differingKeys(stored, recipe, source: source).first { name in
+            // More steps change nothing for the steps before, unless a schedule's end hangs on them.
+            let isEnd =
+                recipe.schedule.totalSteps == 0 || (recipe.glance.enabled && recipe.glance.schedule.followsSteps)
+            return !free.contains(name) && (name != "training.max_steps" || isEnd)
+        }
+    }
+
+    /// All keys whose values differ, sorted. A key that the stored recipe lacks had the default.
+    private static func differingKeys(_ stored: String, _ recipe: Recipe, source: String) throws -> [String] {
+        // Read and printed, so that keys which came later have their defaults.
+        let completed = (try? Recipe(toml: stored, source: source).toml) ?? stored
+        let old = try RecipeValue.table(toml: completed, source: source)
         let new = try RecipeValue.table(toml: try recipe.toml, source: "recipe")
+        var names: [String] = []
         for section in Set(old.keys).union(new.keys).sorted() {
             guard case .table(let before)? = old[section], case .table(let after)? = new[section] else {
-                return section
+                names.append(section)
+                continue
             }
-            for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
-                let name = "\(section).\(key)"
-                // More steps change nothing for the steps before, unless the learning rate's end hangs on them.
-                if name == "training.max_steps" && recipe.schedule.totalSteps > 0 { continue }
-                if !free.contains(name) { return name }
+            names += Set(before.keys).union(after.keys).sorted().filter { before[$0] != after[$0] }.map {
+                "\(section).\($0)"
             }
         }
-        return nil
+        return names
     }
 }
 

@@ -33,7 +33,7 @@ package struct RunFolder: Sendable {
     /// - Throws: `FileError` where another process trains in the folder.
     package func lock() throws -> FolderLock {
         let lock = try FolderLock(path, use: "trains")
-        for name in try names() where name.hasPrefix(RunFolder.partial) {
+        for name in try names() where name.contains(RunFolder.partial) {
             try? FileManager.default.removeItem(atPath: path + "/" + name)
         }
         return lock
@@ -60,10 +60,12 @@ package struct RunFolder: Sendable {
         try steps().last.map { path + "/" + RunFolder.name(step: $0) }
     }
 
-    /// Writes a checkpoint: `body` fills a temporary folder, which is synced and renamed into place. Then older ones
-    /// are removed, so that `keep` are left (0: all), `kept` among them in any case.
+    /// Writes a checkpoint: `body` fills a temporary folder, which is synced and renamed into place and noted. Then
+    /// older ones are removed, so that `keep` are left (0: all), the best one in any case.
+    ///
+    /// - Parameter best: the step of the checkpoint to note as the best.
     package func writeCheckpoint(
-        step: Int, keep: Int, kept: Set<Int> = [], _ body: (_ folder: String) throws -> Void
+        step: Int, keep: Int, best: Int? = nil, _ body: (_ folder: String) throws -> Void
     ) throws {
         let name = RunFolder.name(step: step)
         let (temporary, final) = (path + "/" + RunFolder.partial + name, path + "/" + name)
@@ -86,11 +88,20 @@ package struct RunFolder: Sendable {
             throw FileError(final, "cannot be written: \(RunFolder.reason(error))")
         }
         AtomicFile.syncFolder(of: final)
-        try AtomicFile.write(path + "/latest", text: name + "\n")
         try? FileManager.default.removeItem(atPath: path + "/" + RunFolder.partial + "old-" + name)
+        // Before anything is removed: a note never names what is not there.
+        try note(latest: step, best: best)
         guard keep > 0 else { return }
-        for old in try steps().dropLast(keep) where !kept.contains(old) && old != step {
+        for old in try steps().dropLast(keep) where old != best && old != step {
             try? FileManager.default.removeItem(atPath: path + "/" + RunFolder.name(step: old))
+        }
+    }
+
+    /// Writes the notes `latest` and `best` for people and other commands.
+    func note(latest: Int, best: Int?) throws {
+        try AtomicFile.write(path + "/latest", text: RunFolder.name(step: latest) + "\n")
+        if let best, FileManager.default.fileExists(atPath: path + "/" + RunFolder.name(step: best)) {
+            try AtomicFile.write(path + "/best", text: RunFolder.name(step: best) + "\n")
         }
     }
 

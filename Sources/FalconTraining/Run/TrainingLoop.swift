@@ -111,7 +111,7 @@ package final class TrainingLoop {
         let log = try RunLog(recipe: recipe, folder: checkpoints.folder.path, step: state.step, date: environment.date)
         var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
-        while state.step < totalSteps {
+        while state.step < totalSteps, !hasStalled {
             if environment.shouldStop() {
                 if savedStep != state.step { try save(log) }
                 try task.finish()
@@ -121,9 +121,9 @@ package final class TrainingLoop {
             tokens += stepTokens
             let seconds = max(environment.now() - stepStart, 1e-9)
             record["tokens_per_second"] = .number(Double(stepTokens) / seconds)
-            let isLast = state.step == totalSteps
-            let isEvaluated = isLast || isDue(recipe.evaluation.everySteps)
+            let isEvaluated = state.step == totalSteps || isDue(recipe.evaluation.everySteps)
             let isBest = isEvaluated ? try evaluate(into: &record) : false
+            let isLast = state.step == totalSteps || hasStalled
             stepStart = environment.now()
             if isEvaluated || isDue(recipe.logging.everySteps) { try log.append(record, step: state.step) }
             environment.report(state.step, totalSteps, tokens, record)
@@ -132,6 +132,11 @@ package final class TrainingLoop {
                 savedStep = state.step
             }
         }
+        if hasStalled, let best = state.bestStep {
+            environment.log(
+                "ended at step \(state.step): \(recipe.evaluation.earlyStopping) evaluations were no better than that "
+                    + "of step \(best)")
+        }
         try task.finish()
         return .finished(step: state.step)
     }
@@ -139,13 +144,19 @@ package final class TrainingLoop {
     /// Measures the held-out data. Returns whether it never looked better.
     private func evaluate(into record: inout MetricRecord) throws -> Bool {
         let evaluation = try task.evaluate()
-        record.append(evaluation, prefix: "validation_")
-        guard let merit = task.merit(of: evaluation), merit.isFinite, merit > state.bestMerit ?? -.infinity else {
+        record.append(evaluation)
+        guard let merit = task.merit(of: evaluation) else { return false }
+        guard merit.isFinite, merit > state.bestMerit ?? -.infinity else {
+            state.staleEvaluations = (state.staleEvaluations ?? 0) + 1
             return false
         }
-        state.bestStep = state.step
-        state.bestMerit = merit
+        (state.bestStep, state.bestMerit, state.staleEvaluations) = (state.step, merit, nil)
         return true
+    }
+
+    /// Whether early stopping is asked for, and due.
+    private var hasStalled: Bool {
+        recipe.evaluation.earlyStopping > 0 && (state.staleEvaluations ?? 0) >= recipe.evaluation.earlyStopping
     }
 
     private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
@@ -161,8 +172,6 @@ package final class TrainingLoop {
             epoch: state.epoch, epochs: recipe.training.epochs, step: state.step, totalSteps: totalSteps)
         let end = min(state.position + recipe.training.accumulation, task.batchCount(epoch: state.epoch))
         let rate = schedule.rate(at: state.step)
-        // Each gradient can move its parameter and go as soon as it is found, unless the step needs all of them first.
-        let needsAll = end - state.position > 1 || recipe.optimizer.clipNorm > 0
         var gradients = ParameterGradients(noneFor: task.parameters)
         var metrics = MetricMeans()
         var (weight, tokens, norm) = (0.0, 0, 0.0)
@@ -178,17 +187,15 @@ package final class TrainingLoop {
             ids += batch.ids
             guard let pass = batch.backward, batch.weight > 0 else { continue }
             weight += batch.weight
-            if needsAll {
-                gradients.add(pass)
-            } else {
-                norm = move(by: pass, scale: Float(1 / weight), rate: rate)
-            }
+            gradients.add(pass)
         }
-        if needsAll, weight > 0 { norm = move(by: &gradients, scale: Float(1 / weight), rate: rate) }
-        if !norm.isFinite {
-            try leaveOut("the gradient is not finite", ids: ids)
-        } else if weight > 0 {
-            failures = 0
+        if weight > 0 {
+            norm = move(by: &gradients, scale: Float(1 / weight), rate: rate)
+            if norm.isFinite {
+                failures = 0
+            } else {
+                try leaveOut("the gradient is not finite", ids: ids)
+            }
         }
         state.step += 1
         state.position = end
@@ -204,40 +211,28 @@ package final class TrainingLoop {
         return (record, tokens)
     }
 
-    /// Moves each parameter as soon as its gradient is found.
-    ///
-    /// - Returns: the length of the scaled gradient before clipping. Where it is not finite, the parameters whose
-    ///   gradients came before the first broken one have moved by their own, finite ones, and no other has.
-    private func move(by pass: BackwardPass, scale: Float, rate: Double) -> Double {
-        let (parameters, pool) = (task.parameters, environment.pool)
-        let indices = parameters.trainableIndices
-        let limit = recipe.optimizer.clipValue > 0 ? Float(recipe.optimizer.clipValue) : nil
-        var untouched = Set(indices.values)
-        var squares = 0.0
-        optimizer.beginStep()
-        pass.run { owner, gradient in
-            guard let index = indices[owner] else { return }
-            squares += gradient.sumOfSquares(on: pool)
-            guard squares.isFinite else { return }
-            optimizer.update(
-                index, of: parameters, gradient, learningRate: rate, scale: scale, limit: limit, on: pool)
-            untouched.remove(index)
-        }
-        guard squares.isFinite else { return .infinity }
-        for index in untouched { optimizer.update(index, of: parameters, nil, learningRate: rate, on: pool) }
-        return squares.squareRoot() * Double(scale)
-    }
-
-    /// Moves all parameters by gradients that are all at hand.
+    /// Moves all parameters, once it is known that every gradient is finite: a step is taken as a whole or not at all.
     ///
     /// - Returns: the length of the scaled gradient before clipping; where it is not finite, nothing has moved.
     private func move(by gradients: inout ParameterGradients, scale: Float, rate: Double) -> Double {
-        gradients.scale(by: scale)
-        let norm = gradients.norm(on: environment.pool)
+        let (parameters, pool) = (task.parameters, environment.pool)
+        let norm = gradients.norm(on: pool) * Double(scale)
         guard norm.isFinite else { return norm }
-        if recipe.optimizer.clipValue > 0 { gradients.clip(toValue: Float(recipe.optimizer.clipValue)) }
-        if recipe.optimizer.clipNorm > 0 { gradients.clip(toNorm: recipe.optimizer.clipNorm, on: environment.pool) }
-        optimizer.step(task.parameters, gradients, learningRate: rate, on: environment.pool)
+        let limit = recipe.optimizer.clipValue > 0 ? Float(recipe.optimizer.clipValue) : nil
+        var remaining = scale
+        if recipe.optimizer.clipNorm > 0 {
+            // The length to limit is the one behind the clipping by value.
+            gradients.scale(by: scale)
+            if let limit { gradients.clip(toValue: limit) }
+            gradients.clip(toNorm: recipe.optimizer.clipNorm, on: pool)
+            remaining = 1
+        }
+        optimizer.beginStep()
+        for index in 0..<gradients.count {
+            optimizer.update(
+                index, of: parameters, gradients.take(index), learningRate: rate, scale: remaining,
+                limit: recipe.optimizer.clipNorm > 0 ? nil : limit, on: pool)
+        }
         return norm
     }
 
@@ -246,6 +241,9 @@ package final class TrainingLoop {
         failures += 1
         let names = ids.prefix(8).joined(separator: ", ") + (ids.count > 8 ? ", ..." : "")
         let line = "step \(state.step + 1): \(reason) for \(names)"
+        if recipe.training.onNonfinite == .stop {
+            throw TrainingError("\(line); the weights are as they were before, and the last checkpoint is whole")
+        }
         guard failures < TrainingLoop.patience else {
             throw TrainingError(
                 "\(line); \(failures) in a row, so lower optimizer.learning_rate or look at these sequences")

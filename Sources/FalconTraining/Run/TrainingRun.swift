@@ -65,9 +65,11 @@ package struct Rehearsal: Codable, Sendable {
     package let trainableParameters: Int
     package let secondsPerStep: Double
     package let tokensPerSecond: Double
+    package let secondsPerEvaluation: Double
+    /// Steps and evaluations.
     package let secondsInAll: Double
     package let peakMemoryBytes: Int
-    /// Weights and both moments of the optimizer in float32, times the checkpoints that are kept.
+    /// Weights and both moments of the optimizer in float32, times the checkpoints that are kept and the best one.
     package let checkpointBytes: Int
 
     enum CodingKeys: String, CodingKey {
@@ -75,13 +77,14 @@ package struct Rehearsal: Codable, Sendable {
         case trainableParameters = "trainable_parameters"
         case secondsPerStep = "seconds_per_step"
         case tokensPerSecond = "tokens_per_second"
+        case secondsPerEvaluation = "seconds_per_evaluation"
         case secondsInAll = "seconds_in_all"
         case peakMemoryBytes = "peak_memory_bytes"
         case checkpointBytes = "checkpoint_bytes"
     }
 
-    /// Runs whole steps, the optimizer's part too, the last one on the largest batch, so that all memory that a run
-    /// needs is touched: saving and evaluating need less.
+    /// Runs whole steps, the optimizer's part too, the last one on the largest batch, and an evaluation, so that all
+    /// memory that a run needs is touched: saving needs less.
     ///
     /// - Parameter folder: of the run that is not kept.
     init(
@@ -92,7 +95,10 @@ package struct Rehearsal: Codable, Sendable {
         steps = loop.totalSteps
         epochs = recipe.training.epochs
         trainableParameters = task.parameters.trainableCount
-        let kept = recipe.training.keepCheckpoints > 0 ? recipe.training.keepCheckpoints : 1
+        let every = recipe.training.checkpointEverySteps
+        let written = every > 0 ? (loop.totalSteps + every - 1) / every : 1
+        let keep = recipe.training.keepCheckpoints
+        let kept = (keep > 0 ? min(keep, written) : written) + 1
         checkpointBytes = kept * 4 * (task.modelValueCount + 2 * trainableParameters)
         // The first step touches its memory for the first time and is not like the others.
         var (tokens, taken, start) = (0, 0, environment.now())
@@ -107,9 +113,14 @@ package struct Rehearsal: Codable, Sendable {
         }
         let seconds = max(environment.now() - start, 1e-9)
         if !environment.shouldStop() { _ = try loop.step(from: task.largestBatch) }
+        let evaluationStart = environment.now()
+        if !environment.shouldStop() { _ = try task.evaluate() }
+        secondsPerEvaluation = environment.now() - evaluationStart
+        let interval = recipe.evaluation.everySteps
+        let evaluations = interval > 0 ? (loop.totalSteps + interval - 1) / interval : 1
         secondsPerStep = seconds / Double(max(1, taken))
         tokensPerSecond = Double(tokens) / seconds
-        secondsInAll = secondsPerStep * Double(steps)
+        secondsInAll = secondsPerStep * Double(steps) + secondsPerEvaluation * Double(evaluations)
         peakMemoryBytes = ProcessMemory.peakByteCount
     }
 }

@@ -23,6 +23,8 @@ package struct TrainingState: Codable, Equatable, Sendable {
     /// The step whose evaluation was the best so far, and its merit; see `TrainingTask.merit`.
     package var bestStep: Int?
     package var bestMerit: Double?
+    /// Evaluations since then that were no better; `nil` before the first of them.
+    package var staleEvaluations: Int?
     /// Batches left out because their loss was not finite.
     package var skippedBatches = 0
 
@@ -31,6 +33,7 @@ package struct TrainingState: Codable, Equatable, Sendable {
         case recipeHash = "recipe_hash"
         case bestStep = "best_step"
         case bestMerit = "best_merit"
+        case staleEvaluations = "stale_evaluations"
         case skippedBatches = "skipped_batches"
     }
 

@@ -28,7 +28,8 @@ package protocol TrainingTask: AnyObject {
     ///   - progress: where in the run this is.
     func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome
 
-    /// Measures the held-out data with the weights as they are; empty where there is none.
+    /// Measures the held-out data with the weights as they are, under the names that `metrics.jsonl` has; empty where
+    /// there is none.
     func evaluate() throws -> MetricRecord
     /// How good the weights of an evaluation are, larger is better; decides which checkpoint is `best`. `nil` where the
     /// evaluation does not say.

@@ -1,0 +1,69 @@
+import FalconDraft
+import FalconTensor
+import Foundation
+
+/// Where a run's draft head starts from.
+extension DraftNetwork {
+    /// A head of the recipe's shape, with fresh weights, or the one that `draft.init_from` names: a checkpoint, a run
+    /// (its best checkpoint, else its newest), an export, or a head in the authors' layout.
+    ///
+    /// - Parameter log: told what a named head is, and where the recipe takes it on otherwise.
+    /// - Throws: `FileError` in one line where it is missing, damaged, or does not fit the target or the recipe.
+    convenience init(recipe: Recipe, target: TargetHead, log: (String) -> Void) throws {
+        let fusion: FusionKind =
+            switch recipe.draft.fusion {
+            case .lstm: .lstm
+            case .gated: .gated
+            case .linear: .linear
+            }
+        guard !recipe.draft.initFrom.isEmpty else {
+            let configuration = DraftConfiguration(
+                target: target.configuration, blockSize: recipe.draft.blockSize, layerCount: recipe.draft.layers,
+                fusion: fusion)
+            let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
+            try self.init(configuration, .random(source), embedding: target.embedding)
+            return
+        }
+        let folder = DraftNetwork.headFolder(recipe.draft.initFrom)
+        // Its own sizes, positions and biases: a published head need not have the target's.
+        var configuration = try DraftConfiguration(folder: folder)
+        for (name, own, expected) in [
+            ("hidden_size", configuration.model.hiddenSize, target.configuration.hiddenSize),
+            ("vocab_size", configuration.model.vocabularySize, target.configuration.vocabularySize),
+        ] where own != expected {
+            throw FileError(
+                folder + "/config.json",
+                "\(name) is \(own), the target's is \(expected): start from a head that was trained for this target")
+        }
+        guard configuration.model.layerCount == recipe.draft.layers else {
+            throw FileError(
+                folder + "/config.json",
+                "the head has \(configuration.model.layerCount) layers, draft.layers is \(recipe.draft.layers); "
+                    + "set draft.layers to \(configuration.model.layerCount)")
+        }
+        var changes: [String] = []
+        if configuration.blockSize != recipe.draft.blockSize {
+            changes.append("block size \(configuration.blockSize), trained on with \(recipe.draft.blockSize)")
+        }
+        if configuration.fusion != fusion {
+            changes.append("fusion \(configuration.fusion.rawValue), trained on as \(fusion.rawValue)")
+        }
+        log("starts from \(folder)" + (changes.isEmpty ? "" : " (\(changes.joined(separator: "; ")))"))
+        (configuration.blockSize, configuration.fusion) = (recipe.draft.blockSize, fusion)
+        try self.init(configuration, weightsIn: folder, embedding: target.embedding)
+    }
+
+    /// The folder of the head itself, where a run's is given.
+    private static func headFolder(_ path: String) -> String {
+        let files = FileManager.default
+        guard !files.fileExists(atPath: path + "/config.json") else { return path }
+        for note in ["best", "latest"] {
+            guard let text = try? String(contentsOfFile: path + "/" + note, encoding: .utf8) else { continue }
+            let name = text.trimmingCharacters(in: .whitespacesAndNewlines)
+            if name.hasPrefix("step-"), !name.contains("/"), files.fileExists(atPath: path + "/" + name) {
+                return path + "/" + name
+            }
+        }
+        return path
+    }
+}
