@@ -34,6 +34,9 @@ package enum TokenTreeError: Error, Equatable, CustomStringConvertible {
         case .repeated(let tree, let path): "tree \(tree) lists \(path) twice: remove one"
         case .otherBlockSize(let tree, let own, let draft):
             "tree \(tree) is made for block size \(own), the draft head has \(draft): choose another tree"
+        case .unknownName(let name, let known) where DraftShape.isPlanned(name):
+            "tree \(name) comes about while falcon-infer decodes: choose \(known.joined(separator: ", ")), chain:D, or "
+                + "a file ending in .toml"
         case .unknownName(let name, let known):
             "no tree is called \(name): choose auto, dynamic, \(known.joined(separator: ", ")), chain:D, or a file "
                 + "ending in .toml"

@@ -119,6 +119,9 @@ import Testing
     @Test func `An unknown name lists the known ones`() {
         let error = #expect(throws: TokenTreeError.self) { try TokenTree.select("smal", blockSize: 2) }
         #expect(error?.description.contains("small, medium, large") == true)
+        // A planned tree is none that can be drawn or used without decoding.
+        let planned = #expect(throws: TokenTreeError.self) { try TokenTree.select("auto", blockSize: 2) }
+        #expect(planned?.description.hasPrefix("tree auto comes about while falcon-infer decodes") == true)
     }
 
     @Test func `The grown tree accepts the most tokens of all trees of its size`() throws {
