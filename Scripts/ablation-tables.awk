@@ -44,7 +44,7 @@ function ratio(row, base, section, path) {
 function markdown(    i, r, t, d, depth, line, rule, head, prompts, looping, mismatched, passes) {
     printf "`%s`: %d steps of 8 dialogues in %d epochs, %d questions of each file", command, steps, epochs, questions
     print ", answers of at most " new_tokens " tokens."
-    print "Accept lengths are draft tokens a pass, over all answers and over those that do not loop; ± is over seeds.\n"
+    print "Accept lengths are draft tokens a pass, of all answers and of those that do not loop; ± is over seeds.\n"
     line = "| row | | seeds | thousand tokens |"; rule = "|---|---|---|---|"
     for (t = 1; t <= treeCount; t++) {
         line = line " `" tree[t] "` | not looping | over `no-glance` |"; rule = rule "---|---|---|"
@@ -84,7 +84,7 @@ function markdown(    i, r, t, d, depth, line, rule, head, prompts, looping, mis
         print line
     }
 
-    print "\nAcceptance by depth, answers that do not loop: of the passes that accepted d - 1 tokens, how many accepted d:\n"
+    print "\nOf the passes that accepted d - 1 tokens, the share that accepted d, answers that do not loop:\n"
     line = "| row | tree |"; rule = "|---|---|"
     for (d = 1; d <= depth; d++) { line = line " " d " |"; rule = rule "---|" }
     print line; print rule
@@ -139,7 +139,8 @@ function json(    i, r, t, d, comma, separator, path) {
                     (d > 1 ? "," : ""), text(names[d]), \
                     figure(r, tree[t], "categories." names[d] ".accept_length"), \
                     figure(r, tree[t], "categories." names[d] ".without_loops.accept_length")
-            printf "\n            },\n            \"prompts\": %d, \"looping_prompts\": %d, \"generated_tokens\": %d,", \
+            printf "\n            },\n"
+            printf "            \"prompts\": %d, \"looping_prompts\": %d, \"generated_tokens\": %d,", \
                 total(r, tree[t], "prompts"), total(r, tree[t], "looping_prompts"), \
                 total(r, tree[t], "generated_tokens")
             printf " \"target_passes\": %d, \"mismatched_tokens\": %d\n          }", \

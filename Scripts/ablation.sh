@@ -11,7 +11,7 @@
 #   --trees "chain:8 medium"
 #   --questions N      from each question file (16), evenly over the file
 #   --features DIR     features that exist already (falcon-gen-data --max-length 512), instead of making them from the
-#                      first steps * 8 / epochs dialogues. Of a larger folder an epoch is not reached: lambda stays 0.4
+#                      first steps * 8 / epochs dialogues. In a larger folder no epoch ends, and lambda stays 0.4
 #   --own-features DIR the same for the target's own answers (falcon-gen-data --regenerate)
 #   --target DIR --dataset FILE --bench DIR     default to targets/chat-8m, datasets/sharegpt-train.json, datasets/bench
 #                      in the folder that FALCON_SHARED names; question files: DIR/{gsm8k,mt_bench,humaneval}.jsonl
@@ -43,6 +43,8 @@ loss-on-glanced | glanced positions count in the loss        | glance       | gi
 own-answers     | trained on the target'"'"'s own answers    | glance       | own   |
 k3-no-glance    | k = 3, no glancing                         | no-glance    | given | draft.block_size=3
 k4-no-glance    | k = 4, no glancing                         | no-glance    | given | draft.block_size=4
+lambda-adaptive | lambda: 0.4 of the share that is wrong     | glance       | given | glance.schedule=adaptive
+lambda-cosine   | lambda: 0.4 to 0 along a cosine, by the step | glance     | given | glance.schedule=cosine
 '
 steps=600 epochs=2 seeds="0 1 2" chosen="" trees="chain:8 medium" questions=16
 features="" own_features="" shared="${FALCON_SHARED:-}" docs=no train=yes
@@ -188,7 +190,7 @@ tables() {
                 match($0, /"step":[0-9]+/) { step = substr($0, RSTART + 7, RLENGTH - 7) }
                 match($0, /"tokens":[0-9]+/) { tokens += substr($0, RSTART + 9, RLENGTH - 9) }
                 match($0, /"glanced":[0-9]+/) { glanced += substr($0, RSTART + 10, RLENGTH - 10) }
-                END { print prefix "steps|" step; print prefix "tokens|" tokens
+                END { print prefix "steps|" step; print prefix "tokens|" tokens + 0
                       print prefix "glanced|" glanced + 0 }' \
                 "$folder/run/metrics.jsonl"
             for tree in $trees; do
