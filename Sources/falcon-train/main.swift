@@ -58,14 +58,15 @@ struct Train: FalconCommand {
         if dryRun { return try rehearse(run, environment) }
 
         var progress: ProgressReporter?
-        var last = MetricRecord()
+        var (last, acceptLength) = (MetricRecord(), Double?.none)
         environment.report = { step, totalSteps, tokens, metrics in
             // The first report knows where the run starts and ends.
             let reporter =
                 progress
                 ?? ProgressReporter(total: totalSteps, unit: "steps", finished: step - 1, quiet: common.quiet)
             progress = reporter
-            reporter.update(step, tokens: tokens, note: Train.note(metrics))
+            acceptLength = metrics.number("accept_length_tree") ?? acceptLength
+            reporter.update(step, tokens: tokens, note: Train.note(metrics, acceptLength: acceptLength))
             last = metrics
         }
         environment.log = { line in
@@ -86,7 +87,8 @@ struct Train: FalconCommand {
 
     private func rehearse(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
         let rehearsal = try run.rehearse(environment: environment)
-        if let json { return try JSONOutput.write(rehearsal, to: json) }
+        if let json { try JSONOutput.write(rehearsal, to: json) }
+        guard json != "-" else { return }
         func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
         print(
             """
@@ -102,13 +104,12 @@ struct Train: FalconCommand {
     }
 
     /// What stands behind the progress bar.
-    private static func note(_ metrics: MetricRecord) -> String {
-        var parts: [String] = []
-        if let loss = metrics.number("loss") { parts.append(String(format: "loss %.3f", loss)) }
-        if let length = metrics.number("accept_length_tree") {
-            parts.append(String(format: "accept length %.2f", length))
-        }
-        return parts.joined(separator: ", ")
+    ///
+    /// - Parameter acceptLength: of the last evaluation.
+    private static func note(_ metrics: MetricRecord, acceptLength: Double?) -> String {
+        let loss = metrics.number("loss").map { String(format: "loss %.3f", $0) }
+        let length = acceptLength.map { String(format: "accept length %.2f", $0) }
+        return [loss, length].compactMap { $0 }.joined(separator: ", ")
     }
 }
 

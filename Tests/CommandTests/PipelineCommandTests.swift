@@ -68,12 +68,20 @@ import Testing
         let recipe = try folder.write(Self.recipe(target: Self.target, shards: features), to: "recipe.toml")
         // The rehearsal states the memory that the run then takes.
         let (stated, taken) = (folder.file("rehearsal.json"), folder.file("training.json"))
-        _ = try Self.succeed("falcon-train", ["--recipe", recipe, "--dry-run", "--json", stated, "--threads", "2"])
+        let rehearsal = try Self.succeed(
+            "falcon-train", ["--recipe", recipe, "--dry-run", "--json", stated, "--threads", "2"])
+        for line in ["steps            8 ", "time per step ", "peak memory ", "checkpoints "] {
+            #expect(rehearsal.stdout.contains(line), "\(rehearsal.stdout)")
+        }
         _ = try Self.succeed(
             "falcon-train", ["--recipe", recipe, "--output", run, "--json", taken, "--threads", "2"])
         let peaks = try [stated, taken].map { path -> Double in
             let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
             return try #require((object as? [String: Any])?["peak_memory_bytes"] as? Double)
+        }
+        let keys = try String(contentsOfFile: stated, encoding: .utf8)
+        for key in ["steps", "seconds_per_step", "peak_memory_bytes", "checkpoint_bytes"] {
+            #expect(keys.contains("\"\(key)\" : "), "\(key)")
         }
         #expect(peaks[1] < 1.15 * peaks[0] && peaks[0] < 1.15 * peaks[1], "stated and taken: \(peaks)")
         #expect(try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").count >= 8)
