@@ -104,7 +104,12 @@ let package = Package(
             swiftSettings: strict),
         command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTensor"]),
         command("falcon-train", ["FalconTraining", "FalconDataGeneration", "FalconTensor"]),
-        command("falcon-export", ["FalconDraft", "FalconWeights", "FalconJSON", "FalconTensor"]),
+        command(
+            "falcon-export",
+            [
+                "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconWeights",
+                "FalconJSON", "FalconTensor",
+            ]),
         command(
             "falcon-infer",
             ["FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconTensor"]),

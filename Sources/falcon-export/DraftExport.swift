@@ -5,37 +5,21 @@ import FalconWeights
 import Foundation
 
 /// Turns a checkpoint into a folder that others can use: weights and configuration in the authors' layout, and a card
-/// that says where they come from.
+/// that says where they come from and what they are worth.
 struct DraftExport {
-    /// The checkpoint's own folder.
-    let checkpoint: String
+    let checkpoint: TrainedCheckpoint
     let type: ElementType
     /// Whether to write `pytorch_model.bin`, too, which the authors' code reads.
     let hasTorchFile: Bool
-
-    /// - Parameter path: a checkpoint's folder, or a run's, whose newest checkpoint is then taken.
-    /// - Throws: `FileError` where there is none.
-    init(path: String, type: ElementType, hasTorchFile: Bool) throws {
-        (self.type, self.hasTorchFile) = (type, hasTorchFile)
-        if FileManager.default.fileExists(atPath: path + "/model.safetensors") {
-            checkpoint = path
-            return
-        }
-        guard let note = try? String(contentsOfFile: path + "/latest", encoding: .utf8) else {
-            throw FileError(path, "is neither a checkpoint (no model.safetensors) nor a run (no file 'latest')")
-        }
-        let name = note.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard name.hasPrefix("step-"), !name.contains("/"),
-            FileManager.default.fileExists(atPath: path + "/" + name + "/model.safetensors")
-        else { throw FileError(path, "names '\(name)' as its newest checkpoint, which is not there") }
-        checkpoint = path + "/" + name
-    }
+    /// For the card.
+    let reports: [(name: String, report: JSONObject)]
 
     /// Writes the folder, whole or not at all. An earlier export at the same place is replaced; any other folder with
     /// files in it is refused.
-    func write(to output: String) throws {
-        let network = try DraftNetwork(folder: checkpoint)
-        let origin = Origin(checkpoint: checkpoint)
+    ///
+    /// - Parameter check: looks at the written folder, before it gets its name; what it throws undoes the export.
+    func write(to output: String, check: (_ folder: String) throws -> CheckResult) throws {
+        let network = try DraftNetwork(folder: checkpoint.folder)
         let files = FileManager.default
         let earlier = try files.fileExists(atPath: output) ? files.contentsOfDirectory(atPath: output) : nil
         if let foreign = earlier?.first(where: { !DraftExport.fileNames.contains($0) }) {
@@ -44,7 +28,10 @@ struct DraftExport {
         let temporary = output + ".partial-\(ProcessInfo.processInfo.processIdentifier)"
         try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
         do {
-            try fill(temporary, network, origin)
+            try fill(temporary, network)
+            let card = ModelCard(
+                checkpoint: checkpoint, network: network, type: type, check: try check(temporary), reports: reports)
+            try AtomicFile.write(temporary + "/README.md", text: card.text)
             if earlier != nil { try files.removeItem(atPath: output) }
             try files.moveItem(atPath: temporary, toPath: output)
         } catch {
@@ -58,54 +45,16 @@ struct DraftExport {
         "config.json", "model.safetensors", "pytorch_model.bin", "README.md",
     ]
 
-    private func fill(_ folder: String, _ network: DraftNetwork, _ origin: Origin) throws {
+    private func fill(_ folder: String, _ network: DraftNetwork) throws {
         var configuration = network.configuration
         configuration.model.raw["dtype"] = nil
         configuration.model.raw["torch_dtype"] = .string(type.rawValue)
-        if let target = origin.targetFingerprint {
+        if let target = checkpoint.fingerprints["target"] {
             configuration.model.raw["target_fingerprint"] = .string(target)
         }
         try configuration.write(folder: folder)
         let tensors = network.parameters.tensors
         try SafetensorsWriter.write(folder + "/model.safetensors", tensors: tensors, as: type)
         if hasTorchFile { try TorchCheckpointWriter.write(folder + "/pytorch_model.bin", tensors: tensors, as: type) }
-        try AtomicFile.write(folder + "/README.md", text: card(configuration, network, origin))
-    }
-
-    private func card(_ configuration: DraftConfiguration, _ network: DraftNetwork, _ origin: Origin) -> String {
-        let model = configuration.model
-        var lines = [
-            "# Falcon draft head", "",
-            "Predicts \(configuration.blockSize) tokens a pass for speculative decoding (Falcon, AAAI 2025).", "",
-            "- block size \(configuration.blockSize), fusion \(configuration.fusion.rawValue)",
-            "- decoder layers: \(model.layerCount), hidden size \(model.hiddenSize)",
-            "- vocabulary: \(model.vocabularySize) tokens",
-            "- \(network.parameters.trainableCount) trained parameters; the embedding is the target's; "
-                + "stored as \(type.rawValue)",
-        ]
-        if let step = origin.step { lines.append("- trained for \(step) steps") }
-        if let recipe = origin.recipeHash { lines.append("- recipe SHA-256 \(recipe)") }
-        if let target = origin.targetFingerprint { lines.append("- target fingerprint \(target)") }
-        lines += [
-            "",
-            "Tensors have the names of the authors' code. `config.json` is a Llama configuration with `k_mask` (the",
-            "block size) and `fusion`. Use it with `falcon-infer --target TARGET --draft THIS_FOLDER --prompt TEXT`.",
-            "",
-        ]
-        return lines.joined(separator: "\n")
-    }
-}
-
-/// What a checkpoint's `state.json` says about how it came to be; all absent for a folder that no run has written.
-private struct Origin {
-    let step: Int?
-    let recipeHash: String?
-    let targetFingerprint: String?
-
-    init(checkpoint: String) {
-        let state = (try? JSONValue(path: checkpoint + "/state.json"))?.object
-        step = state?["step"]?.integer
-        recipeHash = state?["recipe_hash"]?.string
-        targetFingerprint = state?["fingerprints"]?.object?["target"]?.string
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import FalconCommandSupport
+import FalconJSON
 import FalconTensor
+import Foundation
 
 extension ElementType: ExpressibleByArgument {}
 
@@ -20,7 +22,9 @@ struct Export: FalconCommand {
             EXAMPLE
               falcon-export --checkpoint Checkpoints/llama-draft --output drafts/llama --dtype bfloat16
 
-            Of a run's folder the newest checkpoint is taken. The output is written whole or not at all.
+            Of a run's folder the best checkpoint is taken, by the accept length on held-out dialogues, or else the
+            newest. The exported files are checked first: replayed over those dialogues, they must give the accept
+            length of the training run. The output is written whole or not at all, with a model card (README.md).
             """,
         version: falconVersion)
 
@@ -36,15 +40,46 @@ struct Export: FalconCommand {
     @Option(help: "How the weights are stored: float32, bfloat16 or float16.")
     var dtype: ElementType = .float32
 
+    @Flag(help: "Do not replay the exported files over the held-out dialogues of the run's features.")
+    var noCheck = false
+
+    @Option(
+        name: .customLong("report"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "What falcon-infer --json wrote about this head, for the card's table; may be given several times.",
+            valueName: "file"))
+    var reports: [String] = []
+
     @OptionGroup var common: CommonOptions
 
     func run() throws {
         // A folder named with a slash at its end would be renamed into itself.
         let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
-        let export = try DraftExport(path: checkpoint, type: dtype, hasTorchFile: format == .pytorch)
-        try export.write(to: folder)
-        if !common.quiet { StandardError.print("\(folder): exported from \(export.checkpoint)") }
+        let checkpoint = try TrainedCheckpoint(path: checkpoint)
+        let export = DraftExport(
+            checkpoint: checkpoint, type: dtype, hasTorchFile: format == .pytorch,
+            reports: try reports.map { path in
+                guard let report = try JSONValue(path: path).object, report["accept_length"] != nil else {
+                    throw FileError(path, "is no report of falcon-infer --json")
+                }
+                return ((path as NSString).lastPathComponent, report)
+            })
+        try export.write(to: folder) { written in
+            guard !noCheck else { return .skipped }
+            do {
+                let check = ExportCheck(checkpoint: checkpoint, type: dtype, pool: common.makePool())
+                let outcome = try check.run(written)
+                note(outcome.verdict(dtype))
+                return .done(outcome)
+            } catch let error as ExportCheck.Impossible {
+                note("the accept length was not checked: \(error.reason)")
+                return .impossible(reason: error.reason)
+            }
+        }
+        note("\(folder): exported from \(checkpoint.summary)")
     }
+
+    private func note(_ line: String) { if !common.quiet { StandardError.print(line) } }
 
     static func main() { launch() }
 }

@@ -35,7 +35,7 @@ package struct RunFacts: Sendable {
     }
 
     /// The processor as the system names it, how many there are, and the system.
-    private static var machine: String {
+    package static var machine: String {
         let process = ProcessInfo.processInfo
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
         let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map {
