@@ -29,23 +29,26 @@ package final class ParameterBuilder {
         return parameter
     }
 
-    /// A stored tensor, or zeros in its place with a note of what is wrong, so that one error can name everything.
+    /// A stored tensor, or an empty one in its place with a note of what is wrong, so that one error can name everything.
     private func tensor(_ name: String, _ shape: [Int], from stored: StoredParameters) -> Tensor {
         guard let found = stored.shape(name) else {
             missing.append(name)
-            return Tensor(zeros: shape)
+            return ParameterBuilder.placeholder(shape)
         }
         guard found == shape else {
             misshapen.append("\(name) has the shape \(found), not \(shape)")
-            return Tensor(zeros: shape)
+            return ParameterBuilder.placeholder(shape)
         }
         do {
             return try stored.read(name, shape)
         } catch {
             readFailure = readFailure ?? error
-            return Tensor(zeros: shape)
+            return ParameterBuilder.placeholder(shape)
         }
     }
+
+    /// Of the right number of axes. A configuration may claim any size: nothing is allocated for what is not stored.
+    private static func placeholder(_ shape: [Int]) -> Tensor { Tensor(zeros: shape.map { _ in 0 }) }
 
     /// All parameters made so far.
     ///

@@ -1,4 +1,5 @@
 import FalconDraft
+import FalconJSON
 import FalconNN
 import FalconTensor
 import FalconTestSupport
@@ -87,6 +88,19 @@ import Testing
         #expect(
             error?.problem == "the weights do not fit the configuration; missing: lstm.bias_hh_l1; unexpected: "
                 + "norm.weight; layers.0.mlp.up_proj.weight has the shape [2, 2], not [56, 32]")
+    }
+
+    @Test func `A configuration that claims more than memory holds is refused by what its weights are`() throws {
+        let folder = try TemporaryFolder()
+        let fixture = try DraftConfiguration(folder: Fixtures.path("drafter/k3_gqa"))
+        let weights = try MappedFile(path: Fixtures.path("drafter/k3_gqa/model.safetensors"))
+        try folder.write(weights.bytes(0..<weights.count), to: "model.safetensors")
+        var claimed = fixture.model.raw
+        claimed["hidden_size"] = .integer(1 << 20)
+        claimed["intermediate_size"] = .integer(1 << 30)
+        try folder.write(JSONValue.object(claimed).text(), to: "config.json")
+        let error = #expect(throws: FileError.self) { try DraftNetwork(folder: folder.path) }
+        #expect(error?.problem.contains("embed_tokens.weight has the shape [72, 32], not [72, 1048576]") == true)
     }
 
     @Test func `A head is read again as it was written, with or without its embedding`() throws {
