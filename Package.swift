@@ -133,14 +133,13 @@ let package = Package(
             ]),
 
         // For development: feeds hostile files to every reader (Scripts/fuzz.sh).
-        .target(name: "CFuzzEngine"),
         library(
             "FalconFuzzing",
             [
                 "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
                 "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
-        command("falcon-fuzz", ["FalconFuzzing", "FalconTensor", "CFuzzEngine"]),
+        command("falcon-fuzz", ["FalconFuzzing", "FalconTensor"]),
 
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),

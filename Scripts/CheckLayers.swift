@@ -32,8 +32,7 @@ struct PackageDescription: Decodable {
     let targets: [Target]
 }
 
-/// The third is a tool of development that libFuzzer calls back with C's pointers.
-let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards", "falcon-fuzz"]
+let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards"]
 
 /// What the imports of the whole package are judged by.
 struct Modules {

@@ -29,7 +29,7 @@ package final class ParameterBuilder {
         return parameter
     }
 
-    /// A stored tensor, or an empty one in its place with a note of what is wrong, so that one error can name everything.
+    /// A stored tensor, or an empty one in its place with a note of what is wrong, so that one error names everything.
     private func tensor(_ name: String, _ shape: [Int], from stored: StoredParameters) -> Tensor {
         guard let found = stored.shape(name) else {
             missing.append(name)

@@ -38,12 +38,6 @@ struct Fuzz: FalconCommand {
     @Option(help: "Where inputs that should not have done what they did are kept.")
     var save: String?
 
-    @Option(help: "Let libFuzzer look for inputs that reach new code; its corpus is kept in this folder.")
-    var engine: String?
-
-    @Option(help: "Options for libFuzzer, in one text.")
-    var engineOptions = ""
-
     /// Set in the process that reads: the file where it notes the number of each input before reading it.
     @Option(help: .hidden) var note: String?
 
@@ -58,7 +52,6 @@ struct Fuzz: FalconCommand {
         }
         let seeds = FuzzSeeds(fixtures: fixtures, corpus: corpus)
         let run = try FuzzRun(reader, seeds: seeds, seed: seed)
-        if let engine { return try FuzzEngine.run(run, corpus: engine, options: engineOptions) }
         if let note { return try read(run, noting: note) }
         try FuzzSupervision(command: self, fuzz: run).run()
     }
