@@ -20,6 +20,7 @@ static float maximum_value(const float *values, size_t count) {
 static float maximum(const float *values, size_t count, int32_t *index) {
     float best = maximum_value(values, count);
     size_t i = 0;
+    while (i + LANES <= count && !__builtin_reduce_or(load(values + i) == (floats)best)) i += LANES;
     while (i < count && values[i] != best) i++;
     *index = i < count ? (int32_t)i : 0;
     return best;

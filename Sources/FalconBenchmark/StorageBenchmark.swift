@@ -145,7 +145,7 @@ package struct StorageBenchmark {
         for (index, sequence) in sequences.enumerated() {
             let stored = try store.sequence(at: index, on: pool).features
             let (given, found) = (target.logits(sequence.features, on: pool), target.logits(stored, on: pool))
-            flips += zip(given.argmaxRows(), found.argmaxRows()).count { $0 != $1 }
+            flips += zip(given.argmaxRows(on: pool), found.argmaxRows(on: pool)).count { $0 != $1 }
             for row in 0..<sequence.length {
                 divergence += StorageBenchmark.divergence(given.row(row), found.row(row))
             }

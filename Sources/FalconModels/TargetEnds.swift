@@ -59,7 +59,7 @@ package final class TargetEnds: Sendable {
 
     /// The most likely next token of each row of features, the lowest id where two are equally likely.
     package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
-        logits(features, on: pool).argmaxRows()
+        logits(features, on: pool).argmaxRows(on: pool)
     }
 
     /// Embeddings `[tokens, hidden]`.

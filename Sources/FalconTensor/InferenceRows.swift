@@ -60,14 +60,18 @@ extension Tensor {
         return result
     }
 
-    /// For each row the column of its largest value, the lowest one where several are equal.
-    package func argmaxRows() -> [Int32] {
-        (0..<rowCount).map { row in
-            let values = unsafe pointer + row * width
-            var best = 0
-            for column in 1..<max(1, width) where unsafe values[column] > values[best] { best = column }
-            return Int32(best)
+    /// For each row the column of its largest value, the lowest one where several are equal; values that are no
+    /// numbers are passed over.
+    package func argmaxRows(on pool: ThreadPool) -> [Int32] {
+        var columns = [Int32](repeating: 0, count: rowCount)
+        let loops = unsafe TrainingLoops.best
+        unsafe columns.withUnsafeMutableBufferPointer { columns in
+            guard let columns = columns.baseAddress else { return }
+            pool.runRows(rowCount, width: width) { _, rows in
+                for row in rows { unsafe _ = loops.maximum(pointer + row * width, width, columns + row) }
+            }
         }
+        return columns
     }
 
     /// The logarithm of the sum of a row's exponentials: a logit less this is a log-probability.

@@ -52,7 +52,7 @@ import Testing
         let logits = scene.logits(scene.target)
         let statistics = TeacherStatistics(logits: logits, entryCount: entries)
         #expect(statistics.rowCount == 9 && statistics.problem(vocabulary: 300) == nil)
-        #expect(statistics.choices == logits.argmaxRows())
+        #expect(statistics.choices == logits.argmaxRows(on: pool))
         for row in 0..<9 {
             let values = logits.row(row).map(Double.init)
             let normalizer = log(values.reduce(0) { $0 + exp($1) })

@@ -66,7 +66,15 @@ import Testing
     @Test("rows are found, stacked and ranked")
     func rowFunctions() {
         let x = Tensor([3, 1, 3, 0, 9, 9], [2, 3])
-        #expect(x.argmaxRows() == [0, 1])
+        let pool = ThreadPool(threadCount: 2)
+        #expect(x.argmaxRows(on: pool) == [0, 1])
+        var wide = Tensor(zeros: [3, 20_000])
+        wide[1, 19_999] = 2
+        wide[2, 17] = .nan
+        wide[2, 12_345] = 1
+        wide[2, 12_346] = 1
+        #expect(wide.argmaxRows(on: pool) == [0, 19_999, 12_345])
+        #expect(Tensor(zeros: [0, 5]).argmaxRows(on: pool) == [])
         #expect(x.largest(2).map { $0.map(\.column) } == [[0, 2], [1, 2]])
         #expect(x.rows([1, 0, 1]).scalars == [0, 9, 9, 3, 1, 3, 0, 9, 9])
         #expect(Tensor.stacked([x, x.rows(0..<1)]).shape == [3, 3])
