@@ -93,38 +93,6 @@ static void VARIANT(rotate)(
     }
 }
 
-// Turns 16 rows of 16 values over, by exchanging halves, quarters, eighths and sixteenths.
-INLINE void VARIANT(transpose)(lanes row[16]) {
-#define EXCHANGE(STEP, LOW, HIGH)                            \
-    UNROLL for (int i = 0; i < 16; i++)                      \
-        if (!(i & STEP)) {                                   \
-            lanes a = row[i], b = row[i + STEP];             \
-            row[i] = __builtin_shufflevector(a, b, LOW);     \
-            row[i + STEP] = __builtin_shufflevector(a, b, HIGH); \
-        }
-#define HALVES_LOW 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define HALVES_HIGH 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-#define QUARTERS_LOW 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
-#define QUARTERS_HIGH 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
-#define EIGHTHS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
-#define EIGHTHS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
-#define SIXTEENTHS_LOW 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
-#define SIXTEENTHS_HIGH 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
-    EXCHANGE(8, HALVES_LOW, HALVES_HIGH)
-    EXCHANGE(4, QUARTERS_LOW, QUARTERS_HIGH)
-    EXCHANGE(2, EIGHTHS_LOW, EIGHTHS_HIGH)
-    EXCHANGE(1, SIXTEENTHS_LOW, SIXTEENTHS_HIGH)
-#undef EXCHANGE
-#undef HALVES_LOW
-#undef HALVES_HIGH
-#undef QUARTERS_LOW
-#undef QUARTERS_HIGH
-#undef EIGHTHS_LOW
-#undef EIGHTHS_HIGH
-#undef SIXTEENTHS_LOW
-#undef SIXTEENTHS_HIGH
-}
-
 // Copies a head's keys of `count` rows, at most 16, to as many slots of one block [size][64].
 INLINE void VARIANT(place_keys)(const float *source, size_t stride, size_t count, size_t size, float *key) {
     size_t d = 0;

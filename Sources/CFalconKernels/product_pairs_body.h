@@ -17,12 +17,14 @@ INLINE lanes VARIANT(dot_pairs)(lanes sum, words a, words b) {
 #endif
 }
 
+#ifndef HAS_DOT_PRODUCTS
 // bfloat16 in the upper half, rounded to nearest even; NaN stays NaN.
 INLINE words VARIANT(rounded)(lanes x) {
     words bits = __builtin_bit_cast(words, x);
     words up = bits + 0x7fff + ((bits >> 16) & 1);
     return (bits & 0x7fffffff) > 0x7f800000 ? (bits | 0x400000) : up;
 }
+#endif
 
 INLINE words VARIANT(load_words)(const uint32_t *p) {
     words v;
@@ -30,33 +32,55 @@ INLINE words VARIANT(load_words)(const uint32_t *p) {
     return v;
 }
 
-// Rounds x [rows, depth] and interleaves it as [pairs][rows].
+// 16 pairs of a row, rounded; zeros behind its `count` values.
+INLINE words VARIANT(pairs_of)(const float *source, size_t count) {
+    float values[32];
+    if (count < 32) {
+        memset(values, 0, sizeof values);
+        memcpy(values, source, count * sizeof(float));
+        source = values;
+    }
+    lanes a = VARIANT(load)(source), b = VARIANT(load)(source + 16);
+#ifdef HAS_DOT_PRODUCTS
+    // Numbers below the smallest normal one become 0, as which the dot products take them.
+    return (words)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
+#else
+    lanes early = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    lanes late = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return (VARIANT(rounded)(early) >> 16) | (VARIANT(rounded)(late) & 0xffff0000);
+#endif
+}
+
+// Rounds x [rows, depth], at most 16 rows, and interleaves it as [pairs][rows].
 INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint32_t *packed) {
-    size_t pairs = (depth + 1) / 2;
-    for (size_t r = 0; r < rows; r++, x += depth) {
-        for (size_t pair = 0; pair < pairs; pair += 16) {
-            float values[32];
-            size_t count = depth - 2 * pair < 32 ? depth - 2 * pair : 32;
-            const float *source = x + 2 * pair;
-            if (count < 32) {
-                memset(values, 0, sizeof values);
-                memcpy(values, source, count * sizeof(float));
-                source = values;
-            }
-            lanes a = VARIANT(load)(source), b = VARIANT(load)(source + 16);
-            lanes early = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            lanes late = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-            words both = (VARIANT(rounded)(early) >> 16) | (VARIANT(rounded)(late) & 0xffff0000);
-            uint32_t *target = packed + pair * rows + r;
-            if (rows == 1 && count == 32) {
-                memcpy(target, &both, sizeof both);
-            } else {
-                uint32_t single[16];
-                memcpy(single, &both, sizeof both);
-                for (size_t i = 0; 2 * i < count; i++) target[i * rows] = single[i];
+    size_t pairs = (depth + 1) / 2, pair = 0;
+    // Many rows are turned over in registers. What a pair's vector holds beside its rows is overwritten by the next.
+    if (PAIR_ROWS >= 6 && rows >= 6)
+        for (; 2 * pair + 32 <= depth; pair += 16) {
+            lanes block[16];
+            for (size_t r = 0; r < 16; r++)
+                block[r] = r < rows
+                    ? __builtin_bit_cast(lanes, VARIANT(pairs_of)(x + r * depth + 2 * pair, 32)) : (lanes)0.0f;
+            VARIANT(transpose)(block);
+            UNROLL for (size_t i = 0; i < 16; i++) {
+                uint32_t *target = packed + (pair + i) * rows;
+                if ((pair + i) * rows + 16 <= pairs * rows) memcpy(target, &block[i], sizeof block[i]);
+                else memcpy(target, &block[i], rows * sizeof(uint32_t));
             }
         }
-    }
+    size_t first = pair;
+    for (size_t r = 0; r < rows; r++)
+        for (pair = first; pair < pairs; pair += 16) {
+            size_t left = depth - 2 * pair;
+            words both = VARIANT(pairs_of)(x + r * depth + 2 * pair, left < 32 ? left : 32);
+            if (rows == 1 && left >= 32) {
+                memcpy(packed + pair, &both, sizeof both);
+                continue;
+            }
+            uint32_t single[16];
+            memcpy(single, &both, sizeof both);
+            for (size_t i = 0; i < 16 && pair + i < pairs; i++) packed[(pair + i) * rows + r] = single[i];
+        }
 }
 
 // `rows` x `panels` outputs at once; both are constants where this is inlined, so the sums stay in registers.

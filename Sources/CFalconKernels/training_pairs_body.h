@@ -16,8 +16,17 @@ static inline __attribute__((always_inline)) words rounded(floats x) {
     return ((bits & 0x7fffffff) > 0x7f800000) ? (bits | 0x400000) : up;
 }
 
+// Where there are dot products, numbers below the smallest normal one become 0, as which those take them.
 static inline __attribute__((always_inline)) words pair_of(floats low, floats high) {
+#ifdef HAS_BFLOAT16_DOT
+    typedef uint16_t halves __attribute__((ext_vector_type(32)));
+    halves both = (halves)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    return (words)__builtin_shufflevector(
+        both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+        29, 14, 30, 15, 31);
+#else
     return (rounded(low) >> 16) | (rounded(high) & 0xffff0000);
+#endif
 }
 
 static inline uint32_t pair_of_values(float low, float high) {
@@ -55,7 +64,11 @@ static inline __attribute__((always_inline)) words load_words(const uint32_t *so
 // Rounds `count` values, all LANES or fewer, to bfloat16.
 static inline __attribute__((always_inline)) void put_rounded(uint16_t *target, size_t count, floats x) {
     typedef uint16_t halves __attribute__((ext_vector_type(LANES)));
+#ifdef HAS_BFLOAT16_DOT
+    halves values = (halves)_mm512_cvtneps_pbh((__m512)x);
+#else
     halves values = __builtin_convertvector(rounded(x) >> 16, halves);
+#endif
     memcpy(target, &values, (count < LANES ? count : LANES) * sizeof(uint16_t));
 }
 
@@ -85,7 +98,11 @@ static inline __attribute__((always_inline)) void transpose(words rows[LANES]) {
 // LANES pairs of one column, from 2 * LANES values that follow each other.
 static inline __attribute__((always_inline)) words pairs_along(const float *values) {
     floats first = load(values), second = load(values + LANES);
+#ifdef HAS_BFLOAT16_DOT
+    return (words)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+#else
     return pair_of(__builtin_shufflevector(first, second, EVENS), __builtin_shufflevector(first, second, ODDS));
+#endif
 }
 
 // Rounds and pairs the rows of a left operand: target[row * pairs + pair], pairs = depth / 2 rounded up. Value d of row
