@@ -69,4 +69,5 @@ static inline void finish(check c) {
 void check_conversion(void);
 void check_inference(void);
 void check_products(void);
+void check_recurrence(void);
 void check_training(void);

@@ -8,5 +8,6 @@ int main(void) {
     check_inference();
     check_products();
     check_training();
+    check_recurrence();
     return failures != 0;
 }
