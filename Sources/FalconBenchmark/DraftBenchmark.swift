@@ -6,7 +6,9 @@ import Foundation
 extension InferenceBenchmarks {
     /// A pass of a draft head of this size, behind 256 positions: it takes in two committed positions and predicts the
     /// next two features. Beside it a target pass with one row, and the LM head on the two features.
-    package func draft(fusion: FusionKind) throws -> BenchmarkReport {
+    ///
+    /// - Parameter headArithmetic: of the head's products, where it is not the target's.
+    package func draft(fusion: FusionKind, headArithmetic: ProductArithmetic? = nil) throws -> BenchmarkReport {
         try withModel { model in
             let folder = FileManager.default.temporaryDirectory
                 .appendingPathComponent("falcon-bench-\(UUID().uuidString)").path
@@ -16,26 +18,33 @@ extension InferenceBenchmarks {
             let network = try DraftNetwork(
                 configuration, .random(RandomSource(seed: 2)), embedding: model.ends.embedding)
             try network.write(folder: folder, as: arithmetic == .float32 ? .float32 : .bfloat16, withEmbedding: false)
-            let head = try DraftHead(folder: folder, target: model, pool: pool)
+            let head = try DraftHead(folder: folder, target: model, arithmetic: headArithmetic, pool: pool)
 
             let cache = model.makeCache(capacity: 1024)
             let context = model.forward((0..<256).map { Int32($0 + 1) }, cache: cache, on: pool)
-            let target = stopwatch.median {
-                _ = model.greedyTokens(model.forward([7], parents: [-1], cache: cache, on: pool), on: pool)
-                cache.commit(path: [])
-            }
             let two = context.rows(0..<2)
             let session = DraftSession(head: head, capacity: 4096, branchRows: 2)
             session.extend(features: context, nextTokens: (0..<256).map { Int32($0 + 2) }, on: pool)
             _ = session.firstBlock(on: pool)
-            let seconds = stopwatch.median {
-                session.extend(features: two, nextTokens: [1, 2], on: pool)
-                _ = session.firstBlock(on: pool)
-            }
-            let ranking = stopwatch.median { _ = model.logits(two, on: pool) }
+            // As in decoding, a pass of the target comes before each pass of the head.
+            let medians = stopwatch.medians(
+                of: 6,
+                [
+                    {
+                        _ = model.greedyTokens(model.forward([7], parents: [-1], cache: cache, on: pool), on: pool)
+                        cache.commit(path: [])
+                    },
+                    {
+                        session.extend(features: two, nextTokens: [1, 2], on: pool)
+                        _ = session.firstBlock(on: pool)
+                    },
+                    { _ = model.logits(two, on: pool) },
+                ])
+            let (target, seconds, ranking) = (medians[0], medians[1], medians[2])
             var report = report(
                 "draft", tokens: 2, weights: DraftWork.weights(configuration), byteCount: head.byteCount, seconds)
             report.fusion = fusion.rawValue
+            report.headDtype = (headArithmetic ?? arithmetic).rawValue
             report.targetMilliseconds = target * 1000
             report.shareOfTargetPass = seconds / target
             report.rankingMilliseconds = ranking * 1000

@@ -6,14 +6,12 @@ package struct InferenceBenchmarks {
     package let size: BenchmarkSize
     package let arithmetic: ProductArithmetic
     package let pool: ThreadPool
-    package let limits: MachineLimits
     let stopwatch = Stopwatch()
 
     package init(size: BenchmarkSize, arithmetic: ProductArithmetic, pool: ThreadPool) {
         self.size = size
         self.arithmetic = arithmetic
         self.pool = pool
-        limits = MachineLimits.measure(of: arithmetic, on: pool)
     }
 
     /// Features of one sequence of 512 tokens, as `falcon-gen-data` computes them.
@@ -34,12 +32,24 @@ package struct InferenceBenchmarks {
         try withModel { model in
             let cache = prefilled(model)
             var token: Int32 = 1
-            let seconds = stopwatch.median(of: 4) {
+            let decodeToken = {
                 if cache.committedCount == cache.capacity { cache.truncate(to: 256) }
                 token = model.greedyTokens(model.forward([token], cache: cache, on: pool), on: pool)[0]
             }
+            decodeToken()
+            let peak = ProcessMemory.peakByteCount
+            // Memory changes its pace from one second to the next, so the bound is measured between runs of tokens.
+            let memory = MemoryReading(on: pool)
+            var (seconds, rates): ([Double], [Double]) = ([], [])
+            for _ in 0..<10 {
+                rates.append(memory.gigabytesPerSecond(on: pool))
+                seconds.append(stopwatch.median(of: 0.5, decodeToken))
+            }
+            let limits = MachineLimits(
+                gflops: MachineLimits.gflops(of: arithmetic, on: pool), gigabytesPerSecond: rates.sorted()[5])
             return report(
-                "decode", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount, seconds)
+                "decode", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount,
+                seconds.sorted()[5], peak: peak, limits: limits)
         }
     }
 
@@ -47,24 +57,23 @@ package struct InferenceBenchmarks {
     package func verifyCurve() throws -> BenchmarkReport {
         try withModel { model in
             let cache = prefilled(model)
-            var curve: [String: Double] = [:]
-            var single = 0.0
-            for rows in [1, 2, 4, 8, 12, 16, 24, 32, 48, 64] {
+            let rowCounts = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64]
+            let passes = rowCounts.map { rows in
                 let tokens = (0..<rows).map { Int32($0 + 1) }
                 // A root and two branches under each node: a tree as drafting builds it.
                 let parents = (0..<rows).map { $0 == 0 ? -1 : ($0 - 1) / 2 }
-                let seconds = stopwatch.median(of: 1) {
+                return {
                     let features = model.forward(tokens, parents: parents, cache: cache, on: pool)
                     _ = model.greedyTokens(features, on: pool)
                     cache.commit(path: [])
                 }
-                curve["\(rows)"] = seconds * 1000
-                if rows == 1 { single = seconds }
             }
+            let seconds = stopwatch.medians(of: 20, passes)
             var result = report(
                 "verify-curve", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount,
-                single)
-            result.millisecondsByRows = curve
+                seconds[0])
+            result.millisecondsByRows = Dictionary(
+                uniqueKeysWithValues: zip(rowCounts, seconds).map { ("\($0)", $1 * 1000) })
             return result
         }
     }
@@ -84,14 +93,20 @@ package struct InferenceBenchmarks {
     /// - Parameters:
     ///   - weights: weights that each token multiplies.
     ///   - byteCount: of them, as they are packed.
-    func report(_ job: String, tokens: Int, weights: Int, byteCount: Int, _ seconds: Double) -> BenchmarkReport {
+    ///   - peak: the most memory that the job held; so far, where it is left out.
+    ///   - limits: measured now where they are left out, because that takes memory of its own.
+    func report(
+        _ job: String, tokens: Int, weights: Int, byteCount: Int, _ seconds: Double,
+        peak: Int = ProcessMemory.peakByteCount, limits: MachineLimits? = nil
+    ) -> BenchmarkReport {
+        let limits = limits ?? MachineLimits.measure(of: arithmetic, on: pool)
         let operations = 2 * Double(weights) * Double(tokens)
         let bytes = Double(byteCount)
         let bound = max(operations / limits.gflops, bytes / limits.gigabytesPerSecond) / 1e9
         return BenchmarkReport(
             job: job, size: size.rawValue, dtype: arithmetic.rawValue, threads: pool.threadCount,
             tokensPerSecond: Double(tokens) / seconds, milliseconds: seconds * 1000,
-            peakMemoryBytes: ProcessMemory.peakByteCount, gflops: operations / seconds / 1e9,
+            peakMemoryBytes: peak, gflops: operations / seconds / 1e9,
             gigabytesPerSecond: bytes / seconds / 1e9, shareOfBound: bound / seconds)
     }
 }

@@ -4,6 +4,7 @@ extension InferenceBenchmarks {
     /// Each packed product of a model alone, with 1 to 512 rows. Layers take turns, as in a pass, so that weights come
     /// from where they come from in use; the figures above `products` are those of 8 rows of all products together.
     package func kernels() -> BenchmarkReport {
+        let limits = MachineLimits.measure(of: arithmetic, on: pool)
         let model = size.configuration
         let (hidden, wide) = (model.hiddenSize, model.intermediateSize)
         let query = model.headCount * model.headSize

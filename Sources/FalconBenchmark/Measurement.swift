@@ -23,6 +23,8 @@ package struct BenchmarkReport: Encodable, Sendable {
     /// Milliseconds of a target pass with one row, and the part of them that a pass of the head takes (draft only).
     var targetMilliseconds: Double?
     var shareOfTargetPass: Double?
+    /// How the head's products are computed (draft only).
+    var headDtype: String?
     /// Milliseconds of the LM head on what a pass of the head predicts (draft only).
     var rankingMilliseconds: Double?
     /// Each product of a model (kernels only).
@@ -37,6 +39,7 @@ package struct BenchmarkReport: Encodable, Sendable {
         case peakMemoryBytes = "peak_memory_bytes"
         case gigabytesPerSecond = "gigabytes_per_second"
         case shareOfBound = "share_of_bound"
+        case headDtype = "head_dtype"
         case targetMilliseconds = "target_milliseconds"
         case shareOfTargetPass = "share_of_target_pass"
         case rankingMilliseconds = "ranking_milliseconds"
@@ -79,5 +82,21 @@ package struct Stopwatch {
             times.append(now() - before)
         }
         return times.sorted()[times.count / 2]
+    }
+
+    /// The median seconds of each of several works that take turns, so that their ratios hold on a machine whose pace
+    /// changes: one unmeasured round, then rounds until `seconds` have passed, at least three.
+    func medians(of seconds: Double = 2, _ works: [() -> Void]) -> [Double] {
+        for work in works { work() }
+        var times = [[Double]](repeating: [], count: works.count)
+        let start = now()
+        while times[0].count < 3 || (now() - start < seconds && times[0].count < 1000) {
+            for (index, work) in works.enumerated() {
+                let before = now()
+                work()
+                times[index].append(now() - before)
+            }
+        }
+        return times.map { $0.sorted()[$0.count / 2] }
     }
 }

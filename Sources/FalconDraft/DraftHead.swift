@@ -16,20 +16,23 @@ package final class DraftHead: Sendable {
     /// Opens a folder with the head's `config.json` and weights and packs them.
     ///
     /// - Parameters:
-    ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one, and
-    ///     say how the head's products are computed; float32 without them.
+    ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
+    ///   - arithmetic: of the head's products; where it is left out as the target's, float32 without one.
     /// - Throws: `FileError` where a file is missing or damaged, a tensor is missing or has another shape, or the
     ///   head's sizes are not the target's.
     package convenience init(
-        folder: String, ends: TargetEnds? = nil, fusion: FusionKind? = nil, pool: ThreadPool
+        folder: String, ends: TargetEnds? = nil, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
+        pool: ThreadPool
     ) throws {
         var configuration = try DraftConfiguration(folder: folder)
         if let fusion { configuration.fusion = fusion }
         if let ends {
             try DraftHead.check(configuration.model, against: ends.configuration, path: folder + "/config.json")
         }
-        try self.init(configuration, weights: LayerWeights(WeightFolder(path: folder)), ends: ends, pool: pool)
+        try self.init(
+            configuration, weights: LayerWeights(WeightFolder(path: folder)), ends: ends, arithmetic: arithmetic,
+            pool: pool)
     }
 
     /// Packs a head in training as it stands: the same bits as packing it from a float32 file.
@@ -42,18 +45,22 @@ package final class DraftHead: Sendable {
     }
 
     /// The same for a target that is at hand whole.
-    package convenience init(folder: String, target: TargetModel, fusion: FusionKind? = nil, pool: ThreadPool) throws {
-        try self.init(folder: folder, ends: target.ends, fusion: fusion, pool: pool)
+    package convenience init(
+        folder: String, target: TargetModel, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
+        pool: ThreadPool
+    ) throws {
+        try self.init(folder: folder, ends: target.ends, fusion: fusion, arithmetic: arithmetic, pool: pool)
     }
 
     /// Packs a head whose configuration is at hand.
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(
-        _ configuration: DraftConfiguration, weights: LayerWeights, ends: TargetEnds?, pool: ThreadPool
+        _ configuration: DraftConfiguration, weights: LayerWeights, ends: TargetEnds?,
+        arithmetic: ProductArithmetic? = nil, pool: ThreadPool
     ) throws {
         self.configuration = configuration
-        let arithmetic = ends?.arithmetic ?? .float32
+        let arithmetic = arithmetic ?? ends?.arithmetic ?? .float32
         let model = configuration.model
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in

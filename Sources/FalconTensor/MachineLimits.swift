@@ -8,6 +8,10 @@ package struct MachineLimits: Sendable {
     /// 10^9 bytes a second read from memory by all threads of the pool.
     package let gigabytesPerSecond: Double
 
+    package init(gflops: Double, gigabytesPerSecond: Double) {
+        (self.gflops, self.gigabytesPerSecond) = (gflops, gigabytesPerSecond)
+    }
+
     /// Measures for about `2 * seconds`.
     ///
     /// - Parameters:
@@ -17,35 +21,66 @@ package struct MachineLimits: Sendable {
         of arithmetic: ProductArithmetic = .float32, on pool: ThreadPool, seconds: Double = 0.5,
         now: () -> Double = { ProcessInfo.processInfo.systemUptime }
     ) -> MachineLimits {
+        MachineLimits(
+            gflops: gflops(of: arithmetic, on: pool, seconds: seconds, now: now),
+            gigabytesPerSecond: MemoryReading(on: pool).gigabytesPerSecond(on: pool, seconds: seconds, now: now))
+    }
+
+    /// 10^9 operations of an arithmetic a second, in registers alone.
+    package static func gflops(
+        of arithmetic: ProductArithmetic, on pool: ThreadPool, seconds: Double = 0.5,
+        now: () -> Double = { ProcessInfo.processInfo.systemUptime }
+    ) -> Double {
         let kernels = unsafe falcon_products()!.pointee
         let steps = 1 << 20
-        // The best of several: a bound is what is possible, not what is usual.
-        func best(_ amount: Double, _ body: () -> Void) -> Double {
-            var rate = 0.0
-            let start = now()
-            repeat {
-                let before = now()
-                body()
-                rate = max(rate, amount / max(now() - before, 1e-9))
-            } while now() - start < seconds
-            return rate / 1e9
-        }
         let sink = TensorStorage(uninitialized: 16 * pool.threadCount)
         let form = PanelForm(arithmetic, storedAs: [.float32]).code
         let each = unsafe kernels.peak_arithmetic(form, 1, sink.base)
-        let gflops = best(2 * each * Double(steps * pool.threadCount)) {
+        return best(2 * each * Double(steps * pool.threadCount), seconds, now) {
             pool.run(pool.threadCount) { _ = unsafe kernels.peak_arithmetic(form, steps, sink.base + 16 * $0) }
         }
-        // Larger than any cache, and touched once before, so that its pages exist.
-        let bytes = 256 << 20
-        let storage = PanelStorage(byteCount: bytes)
-        let block = unsafe storage.base.initializeMemory(as: Float.self, repeating: 0, count: bytes / 4)
-        let piece = bytes / (4 * pool.threadCount) / 16 * 16
-        let rate = best(Double(piece * 4 * pool.threadCount)) {
+    }
+
+    /// The best of several, 10^9 a second: a bound is what is possible, not what is usual.
+    fileprivate static func best(_ amount: Double, _ seconds: Double, _ now: () -> Double, _ body: () -> Void) -> Double
+    {
+        var rate = 0.0
+        let start = now()
+        repeat {
+            let before = now()
+            body()
+            rate = max(rate, amount / max(now() - before, 1e-9))
+        } while now() - start < seconds
+        return rate / 1e9
+    }
+}
+
+/// Memory larger than any cache, to be read as fast as it goes.
+package struct MemoryReading {
+    private let storage: PanelStorage
+    private static let byteCount = 256 << 20
+
+    /// Touches it once, so that its pages exist, on the threads that will read it.
+    package init(on pool: ThreadPool) {
+        storage = PanelStorage(byteCount: MemoryReading.byteCount)
+        let bytes = MemoryReading.byteCount / pool.threadCount
+        pool.run(pool.threadCount) { [storage] in
+            _ = unsafe (storage.base + $0 * bytes).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        }
+    }
+
+    /// 10^9 bytes a second read by all threads of the pool, the best of some passes.
+    package func gigabytesPerSecond(
+        on pool: ThreadPool, seconds: Double = 0.1, now: () -> Double = { ProcessInfo.processInfo.systemUptime }
+    ) -> Double {
+        let kernels = unsafe falcon_products()!.pointee
+        let sink = TensorStorage(uninitialized: 16 * pool.threadCount)
+        let block = unsafe storage.base.assumingMemoryBound(to: Float.self)
+        let piece = MemoryReading.byteCount / (4 * pool.threadCount) / 64 * 64
+        return MachineLimits.best(Double(piece * 4 * pool.threadCount), seconds, now) {
             pool.run(pool.threadCount) {
                 unsafe sink.base[16 * $0] = kernels.peak_read(block + $0 * piece, piece)
             }
         }
-        return MachineLimits(gflops: gflops, gigabytesPerSecond: rate)
     }
 }

@@ -47,6 +47,9 @@ struct Benchmark: FalconCommand {
     @Option(help: "train-step, draft: how the head fuses its inputs: lstm, gated or linear.")
     var fusion: FusionKind = .lstm
 
+    @Option(help: "draft: --dtype of the head, where it is not the target's.")
+    var headDtype: ProductArithmetic?
+
     @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
     var glance = true
 
@@ -109,7 +112,7 @@ struct Benchmark: FalconCommand {
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()
-            case .draft: try benchmarks.draft(fusion: fusion)
+            case .draft: try benchmarks.draft(fusion: fusion, headArithmetic: headDtype)
             case .kernels: benchmarks.kernels()
             }
         try JSONOutput.write(report, to: json ?? "-")

@@ -19,7 +19,8 @@ extension FalconInfer {
         let ends = try model?.ends ?? TargetEnds(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
-        let head = try DraftHead(folder: draft ?? "", ends: ends, fusion: fusion, pool: pool)
+        let head = try DraftHead(
+            folder: draft ?? "", ends: ends, fusion: fusion, arithmetic: draftPrecision, pool: pool)
         let shape = try DraftShape.select(tree, blockSize: head.blockSize, draftsAnyway: true)
         let loadSeconds = systemSeconds() - start
 

@@ -67,6 +67,9 @@ struct FalconInfer: FalconCommand {
     @Option(help: PrecisionHelp.text)
     var precision = ProductArithmetic.float32
 
+    @Option(help: "Arithmetic of the head's products where it is not the target's. What is accepted stays right.")
+    var draftPrecision: ProductArithmetic?
+
     @OptionGroup var sampling: SamplingOptions
 
     @Flag(help: "Decode each prompt plainly too; count tokens that differ and compare speeds.")
