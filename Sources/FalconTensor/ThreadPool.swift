@@ -7,6 +7,9 @@ import Synchronization
 /// How a job is cut into pieces depends on shapes alone, never on the number of threads; so results do not change
 /// with `--threads`. A pool of one thread runs everything on the caller's thread.
 ///
+/// Each thread begins with a range of pieces of its own, the same in every job, and when that is done takes what is
+/// left of the others': so it reads weights in one stream, and finds in its cache what it has written itself.
+///
 /// The pool is passed to whatever computes; there is no shared global one. Only one job runs at a time: a piece must
 /// not start a job on the same pool.
 ///
@@ -21,7 +24,11 @@ import Synchronization
     /// The job at hand. Written by the caller before it opens the job, read by workers that joined it.
     private var body: ((Int) -> Void)?
     private var pieceCount = 0
-    private let nextPiece = Atomic<Int>(0)
+    /// Each range's next piece, `rangeStride` apart so that no two share a cache line.
+    private let nextPieces: UnsafeMutablePointer<Atomic<Int>>
+    private var rangeCount: Int { min(threadCount, ThreadPool.mostRanges) }
+    private static let mostRanges = 16
+    private static let rangeStride = 16
 
     /// The job's number in the upper half, whether it is open, and how many workers are at it.
     private let gate = Atomic<Int>(0)
@@ -44,10 +51,14 @@ import Synchronization
     /// - Parameter threadCount: threads to use; `nil` means one for each processor of the machine.
     package init(threadCount: Int? = nil) {
         self.threadCount = max(1, threadCount ?? ProcessInfo.processInfo.activeProcessorCount)
+        unsafe nextPieces = .allocate(capacity: ThreadPool.mostRanges * ThreadPool.rangeStride)
+        for index in 0..<ThreadPool.mostRanges * ThreadPool.rangeStride {
+            unsafe (nextPieces + index).initialize(to: Atomic(0))
+        }
         OpenBLAS.useOneThread()
-        for _ in 1..<max(1, self.threadCount) {
+        for number in 1..<max(1, self.threadCount) {
             // Workers hold no reference that would keep the pool alive: dropping the pool stops them.
-            let worker = Thread { [unowned(unsafe) self] in unsafe self.work() }
+            let worker = Thread { [unowned(unsafe) self] in unsafe self.work(number) }
             worker.stackSize = 8 << 20
             worker.start()
         }
@@ -63,6 +74,7 @@ import Synchronization
         workerLock.broadcast()
         while standing > 0 { workerLock.wait() }
         workerLock.unlock()
+        unsafe nextPieces.deallocate()
     }
 
     /// Calls `body` once for each number in `0..<count`, on several threads at once where `count` allows.
@@ -76,7 +88,9 @@ import Synchronization
         withoutActuallyEscaping(body) { body in
             self.body = body
             pieceCount = count
-            nextPiece.store(0, ordering: .relaxed)
+            for range in 0..<rangeCount {
+                unsafe nextPieces[range * ThreadPool.rangeStride].store(start(of: range, count), ordering: .relaxed)
+            }
             gate.wrappingAdd((1 << ThreadPool.jobShift) + ThreadPool.open, ordering: .sequentiallyConsistent)
             if sleepingWorkers.load(ordering: .sequentiallyConsistent) > 0 {
                 workerLock.lock()
@@ -84,7 +98,7 @@ import Synchronization
                 workerLock.unlock()
             }
 
-            takePieces(body, count)
+            takePieces(body, count, first: 0)
 
             gate.wrappingSubtract(ThreadPool.open, ordering: .sequentiallyConsistent)
             if !ThreadPool.spin(until: { noWorkerIsAtIt }) {
@@ -100,15 +114,23 @@ import Synchronization
 
     private var noWorkerIsAtIt: Bool { gate.load(ordering: .sequentiallyConsistent) & ThreadPool.workers == 0 }
 
-    private func takePieces(_ body: (Int) -> Void, _ count: Int) {
-        while true {
-            let piece = nextPiece.wrappingAdd(1, ordering: .relaxed).oldValue
-            if piece >= count { return }
-            body(piece)
+    private func start(of range: Int, _ count: Int) -> Int { count * range / rangeCount }
+
+    /// Takes the pieces of a range one by one, then what is left of the others.
+    private func takePieces(_ body: (Int) -> Void, _ count: Int, first: Int) {
+        for turn in 0..<rangeCount {
+            let range = (first + turn) % rangeCount
+            let end = start(of: range + 1, count)
+            while unsafe nextPieces[range * ThreadPool.rangeStride].load(ordering: .relaxed) < end {
+                let piece = unsafe nextPieces[range * ThreadPool.rangeStride].wrappingAdd(1, ordering: .relaxed)
+                    .oldValue
+                if piece >= end { break }
+                body(piece)
+            }
         }
     }
 
-    private func work() {
+    private func work(_ number: Int) {
         workerLock.lock()
         standing += 1
         workerLock.broadcast()
@@ -127,7 +149,7 @@ import Synchronization
             let (job, isOpen) = join()
             seen = job
             if !isOpen { continue }
-            if let body { takePieces(body, pieceCount) }
+            if let body { takePieces(body, pieceCount, first: number) }
             let left = gate.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue
             if left & ThreadPool.workers == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
                 callerLock.lock()
