@@ -6,9 +6,9 @@
 #define VARIANT(name) falcon_avx2_##name
 #define VARIANT_NAME "avx2"
 #define FLOAT32_ROWS 2
-#define FLOAT32_TILES TILE(1, 2) TILE(2, 1)
+#define FLOAT32_TILES TILE(1) TILE(2)
 #define PAIR_ROWS 2
-#define PAIR_TILES TILE(1, 1) TILE(2, 1)
+#define PAIR_TILES TILE(1) TILE(2)
 #define QUAD_ROWS 2
 #define QUAD_TILES TILE(1, 1) TILE(2, 1)
 #define SHORT_VECTOR __m256i

@@ -9,9 +9,9 @@
 #define VARIANT(name) falcon_baseline_##name
 #define VARIANT_NAME "baseline"
 #define FLOAT32_ROWS 2
-#define FLOAT32_TILES TILE(1, 1) TILE(2, 1)
+#define FLOAT32_TILES TILE(1) TILE(2)
 #define PAIR_ROWS 2
-#define PAIR_TILES TILE(1, 1) TILE(2, 1)
+#define PAIR_TILES TILE(1) TILE(2)
 #define QUAD_ROWS 2
 #define QUAD_TILES TILE(1, 1) TILE(2, 1)
 #include "product_body.h"

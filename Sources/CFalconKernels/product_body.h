@@ -82,10 +82,11 @@ static void VARIANT(multiply)(
     size_t blocks = VARIANT(blocks)(product->form, product->rows);
     size_t row_bytes = falcon_row_bytes(product->form, product->depth);
     size_t panel_bytes = falcon_panel_bytes(product->form, product->depth);
-    // A few blocks of pairs take one panel at a time, and the first two of them fetch half of the next one each:
-    // memory works while they compute. (8 bits were slower so: there memory has enough time anyway.)
-    int fetches = product->form == FALCON_PAIR_PANELS && block_count > 1 && block_count <= 4;
-    size_t group = block_count == 1 ? count : fetches ? 1 : 262144 / panel_bytes;
+    size_t panel_count = (product->columns + FALCON_PANEL - 1) / FALCON_PANEL;
+    // A few blocks of pairs take one panel at a time, and fetch the next one meanwhile, the first two of them half of it
+    // each: memory works while they compute. (8 bits were slower so: there memory has enough time anyway.)
+    int fetches = product->form == FALCON_PAIR_PANELS && block_count <= 4 && product->rows > 3;
+    size_t group = fetches ? 1 : block_count == 1 ? count : 262144 / panel_bytes;
     if (group < 1) group = 1;
     for (size_t panel = first; panel < first + count; panel += group) {
         size_t end = panel + group < first + count ? panel + group : first + count;
@@ -94,9 +95,12 @@ static void VARIANT(multiply)(
             size_t size = VARIANT(block_start)(product->rows, blocks, index + 1) - start;
             const void *x = (const char *)product->packed_rows + start * row_bytes;
             float *out = product->out + start * product->columns;
-            const char *ahead = 0;
-            if (fetches && end < first + count && index < first_block + 2)
-                ahead = (const char *)product->panels + end * panel_bytes + (index - first_block) * panel_bytes / 2;
+            const char *ahead[2] = {0, 0};
+            if (fetches && end < panel_count && index < first_block + 2) {
+                const char *next = (const char *)product->panels + end * panel_bytes;
+                ahead[0] = index == first_block ? next : next + panel_bytes / 2;
+                ahead[1] = block_count == 1 ? next + panel_bytes / 2 : ahead[0];
+            }
             if (product->form == FALCON_PAIR_PANELS) {
                 unsigned mode = VARIANT(flush_subnormals)();
                 VARIANT(multiply_pairs)(product, x, size, panel, end, ahead, out);

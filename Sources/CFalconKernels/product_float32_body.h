@@ -18,43 +18,35 @@ INLINE void VARIANT(pack_values)(const float *x, size_t rows, size_t depth, floa
         for (size_t k = 0; k < depth; k++) packed[k * rows + r] = x[k];
 }
 
-// `rows` x `panels` outputs at once; both are constants where this is inlined, so the sums stay in registers.
+// `rows` x one panel of outputs at once; `rows` is a constant where this is inlined, so the sums stay in registers.
 INLINE void VARIANT(value_tile)(
-    int form, int rows, int panels, const falcon_product *product, const float *x, size_t first, float *out) {
-    lanes sum[FLOAT32_ROWS][8];
+    int form, int rows, const falcon_product *product, const float *x, size_t panel, float *out) {
+    lanes sum[FLOAT32_ROWS][2];
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = (lanes)0.0f;
-    size_t stride = product->depth * FALCON_PANEL, base = first * stride;
+        UNROLL for (int j = 0; j < 2; j++) sum[r][j] = (lanes)0.0f;
+    size_t base = panel * product->depth * FALCON_PANEL;
     NO_UNROLL for (size_t k = 0; k < product->depth; k++) {
-        lanes w[8];
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            w[j] = VARIANT(weights)(
-                product->panels, base + (size_t)(j / 2) * stride + k * FALCON_PANEL + (size_t)(j % 2) * 16, form);
+        lanes w[2];
+        UNROLL for (int j = 0; j < 2; j++)
+            w[j] = VARIANT(weights)(product->panels, base + k * FALCON_PANEL + (size_t)j * 16, form);
         UNROLL for (int r = 0; r < rows; r++) {
             lanes broadcast = (lanes)x[k * (size_t)rows + (size_t)r];
-            UNROLL for (int j = 0; j < 2 * panels; j++)
-                sum[r][j] = __builtin_elementwise_fma(broadcast, w[j], sum[r][j]);
+            UNROLL for (int j = 0; j < 2; j++) sum[r][j] = __builtin_elementwise_fma(broadcast, w[j], sum[r][j]);
         }
     }
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            VARIANT(put)(product, out + (size_t)r * product->columns, first * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
+        UNROLL for (int j = 0; j < 2; j++)
+            VARIANT(put)(product, out + (size_t)r * product->columns, panel * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
 }
 
-#define TILE(R, P)                                                                                       \
-    case R:                                                                                              \
-        for (; panel + P <= end; panel += P) {                                                           \
-            if (product->form == FALCON_BFLOAT16_PANELS)                                                 \
-                VARIANT(value_tile)(FALCON_BFLOAT16_PANELS, R, P, product, x, panel, out);               \
-            else                                                                                         \
-                VARIANT(value_tile)(FALCON_FLOAT32_PANELS, R, P, product, x, panel, out);                \
-        }                                                                                                \
-        for (; P > 1 && panel < end; panel++) {                                                          \
-            if (product->form == FALCON_BFLOAT16_PANELS)                                                 \
-                VARIANT(value_tile)(FALCON_BFLOAT16_PANELS, R, 1, product, x, panel, out);               \
-            else                                                                                         \
-                VARIANT(value_tile)(FALCON_FLOAT32_PANELS, R, 1, product, x, panel, out);                \
-        }                                                                                                \
+#define TILE(R)                                                                                       \
+    case R:                                                                                           \
+        for (; panel < end; panel++) {                                                                \
+            if (product->form == FALCON_BFLOAT16_PANELS)                                              \
+                VARIANT(value_tile)(FALCON_BFLOAT16_PANELS, R, product, x, panel, out);               \
+            else                                                                                      \
+                VARIANT(value_tile)(FALCON_FLOAT32_PANELS, R, product, x, panel, out);                \
+        }                                                                                             \
         break;
 
 static void VARIANT(multiply_values)(

@@ -83,43 +83,43 @@ INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint3
         }
 }
 
-// `rows` x `panels` outputs at once; both are constants where this is inlined, so the sums stay in registers.
-// `ahead`: half a panel that will be read next, or null.
+// `rows` x one panel of outputs at once; `rows` is a constant where this is inlined, so the sums stay in registers.
+// `ahead`: two halves of a panel, of what will be read next, or the same half twice; null where nothing is known.
 INLINE void VARIANT(pair_tile)(
-    int rows, int panels, const falcon_product *product, const uint32_t *x, size_t first, const char *ahead,
-    float *out) {
-    lanes sum[PAIR_ROWS][8];
+    int rows, const falcon_product *product, const uint32_t *x, size_t panel, const char *const ahead[2], float *out) {
+    lanes sum[PAIR_ROWS][2];
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = (lanes)0.0f;
-    size_t pairs = (product->depth + 1) / 2, stride = pairs * FALCON_PANEL;
-    const uint32_t *weight = (const uint32_t *)product->panels + first * stride;
+        UNROLL for (int j = 0; j < 2; j++) sum[r][j] = (lanes)0.0f;
+    size_t pairs = (product->depth + 1) / 2;
+    const uint32_t *weight = (const uint32_t *)product->panels + panel * pairs * FALCON_PANEL;
     // With nothing to fetch, ask for what is near already.
-    if (!ahead) ahead = (const char *)weight;
+    const char *one = ahead[0] ? ahead[0] : (const char *)weight, *other = ahead[0] ? ahead[1] : (const char *)weight;
     NO_UNROLL for (size_t pair = 0; pair < pairs; pair++, weight += FALCON_PANEL, x += rows) {
-        if (panels == 1) __builtin_prefetch(ahead + 64 * pair, 0, 2);
-        words w[8];
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            w[j] = VARIANT(load_words)(weight + (size_t)(j / 2) * stride + (size_t)(j % 2) * 16);
+        if (rows > 3) {
+            __builtin_prefetch(one + 64 * pair, 0, 2);
+            __builtin_prefetch(other + 64 * pair, 0, 2);
+        }
+        words w[2];
+        UNROLL for (int j = 0; j < 2; j++) w[j] = VARIANT(load_words)(weight + 16 * j);
         UNROLL for (int r = 0; r < rows; r++) {
             words broadcast = (words)x[r];
-            UNROLL for (int j = 0; j < 2 * panels; j++) sum[r][j] = VARIANT(dot_pairs)(sum[r][j], w[j], broadcast);
+            UNROLL for (int j = 0; j < 2; j++) sum[r][j] = VARIANT(dot_pairs)(sum[r][j], w[j], broadcast);
         }
     }
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            VARIANT(put)(product, out + (size_t)r * product->columns, first * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
+        UNROLL for (int j = 0; j < 2; j++)
+            VARIANT(put)(product, out + (size_t)r * product->columns, panel * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
 }
 
-#define TILE(R, P)                                                                                       \
-    case R:                                                                                              \
-        for (; panel + P <= end; panel += P) VARIANT(pair_tile)(R, P, product, x, panel, ahead, out);    \
-        for (; P > 1 && panel < end; panel++) VARIANT(pair_tile)(R, 1, product, x, panel, ahead, out);   \
+#define TILE(R)                                                                                   \
+    case R:                                                                                       \
+        for (; panel < end; panel++) VARIANT(pair_tile)(R, product, x, panel, ahead, out);        \
         break;
 
 // Not inlined: its arithmetic must stay inside the mode that the caller sets.
 static __attribute__((noinline)) void VARIANT(multiply_pairs)(
-    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end, const char *ahead,
-    float *out) {
+    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end,
+    const char *const ahead[2], float *out) {
     switch (rows) {
         PAIR_TILES
     }

@@ -87,7 +87,9 @@ internal import CFalconKernels
         let product = unsafe falcon_product(
             form: form.code, rows: rows, depth: depth, columns: columns, packed_rows: packed.base, panels: storage.base,
             bias: bias?.pointer, out: result.storage.base)
-        let cut = WorkCut(panels: panelCount, blocks: blocks, multiplications: rows * depth * columns)
+        let cut = WorkCut(
+            panels: panelCount, together: form == .quads ? 4 : 1, blocks: blocks,
+            multiplications: rows * depth * columns)
         pool.run(cut.count) { piece in
             let (panels, blocks) = cut.piece(piece)
             unsafe withUnsafePointer(to: product) {
@@ -102,15 +104,18 @@ internal import CFalconKernels
 /// How the outputs of a product are cut into pieces for threads: by shape alone.
 private struct WorkCut {
     let panels, blocks: Int
-    /// Panels of one piece, a multiple of the widest tile, and blocks of rows.
+    /// Panels of one piece, and blocks of rows.
     let panelGroup, blockGroup: Int
 
-    init(panels: Int, blocks: Int, multiplications: Int) {
+    /// - Parameter together: panels of the widest tile.
+    init(panels: Int, together: Int, blocks: Int, multiplications: Int) {
         (self.panels, self.blocks) = (panels, blocks)
         blockGroup = 16
-        // At least 2^15 multiply-adds, at most 64 pieces for a block group.
-        let pieces = min(64, max(1, multiplications >> 15))
-        panelGroup = max(4, ((panels + pieces - 1) / pieces + 3) / 4 * 4)
+        // At least 2^15 multiply-adds; few enough pieces that taking them costs nothing, and small enough ones that no
+        // thread waits long for the last. Many blocks of rows read a few panels together.
+        let pieces = min(256, max(1, multiplications >> 15))
+        let least = max(blocks > 4 ? 4 : 1, (panels + pieces - 1) / pieces)
+        panelGroup = (least + together - 1) / together * together
     }
 
     private var panelGroups: Int { (panels + panelGroup - 1) / panelGroup }
