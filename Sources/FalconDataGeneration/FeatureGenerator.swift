@@ -51,7 +51,7 @@ package final class FeatureGenerator {
         // Folders that were begun before there was a choice name none.
         if options.arithmetic != .float32 { settings["precision"] = options.arithmetic.rawValue }
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
-        if options.zstdLevel != ShardWriter.usualLevel { settings["zstd_level"] = "\(options.zstdLevel)" }
+        if options.zstdLevel != 3 { settings["zstd_level"] = "\(options.zstdLevel)" }
         let source = self.source
         regenerator = try options.regeneration.map { try Regenerator($0, source: source) }
         settings.merge(regenerator?.settings ?? [:]) { $1 }

@@ -16,7 +16,7 @@ struct StorageOptions: ParsableArguments {
     var sequences = 64
 
     @Option(help: "storage: zstd levels, e.g. 1,3,9.")
-    var zstdLevels = "3"
+    var zstdLevels = "1"
 
     func validate() throws {
         guard sequences >= 1 else { throw ValidationError("--sequences \(sequences): give 1 or more.") }
