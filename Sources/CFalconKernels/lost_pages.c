@@ -1,7 +1,7 @@
 // A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS,
 // which ends the process without a word. Here is the word. Everything called is safe within a signal's handler.
 #define _GNU_SOURCE
-#include "process.h"
+#include "include/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
