@@ -106,7 +106,7 @@ package struct EvaluationSection: RecipeSection, Equatable, Sendable {
     /// At most this many held-out sequences are looked at for the losses and accuracies.
     package var sequences = 64
     /// At most this many held-out dialogues are decoded from their features, for the accept lengths; 0: none.
-    package var dialogues = 32
+    package var dialogues = 128
     /// The tree that is decoded, as `falcon-infer --tree` takes it.
     package var tree = "medium"
     /// Evaluations in a row without a greater accept length after which the run ends; 0: never.
