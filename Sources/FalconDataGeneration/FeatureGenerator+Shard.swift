@@ -4,13 +4,25 @@ import Foundation
 
 /// Making one shard.
 extension FeatureGenerator {
-    /// Makes a shard and records it.
+    /// A shard whose sequences are all with its writer.
+    struct Made {
+        /// Synced, named and recorded beside the next shard's passes.
+        let completion: ShardCompletion
+        let isOwn: Bool
+        let truncated: Int
+        let failures: [String]
+        /// In which no pass ran for the sake of the file.
+        let writingSeconds: Double
+    }
+
+    /// Makes a shard, but for its completion.
     ///
     /// - Parameter progress: told how many of the shard's conversations and tokens are done; what it throws drops the
     ///   shard, which leaves nothing behind.
     func make(
-        _ shard: Int, progress: (_ conversations: Int, _ tokens: Int) throws -> Void
-    ) throws -> (facts: ShardFacts, truncated: Int, failures: [String], writingSeconds: Double) {
+        _ shard: Int, _ claim: ShardClaim, isOwn: Bool,
+        progress: (_ conversations: Int, _ tokens: Int) throws -> Void
+    ) throws -> Made {
         let writer = try ShardWriter(
             path: folder.shardPath(shard), description: folder.description, level: options.zstdLevel, pool: pool)
         let limit = selection.shardLimits?[shard]
@@ -28,15 +40,16 @@ extension FeatureGenerator {
         func write() throws {
             let sequences = source.sequences(of: batch, on: pool)
             let start = ProcessInfo.processInfo.systemUptime
-            for sequence in sequences {
+            for (sequence, encoded) in zip(sequences, writer.encode(sequences)) {
                 tokens += sequence.length
-                do {
-                    if let limit, try !writer.fits(sequence, within: limit) {
+                switch encoded {
+                case .success(let stored):
+                    if let limit, try !writer.fits(stored, within: limit) {
                         skipped[FeatureGenerator.beyondBudget, default: 0] += 1
                     } else {
-                        try writer.append(sequence)
+                        try writer.append(stored)
                     }
-                } catch let problem as FeatureProblem {
+                case .failure(let problem):
                     failed[problem.description, default: 0] += 1
                     failures.append("'\(sequence.id)', token \(problem.token): \(problem)")
                 }
@@ -63,9 +76,9 @@ extension FeatureGenerator {
             if batch.reduce(0, { $0 + $1.tokens.count }) >= batchTokens { try write() }
         }
         try write()
-        let start = ProcessInfo.processInfo.systemUptime
-        let facts = try folder.record(shard, writer.finish(), skipped: skipped, failed: failed)
-        return (facts, truncated, failures, writingSeconds + ProcessInfo.processInfo.systemUptime - start)
+        return Made(
+            completion: ShardCompletion(of: shard, writer, claim, in: folder, skipped: skipped, failed: failed),
+            isOwn: isOwn, truncated: truncated, failures: failures, writingSeconds: writingSeconds)
     }
 
     private static let beyondBudget = "it does not fit the budget"

@@ -93,6 +93,19 @@ package final class FeatureGenerator {
         try claims.sweep()
         var report = GenerationReport()
         var done = finishedCount
+        // Completed beside the passes of the next one; none is left behind, whatever happens.
+        var last: Made?
+        func settle(_ made: Made?) throws {
+            guard let made else { return }
+            let start = ProcessInfo.processInfo.systemUptime
+            report.add(try made.completion.facts())
+            report.writingSeconds += made.writingSeconds + ProcessInfo.processInfo.systemUptime - start
+            report.shardsMade += 1
+            report.shardsTakenOver += made.isOwn ? 0 : 1
+            report.truncated += made.truncated
+            report.add(failures: made.failures)
+        }
+        defer { _ = try? last?.completion.facts() }
         report.shardsHeld = try shards.forEach(claims) { shard, isOwn, answer in
             switch answer {
             case .finished(let facts):
@@ -101,23 +114,19 @@ package final class FeatureGenerator {
                 report.shardsKept += 1
             case .held: break
             case .mine(let claim):
-                try withExtendedLifetime(claim) {
-                    let tokensBefore = report.tokensMade
-                    let made = try make(shard) { conversations, tokens in
-                        try progress(
-                            Progress(conversations: done + (isOwn ? conversations : 0), tokens: tokensBefore + tokens))
-                    }
-                    report.add(made.facts)
-                    report.shardsMade += 1
-                    report.shardsTakenOver += isOwn ? 0 : 1
-                    report.tokensMade += made.facts.tokens
-                    report.truncated += made.truncated
-                    report.writingSeconds += made.writingSeconds
-                    report.add(failures: made.failures)
-                    done += isOwn ? rows(of: shard).count : 0
+                let tokensBefore = report.tokensMade
+                let made = try make(shard, claim, isOwn: isOwn) { conversations, tokens in
+                    report.tokensMade = tokensBefore + tokens
+                    try progress(
+                        Progress(conversations: done + (isOwn ? conversations : 0), tokens: report.tokensMade))
                 }
+                done += isOwn ? rows(of: shard).count : 0
+                let before = last
+                last = made
+                try settle(before)
             }
         }
+        try settle(last)
         report.seconds = ProcessInfo.processInfo.systemUptime - start
         guard report.written > 0 || report.input == 0 else {
             let reason = report.skipped.merging(report.failed, uniquingKeysWith: +).max { $0.value < $1.value }

@@ -29,7 +29,8 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     /// Tokens that went through the target in this run, and the time that took.
     package internal(set) var tokensMade = 0
     package internal(set) var seconds = 0.0
-    /// The part of `seconds` in which shards were compressed, written, synced and recorded.
+    /// The part of `seconds` in which no pass ran because features were compressed and written, or the shard before was
+    /// not complete yet.
     package internal(set) var writingSeconds = 0.0
 
     enum CodingKeys: String, CodingKey {
@@ -75,7 +76,7 @@ package struct GenerationReport: Sendable, Equatable, Codable {
         lines += failures.map { "failed \($0)" }
         if seconds > 0, tokensMade > 0 {
             lines.append(
-                "\(Int(Double(tokensMade) / seconds)) tokens/s, writing took "
+                "\(Int(Double(tokensMade) / seconds)) tokens/s, waiting for shards to be written took "
                     + "\(Decimals.text(writingSeconds / seconds * 100, 1)) % of the time")
         }
         return lines

@@ -8,7 +8,6 @@ package struct SHA256Digest: Sendable {
     /// The bytes of a block that is not full yet, fewer than 64.
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
-    private var schedule = [UInt32](repeating: 0, count: 64)
 
     package init() {
         pending.reserveCapacity(64)
@@ -37,13 +36,12 @@ package struct SHA256Digest: Sendable {
             }
             guard pending.count == 64 else { return }
             let block = pending
-            compress(block.span, at: 0)
+            compress(block.span, 0..<64)
             pending.removeAll(keepingCapacity: true)
         }
-        while bytes.count - next >= 64 {
-            compress(bytes, at: next)
-            next += 64
-        }
+        let end = next + (bytes.count - next) / 64 * 64
+        compress(bytes, next..<end)
+        next = end
         while next < bytes.count {
             pending.append(bytes[next])
             next += 1
@@ -81,33 +79,55 @@ package struct SHA256Digest: Sendable {
         return result
     }
 
-    /// Section 6.2.2 for the 64 bytes from `start`.
-    private mutating func compress(_ bytes: borrowing Span<UInt8>, at start: Int) {
-        for index in 0..<16 {
-            let offset = start &+ index &* 4
-            schedule[index] =
-                UInt32(bytes[offset]) << 24 | UInt32(bytes[offset &+ 1]) << 16
-                | UInt32(bytes[offset &+ 2]) << 8 | UInt32(bytes[offset &+ 3])
+    /// Section 6.2.2 for whole blocks of 64 bytes. Eight rounds are written out, so that the working variables change
+    /// names in place of moving.
+    private mutating func compress(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
+        var schedule = [UInt32](repeating: 0, count: 64)
+        var words = schedule.mutableSpan
+        let constants = roundConstants.span
+        var state = self.state
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: 64) {
+            for index in 0..<16 {
+                let offset = start &+ index &* 4
+                words[index] =
+                    UInt32(bytes[offset]) << 24 | UInt32(bytes[offset &+ 1]) << 16
+                    | UInt32(bytes[offset &+ 2]) << 8 | UInt32(bytes[offset &+ 3])
+            }
+            for index in 16..<64 {
+                let early = words[index &- 15]
+                let late = words[index &- 2]
+                let first = rotate(early, 7) ^ rotate(early, 18) ^ (early >> 3)
+                let second = rotate(late, 17) ^ rotate(late, 19) ^ (late >> 10)
+                words[index] = words[index &- 16] &+ first &+ words[index &- 7] &+ second
+            }
+            var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+            var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+            for index in stride(from: 0, to: 64, by: 8) {
+                round(a, b, c, &d, e, f, g, &h, constants[index] &+ words[index])
+                round(h, a, b, &c, d, e, f, &g, constants[index &+ 1] &+ words[index &+ 1])
+                round(g, h, a, &b, c, d, e, &f, constants[index &+ 2] &+ words[index &+ 2])
+                round(f, g, h, &a, b, c, d, &e, constants[index &+ 3] &+ words[index &+ 3])
+                round(e, f, g, &h, a, b, c, &d, constants[index &+ 4] &+ words[index &+ 4])
+                round(d, e, f, &g, h, a, b, &c, constants[index &+ 5] &+ words[index &+ 5])
+                round(c, d, e, &f, g, h, a, &b, constants[index &+ 6] &+ words[index &+ 6])
+                round(b, c, d, &e, f, g, h, &a, constants[index &+ 7] &+ words[index &+ 7])
+            }
+            state = state &+ SIMD8(a, b, c, d, e, f, g, h)
         }
-        for index in 16..<64 {
-            let early = schedule[index &- 15]
-            let late = schedule[index &- 2]
-            let first = rotate(early, 7) ^ rotate(early, 18) ^ (early >> 3)
-            let second = rotate(late, 17) ^ rotate(late, 19) ^ (late >> 10)
-            schedule[index] = schedule[index &- 16] &+ first &+ schedule[index &- 7] &+ second
-        }
-        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for index in 0..<64 {
-            let choice = (e & f) ^ (~e & g)
-            let mix = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-            let first = h &+ mix &+ choice &+ roundConstants[index] &+ schedule[index]
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
-        }
-        state = state &+ SIMD8(a, b, c, d, e, f, g, h)
+        self.state = state
     }
+}
+
+@inline(__always)
+private func round(
+    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32,
+    _ h: inout UInt32, _ input: UInt32
+) {
+    let choice = (e & f) ^ (~e & g)
+    let majority = (a & b) ^ (a & c) ^ (b & c)
+    let first = h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ choice &+ input
+    d = d &+ first
+    h = first &+ (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
 }
 
 @inline(__always)

@@ -37,3 +37,16 @@ package struct StoredSequence: Sendable {
     let features: EncodedFeatures
     let statistics: TeacherStatistics?
 }
+
+extension StoredSequence {
+    /// Narrows a sequence's features for a shard; traps where its shape is none of the shard's.
+    init(_ sequence: FeatureSequence, _ description: ShardDescription) throws(FeatureProblem) {
+        precondition(
+            sequence.features.width == description.hiddenSize && (1...description.maxLength).contains(sequence.length),
+            "features of shape \(sequence.features.shape) in a shard of [1...\(description.maxLength), "
+                + "\(description.hiddenSize)]")
+        self.init(
+            id: sequence.id, tokens: sequence.tokens, lossMask: sequence.lossMask,
+            features: try description.storage.encode(sequence.features), statistics: sequence.statistics)
+    }
+}

@@ -29,7 +29,7 @@ package enum FeatureStorage: String, Sendable, CaseIterable, Codable {
     ///
     /// - Parameter features: `[tokens, hidden]`.
     /// - Throws: `FeatureProblem` where a value is not finite, or not so any more in the narrower type.
-    func encode(_ features: Tensor) throws -> EncodedFeatures {
+    func encode(_ features: Tensor) throws(FeatureProblem) -> EncodedFeatures {
         if let token = features.firstRowNotFinite {
             throw FeatureProblem("its features are not finite", token: token)
         }
@@ -58,7 +58,7 @@ package enum FeatureStorage: String, Sendable, CaseIterable, Codable {
 
     private static func narrow(
         _ features: Tensor, to type: ElementType, instead: String
-    ) throws -> EncodedFeatures {
+    ) throws(FeatureProblem) -> EncodedFeatures {
         let bytes = features.bytes(as: type)
         if let token = Tensor(bytes: bytes, as: type, features.shape).firstRowNotFinite {
             throw FeatureProblem("a feature is too large for \(type.rawValue); take \(instead)", token: token)

@@ -129,8 +129,9 @@ import Testing
                     id: id, tokens: (0..<length).map { _ in Int32(random.below(1 << 30)) },
                     lossMask: (0..<length).map { _ in UInt8(random.below(2)) },
                     features: Tensor(normal: 1, [length, width], from: &random))
-                guard try writer.fits(sequence, within: limit) else { break }
-                try writer.append(sequence)
+                let encoded = try writer.encode([sequence])[0].get()
+                guard try writer.fits(encoded, within: limit) else { break }
+                try writer.append(encoded)
                 count += 1
             }
             let bytes = try writer.finish().bytes

@@ -2,13 +2,20 @@ import FalconTensor
 
 extension ThreadPool {
     /// The results of `body` for each number in `0..<count`, in order; the first error in that order is thrown.
-    func map<Value: Sendable>(_ count: Int, _ body: (Int) throws -> Value) throws -> [Value] {
-        let results = unsafe [Result<Value, any Error>](unsafeUninitializedCapacity: count) { buffer, used in
+    func map<Value: Sendable, Failure: Error>(
+        _ count: Int, _ body: (Int) throws(Failure) -> Value
+    ) throws(Failure) -> [Value] {
+        let results = unsafe [Result<Value, Failure>](unsafeUninitializedCapacity: count) { buffer, used in
             let start = buffer.baseAddress
             // Each piece sets its own element and no other.
-            run(count) { index in unsafe (start! + index).initialize(to: Result { try body(index) }) }
+            run(count) { index in
+                unsafe (start! + index).initialize(to: Result { () throws(Failure) in try body(index) })
+            }
             used = count
         }
-        return try results.map { try $0.get() }
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for result in results { values.append(try result.get()) }
+        return values
     }
 }

@@ -17,8 +17,8 @@ final class HDF5GrowingDataset {
     private let level: Int
     /// Rows that stand in the file.
     private var writtenRows = 0
-    /// Raw bytes of the rows behind them.
-    private var pending: [UInt8] = []
+    /// Raw bytes of the rows behind them, a chunk each; the last one may have room left.
+    private var pending: [[UInt8]] = []
     /// Bytes that the written chunks take in the file.
     private var storedByteCount = 0
     private var storedChunkCount = 0
@@ -38,11 +38,27 @@ final class HDF5GrowingDataset {
     /// Adds whole rows of raw little-endian bytes at the end.
     func append(_ rows: [UInt8], on pool: ThreadPool) throws {
         precondition(rows.count % rowBytes == 0, "\(rows.count) bytes are no rows of \(rowBytes) for \(name)")
-        pending.append(contentsOf: rows)
-        let together = HDF5GrowingDataset.chunksTogether * chunkRows * rowBytes
-        while pending.count >= together {
+        add(rows, to: &pending)
+        let together = HDF5GrowingDataset.chunksTogether
+        while pending.count >= together, pending[together - 1].count == chunkBytes {
             try write(Array(pending.prefix(together)), on: pool)
             pending.removeFirst(together)
+        }
+    }
+
+    private var chunkBytes: Int { chunkRows * rowBytes }
+
+    /// Fills the last chunk and begins others.
+    private func add(_ rows: [UInt8], to chunks: inout [[UInt8]]) {
+        var start = 0
+        while start < rows.count {
+            if chunks.last?.count ?? chunkBytes == chunkBytes {
+                chunks.append([])
+                chunks[chunks.count - 1].reserveCapacity(chunkBytes)
+            }
+            let end = min(rows.count, start + chunkBytes - chunks[chunks.count - 1].count)
+            chunks[chunks.count - 1].append(contentsOf: rows[start..<end])
+            start = end
         }
     }
 
@@ -53,17 +69,18 @@ final class HDF5GrowingDataset {
     ///   - isExact: compresses what is not written yet to see how long it becomes; otherwise it counts as if it could
     ///     not be compressed.
     func byteBound(adding rows: [UInt8], isExact: Bool, on pool: ThreadPool) throws -> Int {
-        let chunkBytes = chunkRows * rowBytes
-        let chunks = (pending.count + rows.count + chunkBytes - 1) / chunkBytes
-        if isExact {
-            let whole = pending.count / chunkBytes * chunkBytes
-            if whole > 0 {
-                try write(Array(pending.prefix(whole)), on: pool)
-                pending.removeFirst(whole)
-            }
-            return try byteBound(chunks) + encode(pending + rows, on: pool).reduce(0) { $0 + $1.count }
+        guard isExact else {
+            let count = (pending.reduce(rows.count) { $0 + $1.count } + chunkBytes - 1) / chunkBytes
+            return byteBound(count) + count * ZstdFrame.largestFrame(ofContent: chunkBytes)
         }
-        return byteBound(chunks) + chunks * ZstdFrame.largestFrame(ofContent: chunkBytes)
+        var chunks = pending
+        add(rows, to: &chunks)
+        let whole = pending.prefix { $0.count == chunkBytes }.count
+        if whole > 0 {
+            try write(Array(pending.prefix(whole)), on: pool)
+            pending.removeFirst(whole)
+        }
+        return try byteBound(chunks.count) + encode(Array(chunks[whole...]), on: pool).reduce(0) { $0 + $1.count }
     }
 
     /// What stands in the file and the tree that finds the chunks, some more of them included: nodes of 2616 bytes
@@ -82,12 +99,11 @@ final class HDF5GrowingDataset {
     }
 
     /// Chunks as they are to stand in the file; the last one filled with zeros.
-    private func encode(_ rows: [UInt8], on pool: ThreadPool) throws -> [[UInt8]] {
-        let chunkBytes = chunkRows * rowBytes
+    private func encode(_ chunks: [[UInt8]], on pool: ThreadPool) throws -> [[UInt8]] {
         do {
-            return try pool.map((rows.count + chunkBytes - 1) / chunkBytes) { index in
-                var chunk = Array(rows[(index * chunkBytes)..<min((index + 1) * chunkBytes, rows.count)])
-                chunk.append(contentsOf: repeatElement(0, count: chunkBytes - chunk.count))
+            return try pool.map(chunks.count) { index in
+                let missing = chunkBytes - chunks[index].count
+                let chunk = missing > 0 ? chunks[index] + repeatElement(0, count: missing) : chunks[index]
                 return try filters.encode(chunk, level: level)
             }
         } catch let problem as ChunkProblem {
@@ -95,10 +111,10 @@ final class HDF5GrowingDataset {
         }
     }
 
-    private func write(_ rows: [UInt8], on pool: ThreadPool) throws {
-        let encoded = try encode(rows, on: pool)
+    private func write(_ chunks: [[UInt8]], on pool: ThreadPool) throws {
+        let encoded = try encode(chunks, on: pool)
         try HDF5Library.enter {
-            let rowCount = writtenRows + rows.count / rowBytes
+            let rowCount = writtenRows + chunks.reduce(0) { $0 + $1.count } / rowBytes
             var extent: [hsize_t] = [hsize_t(rowCount)] + (width.map { [hsize_t($0)] } ?? [])
             try HDF5Library.check(
                 unsafe H5Dset_extent(handle.identifier, &extent), "H5Dset_extent", path)

@@ -69,17 +69,21 @@ package final class ShardWriter {
     /// - Throws: `FeatureProblem` where its features cannot be stored; the shard is as before, and others may follow.
     ///   `FileError` or `HDF5Error` where the file cannot be written; the writer is then of no more use.
     package func append(_ sequence: FeatureSequence) throws {
-        precondition(
-            sequence.features.width == description.hiddenSize && (1...description.maxLength).contains(sequence.length),
-            "features of shape \(sequence.features.shape) in a shard of [1...\(description.maxLength), "
-                + "\(description.hiddenSize)]")
-        try append(
-            StoredSequence(
-                id: sequence.id, tokens: sequence.tokens, lossMask: sequence.lossMask,
-                features: try description.storage.encode(sequence.features), statistics: sequence.statistics))
+        try append(encode([sequence])[0].get())
     }
 
-    /// Adds a sequence of another shard of the same description, without decoding its features.
+    /// Sequences as they are to stand in the shard, in order, on all threads.
+    package func encode(_ sequences: [FeatureSequence]) -> [Result<StoredSequence, FeatureProblem>] {
+        pool.map(sequences.count) { index in
+            Result { () throws(FeatureProblem) in
+                try StoredSequence(sequences[index], description)
+            }
+        }
+    }
+
+    /// Adds a sequence that was encoded by a writer of the same description, or read from a shard of it.
+    ///
+    /// - Throws: `FileError` or `HDF5Error` where the file cannot be written; the writer is then of no more use.
     package func append(_ sequence: StoredSequence) throws {
         guard let columns else { preconditionFailure("\(path) is finished") }
         let encoded = sequence.features
@@ -106,10 +110,9 @@ package final class ShardWriter {
     /// Whether the finished file is sure to have `limit` bytes at most when a sequence is added.
     ///
     /// - Throws: as `append` does.
-    package func fits(_ sequence: FeatureSequence, within limit: Int) throws -> Bool {
-        let encoded = try description.storage.encode(sequence.features)
+    package func fits(_ sequence: StoredSequence, within limit: Int) throws -> Bool {
         // Far from the limit, where compression does not matter, the quick bound will do.
-        for isExact in [false, true] where try byteBound(adding: sequence, encoded, isExact: isExact) <= limit {
+        for isExact in [false, true] where try byteBound(adding: sequence, isExact: isExact) <= limit {
             return true
         }
         return false
@@ -117,18 +120,16 @@ package final class ShardWriter {
 
     /// The most bytes that the finished file can have. Text of changing length lies in blocks of 4096 bytes with some
     /// room left in each.
-    private func byteBound(
-        adding sequence: FeatureSequence, _ encoded: EncodedFeatures, isExact: Bool
-    ) throws -> Int {
+    private func byteBound(adding sequence: StoredSequence, isExact: Bool) throws -> Int {
         guard let columns else { preconditionFailure("\(path) is finished") }
         func bound(_ dataset: HDF5GrowingDataset, _ rows: [UInt8]) throws -> Int {
             try dataset.byteBound(adding: rows, isExact: isExact, on: pool)
         }
-        var sum = try bound(columns.features, encoded.bytes)
+        var sum = try bound(columns.features, sequence.features.bytes)
         sum += try bound(columns.tokens, Int32.bytes(of: sequence.tokens))
         sum += try bound(columns.lossMask, sequence.lossMask)
         if let scales = columns.scales {
-            sum += try bound(scales, UInt32.bytes(of: (encoded.scales ?? []).map(\.bitPattern)))
+            sum += try bound(scales, UInt32.bytes(of: (sequence.features.scales ?? []).map(\.bitPattern)))
         }
         if let statistics = sequence.statistics, let writer = columns.statistics {
             sum += try writer.byteBound(adding: statistics, isExact: isExact, on: pool)
@@ -140,7 +141,10 @@ package final class ShardWriter {
     private static func storedBytes(ofId id: String) -> Int { 32 + id.utf8.count }
 
     /// Completes the shard: written, synced to the disk, and renamed into place.
-    package func finish() throws -> ShardContents {
+    ///
+    /// - Parameter pool: compresses what is left, in place of the writer's own.
+    package func finish(on pool: ThreadPool? = nil) throws -> ShardContents {
+        let pool = pool ?? self.pool
         guard let columns else { preconditionFailure("\(path) is finished twice") }
         try columns.features.finish(on: pool)
         try columns.scales?.finish(on: pool)
