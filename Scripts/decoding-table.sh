@@ -2,43 +2,27 @@
 # Decodes question files with several draft heads and trees and prints one markdown table, the paper's figures below.
 #
 #   Scripts/decoding-table.sh --target DIR --draft DIR [--draft DIR ...] [--tree NAME ...] [--questions FILE ...]
-#       [--limit N] [--max-new-tokens N] [--threads N] [--precision NAME] [--output DIR]
+#       [--limit N] [--max-new-tokens N] [--threads N] [--precision NAME] [--draft-precision NAME]
+#       [--output DIR]
 #
 # Trees default to chain:2 chain:4 small medium large; questions to mt-bench humaneval gsm8k, found as falcon-infer
 # finds them (FALCON_DATASETS, Datasets). Each run leaves its JSON and its HTML report in the output folder; a run whose
 # JSON is there with the same options and the same program is not repeated. Every run decodes plainly too (--baseline),
 # so that its speed-up and its mismatched tokens belong to it.
 set -euo pipefail
-here="$(cd "$(dirname "$0")" && pwd)"
-source "$here/figures.sh"
-stop() {
-    echo "decoding-table: $1" >&2
-    exit "${2:-1}"
-}
+source "$(dirname "$0")/figures.sh"
+source "$(dirname "$0")/decoding-options.sh"
 
-target= output=Checkpoints/decoding-table
-drafts=() trees=() questions=() options=()
-while [[ $# -gt 0 ]]; do
-    [[ "$1" == --help ]] && { sed -n '2,/^set/p' "$0" | sed '$d;s/^# \{0,1\}//'; exit 0; }
-    [[ $# -ge 2 ]] || stop "$1 needs a value" 64
+output=Checkpoints/decoding-table
+own_option() {
     case "$1" in
-        --target) target="$2" ;;
-        --draft) drafts+=("$2") ;;
-        --tree) trees+=("$2") ;;
-        --questions) questions+=("$2") ;;
         --output) output="$2" ;;
-        --limit | --max-new-tokens | --threads | --precision | --plan-seconds) options+=("$1" "$2") ;;
-        *) stop "unknown option $1; see --help" 64 ;;
+        --threads | --precision | --draft-precision | --plan-seconds) options+=("$1" "$2") ;;
+        *) return 1 ;;
     esac
-    shift 2
-done
-[[ -n "$target" && ${#drafts[@]} -gt 0 ]] || stop "give --target and at least one --draft; see --help" 64
+}
+read_options "$@"
 [[ ${#trees[@]} -gt 0 ]] || trees=(chain:2 chain:4 small medium large)
-[[ ${#questions[@]} -gt 0 ]] || questions=(mt-bench humaneval gsm8k)
-
-infer="$(command -v falcon-infer || true)"
-[[ -n "$infer" ]] || infer="$here/../.build/release/falcon-infer"
-[[ -x "$infer" ]] || stop "no falcon-infer; build it first: swift build -c release"
 mkdir -p "$output"
 
 block_size() { sed -nE 's/.*"k_mask" *: *([0-9]+).*/\1/p' "$1/config.json"; }

@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
 # The sampling tests with many more draws than the suite has time for: that drawn texts have the target's distribution
-# to within the noise of so many draws, over static, random and dynamic trees, and that planted defects are seen.
+# to within the noise of so many draws, over static, random and dynamic trees and whole decodings at several
+# temperatures, top-k and top-p, and that planted defects are seen. Prints the figures of each and the sum.
 #
-#   Scripts/long-sampling.sh [DRAWS=1000000 [FILTER]]     so many for each tree and made-up model; of the tests whose
-#                                                         names match the expression
+#   Scripts/long-sampling.sh [DRAWS=40000 [FILTER]]     so many for each tree and model, together more than a million;
+#                                                       of the tests whose names match the expression
 set -euo pipefail
 cd "$(dirname "$0")/.."
-FALCON_LONG_SAMPLES="${1:-1000000}" swift test -c release -Xswiftc -enable-testing --scratch-path .build/long \
-    --filter "${2:-FalconDecodingTests.SamplingTests}"
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+swift build --build-tests > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+FALCON_LONG_SAMPLES="${1:-40000}" swift test --skip-build \
+    --filter "${2:-FalconDecodingTests.Sampl(ing|edDecoding)Tests}" > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+grep '^sampling: ' "$log" | sed 's/^sampling: //'
+sed -nE '/^sampling: planted/d; s/^sampling: .* ([0-9]+) texts, .*/\1/p' "$log" \
+    | awk '{ texts += $1 } END { printf "%d texts in %d runs\n", texts, NR }'
+grep -E 'Test run with' "$log"

@@ -8,41 +8,25 @@
 # Trees default to one of each kind; a head is skipped where a tree is made for another block size. More heads, among
 # them exports in other dtypes, make more runs.
 set -euo pipefail
-here="$(cd "$(dirname "$0")" && pwd)"
-source "$here/figures.sh"
-stop() {
-    echo "prove-lossless: $1" >&2
-    exit "${2:-1}"
-}
+source "$(dirname "$0")/figures.sh"
+source "$(dirname "$0")/decoding-options.sh"
 
-target= wanted=100000
-drafts=() trees=() threads=() precisions=() questions=() options=()
-while [[ $# -gt 0 ]]; do
-    [[ "$1" == --help ]] && { sed -n '2,/^set/p' "$0" | sed '$d;s/^# \{0,1\}//'; exit 0; }
-    [[ $# -ge 2 ]] || stop "$1 needs a value" 64
+wanted=100000
+threads=() precisions=()
+own_option() {
     case "$1" in
-        --target) target="$2" ;;
-        --draft) drafts+=("$2") ;;
-        --tree) trees+=("$2") ;;
         --threads) threads+=("$2") ;;
         --precision) precisions+=("$2") ;;
-        --questions) questions+=("$2") ;;
         --tokens) wanted="$2" ;;
-        --limit | --max-new-tokens) options+=("$1" "$2") ;;
-        *) stop "unknown option $1; see --help" 64 ;;
+        *) return 1 ;;
     esac
-    shift 2
-done
-[[ -n "$target" && ${#drafts[@]} -gt 0 ]] || stop "give --target and at least one --draft; see --help" 64
+}
+read_options "$@"
 [[ ${#trees[@]} -gt 0 ]] || trees=(chain:1 chain:5 small medium large kmask2_8layer_tree kmask3_6layer_tree \
     kmask4_8layer_tree dynamic:16 auto)
 [[ ${#threads[@]} -gt 0 ]] || threads=(1 2)
 [[ ${#precisions[@]} -gt 0 ]] || precisions=("")
-[[ ${#questions[@]} -gt 0 ]] || questions=(mt-bench humaneval gsm8k)
 
-infer="$(command -v falcon-infer || true)"
-[[ -n "$infer" ]] || infer="$here/../.build/release/falcon-infer"
-[[ -x "$infer" ]] || stop "no falcon-infer; build it first: swift build -c release"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 

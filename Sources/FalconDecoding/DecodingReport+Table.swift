@@ -81,7 +81,7 @@ extension DecodingReport {
     /// The choice of the tree, what was expected of it and what came of it, a line each; empty without a planner.
     package var planNotes: [String] {
         guard let choice = tree.choice else { return [] }
-        var lines = [choice]
+        var lines = [tree.costs?.summary, choice].compactMap(\.self)
         guard let predicted else { return lines }
         lines.append("predicted: \(predicted) tokens/s")
         var measured = "\(number(all.statistics.acceptLength)) accepted"

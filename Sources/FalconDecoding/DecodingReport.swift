@@ -3,7 +3,9 @@
 package struct DecodingReport: Encodable, Sendable {
     package struct Tree: Encodable, Sendable {
         package let name: String
+        /// Of trees that grow in each round their mean number.
         package let nodes: Int
+        /// The deepest one's.
         package let depth: Int
         /// What a planner expected, where one chose the tree.
         package let prediction: TreePlanner.Prediction?
@@ -11,13 +13,15 @@ package struct DecodingReport: Encodable, Sendable {
         package let predictionError: Double?
         /// The planner's choice in words.
         package let choice: String?
+        /// What it measured before.
+        package let costs: CostCurve?
 
         enum CodingKeys: String, CodingKey {
             case name, nodes, depth
             case predictedTokensPerSecond = "predicted_tokens_per_second"
             case predictedPlainTokensPerSecond = "predicted_plain_tokens_per_second"
             case predictedAcceptLength = "predicted_accept_length", planSeconds = "plan_seconds"
-            case predictionError = "prediction_error", choice
+            case predictionError = "prediction_error", choice, costs
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -31,6 +35,7 @@ package struct DecodingReport: Encodable, Sendable {
             try object.encodeIfPresent(predictionError, forKey: .predictionError)
             try object.encodeIfPresent(prediction?.planSeconds, forKey: .planSeconds)
             try object.encodeIfPresent(choice, forKey: .choice)
+            try object.encodeIfPresent(costs, forKey: .costs)
         }
     }
 
@@ -86,6 +91,9 @@ package struct DecodingReport: Encodable, Sendable {
                 load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
                 total: own.total) : nil
         let drafted = planner?.plan.tree ?? tree
+        let grown = planner?.meanNodeCount.map { nodes in
+            (nodes: nodes, depth: turns.flatMap(\.decoded.passes).map(\.treeDepth).max() ?? 0)
+        }
         let (statistics, measured) = (all.statistics, all.tokensPerSecond ?? 0)
         let prediction: TreePlanner.Prediction?
         if let replay {
@@ -95,10 +103,11 @@ package struct DecodingReport: Encodable, Sendable {
                 prefillSeconds: own.prefill, generatedTokens: statistics.generatedTokens)
         }
         self.tree = Tree(
-            name: planner?.name ?? tree?.name ?? "none", nodes: drafted?.nodes.count ?? 0, depth: drafted?.depth ?? 0,
+            name: planner?.name ?? tree?.name ?? "none", nodes: grown?.nodes ?? drafted?.nodes.count ?? 0,
+            depth: grown?.depth ?? drafted?.depth ?? 0,
             prediction: prediction,
             predictionError: measured > 0 ? prediction.map { $0.tokensPerSecond / measured - 1 } : nil,
-            choice: planner?.summary)
+            choice: planner?.summary, costs: planner?.measuredCosts)
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
     }

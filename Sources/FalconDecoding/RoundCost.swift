@@ -61,15 +61,15 @@ struct RoundCost {
     ///
     /// - Parameter rows: the most rows of a target pass.
     func curve(rows limit: Int) -> CostCurve {
-        let known = verify.map { (rows: $0.key, seconds: RoundCost.middle($0.value)) }.sorted { $0.rows < $1.rows }
+        let known = RoundCost.rising(
+            verify.sorted { $0.key < $1.key }.map { ($0.key, RoundCost.middle($0.value), $0.value.count) })
         var target = [Double](repeating: 0, count: limit + 1)
         for rows in 1...limit {
             let above = known.firstIndex { $0.rows >= rows } ?? known.count - 1
             guard above >= 0 else { break }
             let (high, low) = (known[above], known[max(0, above == 0 ? 0 : above - 1)])
             let slope = high.rows == low.rows ? 0 : (high.seconds - low.seconds) / Double(high.rows - low.rows)
-            // More rows never cost less; what was timed so was disturbed.
-            target[rows] = max(target[rows - 1], high.seconds + max(0, slope) * Double(rows - high.rows))
+            target[rows] = high.seconds + slope * Double(rows - high.rows)
         }
         let (pass, block) = RoundCost.line(laterPass.map { ($0.key, RoundCost.middle($0.value), $0.value.count) })
         return CostCurve(
@@ -77,8 +77,28 @@ struct RoundCost {
             rest: RoundCost.middle(rest), plainRest: RoundCost.middle(plainRest))
     }
 
+    /// The nearest times that never fall: more rows do not cost less, and what was timed so was disturbed. Neighbours
+    /// that fall are pooled, each counted as often as it was timed.
+    private static func rising(
+        _ points: [(rows: Int, seconds: Double, count: Int)]
+    ) -> [(rows: Int, seconds: Double)] {
+        var pools: [(rows: [Int], seconds: Double, count: Int)] = []
+        for point in points {
+            var pool = (rows: [point.rows], seconds: point.seconds, count: point.count)
+            while let before = pools.last, before.seconds > pool.seconds {
+                let count = before.count + pool.count
+                let seconds =
+                    (before.seconds * Double(before.count) + pool.seconds * Double(pool.count)) / Double(count)
+                pool = (before.rows + pool.rows, seconds, count)
+                pools.removeLast()
+            }
+            pools.append(pool)
+        }
+        return pools.flatMap { pool in pool.rows.map { ($0, pool.seconds) } }
+    }
+
     /// The mean of the middle half: as steady as the median, but of more than one value.
-    private static func middle(_ values: [Double]) -> Double {
+    static func middle(_ values: [Double]) -> Double {
         guard !values.isEmpty else { return 0 }
         let sorted = values.sorted()
         let half = sorted[sorted.count / 4..<max(sorted.count / 4 + 1, sorted.count - sorted.count / 4)]
@@ -98,61 +118,5 @@ struct RoundCost {
         }
         let slope = min(max(0, together / spread), meanY / max(1, meanX))
         return (meanY - slope * meanX, slope)
-    }
-}
-
-/// Seconds of a round by the shape of its tree.
-struct CostCurve {
-    /// `[rows]`: a pass of the target; never falls.
-    let target: [Double]
-    /// The draft head's first pass.
-    let firstPass: Double
-    /// A draft pass after the first, but for its blocks.
-    let laterPass: Double
-    /// A block of such a pass.
-    let block: Double
-    /// What else a round with a draft takes: commit, text, bookkeeping.
-    let rest: Double
-    /// The same for a round without.
-    let plainRest: Double
-    /// How much longer whole texts took than their rounds by the above, without a draft.
-    var plainFactor = 1.0
-    /// The same with one.
-    var draftFactor = 1.0
-
-    /// The most nodes of a tree that it knows.
-    var nodeLimit: Int { target.count - 2 }
-
-    /// The same where the target's rows are free: for trees whose size is given.
-    var withFreeRows: CostCurve {
-        CostCurve(
-            target: [Double](repeating: target[target.count - 1], count: target.count), firstPass: firstPass,
-            laterPass: laterPass, block: block, rest: rest, plainRest: plainRest, plainFactor: plainFactor,
-            draftFactor: draftFactor)
-    }
-
-    /// One token by plain decoding.
-    var plainRound: Double { (target[1] + plainRest) * plainFactor }
-
-    /// A round that drafts a tree.
-    ///
-    /// - Parameter blocks: of all draft passes after the first.
-    func round(nodes: Int, passes: Int, blocks: Int) -> Double {
-        let later = Double(max(0, passes - 1)) * laterPass + Double(blocks) * block
-        return (target[min(nodes + 1, target.count - 1)] + firstPass + rest + later) * draftFactor
-    }
-
-    func round(_ times: RoundTimes) -> Double {
-        guard times.rows > 1 else { return plainRound }
-        return round(
-            nodes: times.rows - 1, passes: 1 + times.laterPasses.count,
-            blocks: times.laterPasses.reduce(0) { $0 + $1.blocks })
-    }
-
-    /// A round with this tree; a plain one for a tree without nodes.
-    func round(_ tree: TokenTree) -> Double {
-        guard !tree.nodes.isEmpty else { return plainRound }
-        return round(
-            nodes: tree.nodes.count, passes: tree.passCount, blocks: tree.expansions.reduce(0) { $0 + $1.count })
     }
 }

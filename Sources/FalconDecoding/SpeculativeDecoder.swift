@@ -176,6 +176,8 @@ package struct SpeculativeDecoder: TextDecoder {
         let session = DraftSession(
             head: head, capacity: prompt.count + run.maximumTokens, branchRows: treeRows * head.blockSize,
             alignment: alignment)
+        // What rehearsed trees tell of the head's probabilities is for trees that grow by them.
+        if case .dynamic = shape.planner?.kind { run.choice.weighsCandidates = true }
         // What the head has not seen yet: it looks on only when it drafts.
         var unseen: [(features: Tensor, nextTokens: [Int32])] = [(run.features, run.nextTokens)]
         while !run.hasEnded {

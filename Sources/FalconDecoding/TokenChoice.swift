@@ -6,6 +6,8 @@ import Foundation
 /// How the target turns features into tokens during one decoding: its likeliest token, or one drawn by a rule.
 struct TokenChoice {
     let rule: SamplingRule
+    /// Whether the head's probabilities are looked up where a tree did not need them.
+    var weighsCandidates = false
     private let ends: TargetEnds
     private let pool: ThreadPool
     private var random: RandomSource
@@ -97,10 +99,7 @@ struct TokenChoice {
                 logits.append(rows)
                 ranked = best.map { $0.map(\.column) }
                 probabilities.append(
-                    best.enumerated().map { row, candidates in
-                        let sum = rows.logOfExponentialSum(row: row)
-                        return candidates.map { exp(Double($0.value) - sum) }
-                    })
+                    best.enumerated().map { row, candidates in rows.shares(candidates.map(\.value), row: row) })
             } else {
                 proposals.append((0..<rows.rowCount).map { rule.distribution(rows.row($0)) })
                 probabilities.append(proposals[proposals.count - 1].map { $0.largest(RankStatistics.rankLimit) })
@@ -125,7 +124,7 @@ struct TokenChoice {
                 tree: draft.tree, nodeTokens: draft.tokens, targetTokens: ends.greedyTokens(features, on: pool))
             return Verified(
                 path: verified.path, tokens: verified.tokens,
-                looks: draft.looks(path: verified.path, tokens: verified.tokens))
+                looks: draft.looks(path: verified.path, tokens: verified.tokens, weigh: weighsCandidates))
         }
         let (logits, rule) = (ends.logits(features, on: pool), rule)
         let verified = SampledVerification(
@@ -145,7 +144,9 @@ extension TokenChoice.Draft {
 
     /// Looks up where the tokens of a verified path stood in the rankings that predicted them, candidates that are not
     /// in the tree included: so the counts do not depend on the tree, but for how deep they go.
-    func looks(path: [Int], tokens: [Int32]) -> [RankStatistics.Look] {
+    ///
+    /// - Parameter weigh: whether to look up what the head thought of them, too.
+    func looks(path: [Int], tokens: [Int32], weigh: Bool = false) -> [RankStatistics.Look] {
         var looks: [RankStatistics.Look] = []
         let wanted = tree.candidatesPerRow
         for (parent, token) in zip([-1] + path, tokens) {
@@ -154,10 +155,15 @@ extension TokenChoice.Draft {
             let isAll = logits[pass].rowCount == wanted[pass].count
             guard isAll || wanted[pass][row] > 0 else { break }
             let rankedRow = isAll ? row : wanted[pass][..<row].count { $0 > 0 }
+            var known = probabilities.isEmpty ? [] : probabilities[pass][row]
+            if weigh, known.isEmpty {
+                let best = logits[pass].rows(rankedRow..<rankedRow + 1).largest(RankStatistics.rankLimit)[0]
+                known = logits[pass].shares(best.map(\.value), row: rankedRow)
+            }
             looks.append(
                 RankStatistics.Look(
                     rank: logits[pass].rank(of: Int(token), inRow: rankedRow), among: RankStatistics.rankLimit,
-                    probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
+                    probabilities: known, isFirstPass: pass == 0))
         }
         return looks
     }
@@ -175,6 +181,14 @@ extension TokenChoice.Draft {
                     probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
         }
         return looks
+    }
+}
+
+extension Tensor {
+    /// The probabilities that some of a row's logits stand for.
+    fileprivate func shares(_ logits: [Float], row: Int) -> [Double] {
+        let sum = logOfExponentialSum(row: row)
+        return logits.map { exp(Double($0) - sum) }
     }
 }
 

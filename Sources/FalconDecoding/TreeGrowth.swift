@@ -178,4 +178,14 @@ struct TreeGrowth {
             parent: parent, depth: depth, rank: rank, block: block, isStraight: isStraight && rank == 0,
             reach: (parent < 0 ? 1 : nodes[parent].reach) * share(place))
     }
+
+    /// The nodes as a tree, and for each of its nodes the number here.
+    func tree(name: String) throws -> (tree: TokenTree, order: [Int]) {
+        var paths: [[Int]] = []
+        for node in nodes { paths.append((node.parent < 0 ? [] : paths[node.parent]) + [node.rank]) }
+        let tree = try TokenTree(name: name, blockSize: blockSize, paths: paths)
+        var number: [[Int]: Int] = [:]
+        for (index, path) in paths.enumerated() { number[path] = index }
+        return (tree, tree.nodes.map { number[$0.path] ?? 0 })
+    }
 }

@@ -74,11 +74,11 @@ package final class TreePlanner {
     private var estimate: RankEstimate
     /// How many tokens' ranks were known then.
     private var plannedTokens = 0
-    /// How much longer whole texts took than expected.
-    private var trials: (plain: [Double], drafted: [Double]) = ([], [])
+    /// Whole texts that were tried: their seconds and their rounds.
+    private var trials: (plain: [Trial], drafted: [Trial]) = ([], [])
     /// Seconds that rounds took, and that they should have taken: contexts grow and machines are shared.
     private var lately = (taken: 0.0, expected: 0.0)
-    private var expected = (seconds: 0.0, plainSeconds: 0.0, accepted: 0.0, rounds: 0)
+    private var expected = (seconds: 0.0, plainSeconds: 0.0, accepted: 0.0, rounds: 0, nodes: 0)
 
     /// - Parameters:
     ///   - statistics: what is known of the head.
@@ -136,7 +136,7 @@ package final class TreePlanner {
     func endRehearsal(seconds: Double) {
         rehearsalSeconds += seconds
         // Rehearsed texts are not among those that a prediction is for.
-        expected = (0, 0, 0, 0)
+        expected = (0, 0, 0, 0, 0)
         curve = cost.curve(rows: TreePlanner.rowLimit)
         trials = ([], [])
         plannedTokens = 0
@@ -150,7 +150,13 @@ package final class TreePlanner {
         return made(of: best, rate: plan.bestTokensPerSecond, plain: plan.plainTokensPerSecond)
     }
 
-    /// Takes a text that was decoded to the end as texts will be, by a plan or plainly.
+    private struct Trial {
+        let seconds: Double
+        let rounds: [RoundTimes]
+    }
+
+    /// Takes a text that was decoded to the end as texts will be, by a plan or plainly. Its rounds count as rehearsed
+    /// ones do, so that a tree that was chosen for too low a time makes way for another.
     ///
     /// - Parameter rounds: empty for plain decoding.
     func tried(_ text: DecodedText, rounds: [RoundTimes]) {
@@ -158,11 +164,13 @@ package final class TreePlanner {
         let count = text.statistics.targetPasses
         guard count > 0 else { return }
         let taken = text.seconds.total - text.seconds.prefill
-        if rounds.isEmpty {
-            trials.plain.append(curve.plainFactor * taken / (Double(count) * curve.plainRound))
-        } else {
-            trials.drafted.append(curve.draftFactor * taken / rounds.reduce(0) { $0 + curve.round($1) })
-        }
+        let mean = RoundTimes(rows: 1, verify: text.seconds.verify / Double(count), total: taken / Double(count))
+        let trial = Trial(seconds: taken, rounds: rounds.isEmpty ? Array(repeating: mean, count: count) : rounds)
+        if rounds.isEmpty { trials.plain.append(trial) } else { trials.drafted.append(trial) }
+        for round in trial.rounds { cost.record(round) }
+        curve = cost.curve(rows: TreePlanner.rowLimit)
+        plannedTokens = 0
+        replan()
     }
 
     /// How many texts were tried.
@@ -171,13 +179,15 @@ package final class TreePlanner {
     /// Takes the trials into account.
     func endTrials(seconds: Double) {
         rehearsalSeconds += seconds
-        func middle(_ factors: [Double]) -> Double? {
-            factors.isEmpty ? nil : factors.sorted()[factors.count / 2]
+        // What whole texts took beyond their rounds' parts.
+        func factor(_ trials: [Trial]) -> Double {
+            RoundCost.middle(trials.map { $0.seconds / $0.rounds.reduce(0) { $0 + curve.round($1) } })
         }
-        let plain = middle(trials.plain)
-        curve.plainFactor = plain ?? curve.plainFactor
+        let (plain, drafted) = (trials.plain, trials.drafted.isEmpty ? trials.plain : trials.drafted)
         // Without trials of its own, drafting gets what plain decoding got.
-        curve.draftFactor = middle(trials.drafted) ?? plain ?? curve.draftFactor
+        let factors = (plain: factor(plain), drafted: factor(drafted))
+        if !plain.isEmpty { curve.plainFactor = factors.plain }
+        if !drafted.isEmpty { curve.draftFactor = factors.drafted }
         replan()
     }
 
@@ -199,6 +209,7 @@ package final class TreePlanner {
         expected.plainSeconds += Double(text.tokens.count - 1) / plan.plainTokensPerSecond
         expected.accepted += accepted
         expected.rounds += count
+        expected.nodes += rounds.reduce(0) { $0 + $1.rows - 1 }
         // The last few texts count most.
         lately = (lately.taken / 2 + text.seconds.total - text.seconds.prefill, lately.expected / 2 + costs)
         replan()
@@ -212,6 +223,8 @@ package final class TreePlanner {
 
     /// What rounds cost as far as is known.
     var costs: CostCurve { curve }
+    /// The same; `nil` before any was timed.
+    package var measuredCosts: CostCurve? { cost.roundCount.plain > 0 ? curve : nil }
 
     /// What was expected of the texts so far; `nil` where none was decoded.
     ///
@@ -236,6 +249,12 @@ package final class TreePlanner {
             acceptLength: replay.expectation.accepted / Double(statistics.targetPasses),
             tokensPerSecond: Double(tokens) / replay.expectation.seconds,
             plainTokensPerSecond: plan.plainTokensPerSecond, planSeconds: rehearsalSeconds)
+    }
+
+    /// How many nodes the trees that grew had on average; `nil` where none did.
+    package var meanNodeCount: Int? {
+        guard case .dynamic = kind, expected.rounds > 0 else { return nil }
+        return (expected.nodes + expected.rounds / 2) / expected.rounds
     }
 
     /// The plan in words.
@@ -319,17 +338,5 @@ package final class TreePlanner {
         }
         guard let best, let tree = try? best.growth.tree(name: "auto").tree else { return nil }
         return (tree, best.result.gain)
-    }
-}
-
-extension TreeGrowth {
-    /// The nodes as a tree, and for each of its nodes the number here.
-    func tree(name: String) throws -> (tree: TokenTree, order: [Int]) {
-        var paths: [[Int]] = []
-        for node in nodes { paths.append((node.parent < 0 ? [] : paths[node.parent]) + [node.rank]) }
-        let tree = try TokenTree(name: name, blockSize: blockSize, paths: paths)
-        var number: [[Int]: Int] = [:]
-        for (index, path) in paths.enumerated() { number[path] = index }
-        return (tree, tree.nodes.map { number[$0.path] ?? 0 })
     }
 }

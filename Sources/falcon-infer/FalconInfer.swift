@@ -119,6 +119,7 @@ struct FalconInfer: FalconCommand {
         guard let planner = decoder.shape.planner else { return }
         note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
         try decoder.rehearse(prompts, stop: stop, seconds: planSeconds, check: interruption.check)
+        if let costs = planner.measuredCosts { note(costs.summary) }
         note(planner.summary)
         if !sampling.rule.isGreedy {
             note("trees follow measured times: another run draws other tokens, of the same distribution")

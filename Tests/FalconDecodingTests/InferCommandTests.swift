@@ -103,7 +103,8 @@ import Testing
                 folders.file("report.json"), "--report", folders.file("report.html"),
             ])
         #expect(run.status == 0, "\(run.stderr)")
-        #expect(run.stderr.contains("measuring rounds of 1 to 64 rows\n\(tree): "), "\(run.stderr)")
+        #expect(run.stderr.contains("measuring rounds of 1 to 64 rows\na target pass takes "), "\(run.stderr)")
+        #expect(run.stderr.contains("for a block\n\(tree): "), "\(run.stderr)")
         #expect(run.stdout.contains("as predicted"))
         let report = try object(folders.file("report.json"))
         #expect(report["mismatched_tokens"] as? Int == 0 && report["prompts"] as? Int == 3)
@@ -116,6 +117,9 @@ import Testing
         #expect(figures[0] > 0 && figures[1] > 0 && figures[2] >= 0 && figures[3] > -1 && figures[4] > 0)
         let measured = try #require(report["tokens_per_second"] as? Double)
         #expect(abs(figures[0] / measured - 1 - figures[3]) < 1e-6)
+        let costs = try #require(planned["costs"] as? [String: Any])
+        let passes = try #require(costs["target_milliseconds_by_rows"] as? [String: Double])
+        #expect(passes.count == 7 && passes.values.allSatisfy { $0 > 0 })
         if tree == "dynamic:12" { #expect(try #require(report["draft_passes"] as? Int) > 0) }
         let page = try String(contentsOfFile: folders.file("report.html"), encoding: .utf8)
         #expect(page.contains("Choice of the tree") && page.contains("measured: ") && page.contains("% off"))

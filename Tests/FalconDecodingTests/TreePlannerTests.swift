@@ -32,7 +32,9 @@ import Testing
         func rate(_ tree: TokenTree) -> Double { (1 + acceptLength(tree)) / seconds(tree) }
 
         /// What a rehearsal would time, disturbed now and then.
-        func rehearse(_ planner: TreePlanner, seed: UInt64) {
+        ///
+        /// - Parameter flattered: rows that were timed at seven tenths of what they cost.
+        func rehearse(_ planner: TreePlanner, seed: UInt64, flattered: Int = 0) {
             var random = RandomSource(seed: seed)
             for rows in TreePlanner.rehearsedRows {
                 for _ in 0..<8 {
@@ -47,11 +49,26 @@ import Testing
                         tree: tree, tokens: [], proposals: [], logits: [], passSeconds: seconds)
                     planner.rehearsed(
                         RoundTimes(
-                            filled, extend: 0, verify: pass + row * Double(rows) + disturbed,
+                            filled, extend: 0,
+                            verify: (pass + row * Double(rows)) * (rows == flattered ? 0.7 : 1) + disturbed,
                             total: self.seconds(tree) + disturbed))
                 }
             }
             planner.endRehearsal(seconds: 1)
+        }
+
+        /// What decoding a text of ten rounds would have taken, by a tree or plainly.
+        func decode(_ tree: TokenTree?) -> (text: DecodedText, rounds: [RoundTimes]) {
+            var text = DecodedText()
+            for _ in 0..<10 { text.statistics.recordPass(accepted: 0, generated: 1, draftPasses: tree?.passCount ?? 0) }
+            text.seconds.total = 10 * (tree.map(seconds) ?? pass + row)
+            text.seconds.verify = 10 * (pass + row * Double(1 + (tree?.nodes.count ?? 0)))
+            guard let tree else { return (text, []) }
+            let passes = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
+            let filled = TokenChoice.Draft(tree: tree, tokens: [], proposals: [], logits: [], passSeconds: passes)
+            let round = RoundTimes(
+                filled, extend: 0, verify: text.seconds.verify / 10, total: text.seconds.total / 10)
+            return (text, Array(repeating: round, count: 10))
         }
 
         /// Ranks of texts, each depth's drawn afresh.
@@ -127,6 +144,37 @@ import Testing
         let tree = try #require(planner.plan.tree)
         #expect(tree.depth > (before.tree?.depth ?? 0) && planner.plan.tokensPerSecond > before.tokensPerSecond)
         #expect(tree.depth >= 6 && tree.nodes.allSatisfy { $0.rank == 0 })
+    }
+
+    @Test func `A tree that was timed too cheaply makes way once texts are decoded with it`() throws {
+        let truth = TreePlannerTests.truths[1]
+        let ranks = truth.ranks(texts: 3000, seed: 11)
+        let fair = TreePlanner(blockSize: 2, statistics: ranks)
+        truth.rehearse(fair, seed: 12)
+        let best = try #require(fair.plan.tree)
+        let planner = TreePlanner(blockSize: 2, statistics: ranks)
+        truth.rehearse(planner, seed: 12, flattered: 12)
+        let flattered = try #require(planner.plan.tree)
+        #expect(planner.plan.tokensPerSecond > 1.05 * truth.rate(flattered), "\(flattered.nodes.count) nodes")
+        for _ in 0..<4 {
+            let plain = truth.decode(nil)
+            planner.tried(plain.text, rounds: plain.rounds)
+            let drafted = truth.decode(try #require(planner.challenger?.tree))
+            planner.tried(drafted.text, rounds: drafted.rounds)
+        }
+        planner.endTrials(seconds: 1)
+        let tree = try #require(planner.plan.tree)
+        #expect(truth.rate(tree) > 0.97 * truth.rate(best), "\(tree.nodes.count) nodes")
+        #expect(abs(planner.plan.tokensPerSecond / truth.rate(tree) - 1) < 0.05)
+        #expect(abs(planner.plan.plainTokensPerSecond / plainRate(truth) - 1) < 0.02)
+    }
+
+    @Test func `Times that fall with more rows are pooled`() {
+        var cost = RoundCost()
+        for (rows, seconds) in [(1, 10.0), (2, 30), (3, 12), (4, 12), (8, 40)] {
+            cost.record(RoundTimes(rows: rows, verify: seconds, total: seconds))
+        }
+        #expect(cost.curve(rows: 8).target.dropFirst() == [10, 18, 18, 18, 23.5, 29, 34.5, 40])
     }
 
     @Test func `Where drafting cannot pay, a replay drafts anyway`() {
