@@ -30,19 +30,21 @@ trap 'exit 130' INT
 
 # NAME | WHAT IT IS | RECIPE | ANSWERS IN THE DATA | SETTINGS
 rows='
-glance          | Falcon as in the paper: k = 2, LSTM, glancing | glance    | given |
+glance          | Falcon: k = 2, LSTM, glancing as in the paper | glance | given |
 no-glance       | no glancing                                | no-glance    | given |
 k3              | k = 3                                      | glance       | given | draft.block_size=3
+k3-no-glance    | k = 3, no glancing                         | no-glance    | given | draft.block_size=3
 k4              | k = 4                                      | glance       | given | draft.block_size=4
+k4-no-glance    | k = 4, no glancing                         | no-glance    | given | draft.block_size=4
+eagle           | EAGLE-style: k = 1, linear fusion          | eagle        | given | draft.look_ahead=false
+plain-start     | biases do not start by looking ahead       | glance       | given | draft.look_ahead=false
+plain-start-no-glance | the same, no glancing                | no-glance    | given | draft.look_ahead=false
 gated           | gated fusion                               | glance       | given | draft.fusion=gated
 linear          | linear fusion                              | glance       | given | draft.fusion=linear
-eagle           | EAGLE-style: k = 1, linear fusion          | eagle        | given |
 authors         | mode of the authors'"'"' code              | glance-authors-code | given |
 mask-unshifted  | loss mask not shifted                      | glance       | given | glance.mask_shift=authors
 loss-on-glanced | glanced positions count in the loss        | glance       | given | glance.loss_on_glanced=true
 own-answers     | trained on the target'"'"'s own answers    | glance       | own   |
-k3-no-glance    | k = 3, no glancing                         | no-glance    | given | draft.block_size=3
-k4-no-glance    | k = 4, no glancing                         | no-glance    | given | draft.block_size=4
 lambda-adaptive | lambda: 0.4 of the share that is wrong     | glance       | given | glance.schedule=adaptive
 lambda-cosine   | lambda: 0.4 to 0 along a cosine, by the step | glance     | given | glance.schedule=cosine
 '
@@ -96,7 +98,7 @@ mkdir -p "$output"
 command="Scripts/ablation.sh --steps $steps --epochs $epochs --trees \"$trees\" --questions $questions"
 # The dialogues that fill the epochs, with the twentieth that is held back for validation.
 dialogues=$(((steps * batch * 20 + 19 * epochs - 1) / (19 * epochs)))
-common=(data.max_length=$length data.validation_fraction=0.05
+common=(draft.look_ahead=true data.max_length=$length data.validation_fraction=0.05
     optimizer.learning_rate=3e-3 schedule.kind=linear schedule.warmup_steps=$((steps / 6)) schedule.total_steps=0
     loss.distill_weight=1.0 training.epochs=$epochs training.max_steps=$steps training.batch_size=$batch
     training.accumulation=1 training.precision=bfloat16 training.checkpoint_every_steps=100 training.keep_checkpoints=1
@@ -150,6 +152,8 @@ run_row() {
         for setting in "${changes[@]}"; do arguments+=(--set "$setting"); done
         "$bin/falcon-train" --recipe "$here/../Recipes/$recipe.toml" "${arguments[@]}" --output "$folder/run" --resume \
             --json "$folder/train.json" ${options[@]+"${options[@]}"} > "$folder/log" 2>&1 || return 1
+        # A run that was stopped by a signal ends in good order too, but its figures are not those of the row.
+        grep -q "finished at step" "$folder/log" || { rm -f "$folder/train.json"; return 1; }
     fi
     [[ -d "$folder/draft" ]] ||
         "$bin/falcon-export" --checkpoint "$folder/run" --output "$folder/draft" >> "$folder/log" 2>&1 || return 1

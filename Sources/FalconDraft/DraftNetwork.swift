@@ -29,9 +29,11 @@ package final class DraftNetwork {
     ///   - source: new random values or a state dict.
     ///   - embedding: the target's `[vocabulary, hidden]`; taken in place of the state dict's own, which may then be
     ///     absent. A new head needs it.
+    ///   - looksAhead: whether a new head's biases of queries and keys start as `LookAhead` has them; it needs biases.
     /// - Throws: `StateDictError` where the state dict does not fit, or its reader's error.
     package init(
-        _ configuration: DraftConfiguration, _ source: ParameterSource, embedding: StoredMatrix? = nil
+        _ configuration: DraftConfiguration, _ source: ParameterSource, embedding: StoredMatrix? = nil,
+        looksAhead: Bool = false
     ) throws {
         let model = configuration.model
         let builder = ParameterBuilder(source)
@@ -54,7 +56,12 @@ package final class DraftNetwork {
             layerCount: model.layerCount, hiddenSize: model.hiddenSize, headCount: model.headCount,
             keyValueHeadCount: model.keyValueHeadCount, headSize: model.headSize,
             intermediateSize: model.intermediateSize, normEpsilon: model.normEpsilon,
-            hasAttentionBias: model.hasAttentionBias)
+            hasAttentionBias: model.hasAttentionBias,
+            lookAhead: !looksAhead
+                ? nil
+                : LookAhead(
+                    blockSize: configuration.blockSize,
+                    inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize)))
         layers = (0..<model.layerCount).map { number in
             DecoderLayer(root.scope("layers").scope("\(number)"), decoder, hasInputNorm: number > 0)
         }

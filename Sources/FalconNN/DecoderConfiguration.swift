@@ -9,13 +9,16 @@ package struct DecoderConfiguration: Sendable, Equatable {
     package var normEpsilon: Float
     /// Whether the query, key and value projections have biases.
     package var hasAttentionBias: Bool
+    /// Where new biases of queries and keys start; `nil`: at zero.
+    package var lookAhead: LookAhead?
     /// The standard deviation of new weights (Hugging Face's `initializer_range`).
     package var initializerRange: Float
 
     /// - Precondition: the key/value heads divide the heads.
     package init(
         layerCount: Int, hiddenSize: Int, headCount: Int, keyValueHeadCount: Int, headSize: Int, intermediateSize: Int,
-        normEpsilon: Float, hasAttentionBias: Bool = false, initializerRange: Float = 0.02
+        normEpsilon: Float, hasAttentionBias: Bool = false, lookAhead: LookAhead? = nil,
+        initializerRange: Float = 0.02
     ) {
         precondition(
             keyValueHeadCount > 0 && headCount % keyValueHeadCount == 0,
@@ -28,6 +31,7 @@ package struct DecoderConfiguration: Sendable, Equatable {
         self.intermediateSize = intermediateSize
         self.normEpsilon = normEpsilon
         self.hasAttentionBias = hasAttentionBias
+        self.lookAhead = lookAhead
         self.initializerRange = initializerRange
     }
 }

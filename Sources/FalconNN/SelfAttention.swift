@@ -13,13 +13,15 @@ package struct SelfAttention {
         let initializer = Initializer.normal(deviation: configuration.initializerRange)
         let width = configuration.headCount * configuration.headSize
         let keyValueWidth = configuration.keyValueHeadCount * configuration.headSize
-        func projection(_ name: String, to outputSize: Int) -> Linear {
+        func projection(_ name: String, to outputSize: Int, biases: [Float]? = nil) -> Linear {
             Linear(
                 scope.scope(name), from: configuration.hiddenSize, to: outputSize,
-                hasBias: configuration.hasAttentionBias, initializer: initializer)
+                hasBias: configuration.hasAttentionBias, initializer: initializer,
+                biasInitializer: biases.map { .values($0) } ?? .zeros)
         }
-        query = projection("q_proj", to: width)
-        key = projection("k_proj", to: keyValueWidth)
+        let ahead = configuration.lookAhead
+        query = projection("q_proj", to: width, biases: ahead?.queryBiases(heads: configuration.headCount))
+        key = projection("k_proj", to: keyValueWidth, biases: ahead?.keyBiases(heads: configuration.keyValueHeadCount))
         value = projection("v_proj", to: keyValueWidth)
         output = Linear(scope.scope("o_proj"), from: width, to: configuration.hiddenSize, initializer: initializer)
         self.configuration = configuration

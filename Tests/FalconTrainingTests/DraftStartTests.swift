@@ -84,6 +84,23 @@ import Testing
             ])
     }
 
+    @Test func `a new head may start with biases that look ahead, and keeps what it has learnt of them`() throws {
+        let example = try DraftExample(pool: pool)
+        var lines: [String] = []
+        let plain = try started(example, [], &lines)
+        #expect(plain.parameters["layers.0.self_attn.q_proj.bias"] == nil)
+        let run = example.temporary.file("run")
+        let settings = ["draft.look_ahead=true", "training.max_steps=4"]
+        let network = try started(example, settings, &lines)
+        let bias = try #require(network.parameters["layers.0.self_attn.q_proj.bias"])
+        #expect(network.configuration.model.hasAttentionBias && bias.value.scalars.contains { $0 != 0 })
+        #expect(lines.isEmpty)
+        try example.train(try example.recipe(settings), run)
+        let trained = try started(example, settings + ["draft.init_from=\(run)"], &lines)
+        #expect(trained.parameters["layers.0.self_attn.q_proj.bias"]?.value != bias.value)
+        #expect(lines.count == 1 && lines[0].contains("draft.look_ahead is for new heads"))
+    }
+
     @Test func `a head that does not fit is refused in one line`() throws {
         let example = try DraftExample(sequences: 10, pool: pool)
         let folder = example.temporary.file("head")

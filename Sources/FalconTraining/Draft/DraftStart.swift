@@ -17,11 +17,13 @@ extension DraftNetwork {
             case .linear: .linear
             }
         guard !recipe.draft.initFrom.isEmpty else {
-            let configuration = DraftConfiguration(
+            var configuration = DraftConfiguration(
                 target: target.configuration, blockSize: recipe.draft.blockSize, layerCount: recipe.draft.layers,
                 fusion: fusion)
             let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
-            try self.init(configuration, .random(source), embedding: target.embedding)
+            let looksAhead = recipe.draft.lookAhead
+            configuration.model.hasAttentionBias = looksAhead || configuration.model.hasAttentionBias
+            try self.init(configuration, .random(source), embedding: target.embedding, looksAhead: looksAhead)
             return
         }
         let folder = DraftNetwork.headFolder(recipe.draft.initFrom)
@@ -48,6 +50,7 @@ extension DraftNetwork {
         if configuration.fusion != fusion {
             changes.append("fusion \(configuration.fusion.rawValue), trained on as \(fusion.rawValue)")
         }
+        if recipe.draft.lookAhead { changes.append("biases as they are: draft.look_ahead is for new heads") }
         log("starts from \(folder)" + (changes.isEmpty ? "" : " (\(changes.joined(separator: "; ")))"))
         (configuration.blockSize, configuration.fusion) = (recipe.draft.blockSize, fusion)
         try self.init(configuration, weightsIn: folder, embedding: target.embedding)

@@ -52,6 +52,8 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
     package var fusion = Fusion.lstm
     /// Dropout between the two layers of the fusion, in training.
     package var dropout = 0.1
+    /// Biases of queries and keys that start with each head looking at its own offset of the block (`LookAhead`).
+    package var lookAhead = false
     package var initSeed = 0
     /// A checkpoint or an exported head to start from; empty: fresh weights.
     package var initFrom = ""
@@ -61,6 +63,7 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.integer("layers", &layers, 1...64)
         try walker.choice("fusion", &fusion)
         try walker.number("dropout", &dropout, 0...0.9)
+        try walker.flag("look_ahead", &lookAhead)
         try walker.integer("init_seed", &initSeed, 0...Int.max)
         try walker.text("init_from", &initFrom)
     }
