@@ -132,14 +132,15 @@ let package = Package(
                 "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
 
-        // For development: feeds hostile files to every reader (Scripts/fuzz.sh).
+        // For development: feeds hostile files to every reader (Scripts/fuzz.sh), by libFuzzer where it is built so.
+        .target(name: "CFuzzEngine"),
         library(
             "FalconFuzzing",
             [
                 "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
                 "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
-        command("falcon-fuzz", ["FalconFuzzing", "FalconTensor"]),
+        command("falcon-fuzz", ["FalconFuzzing", "FalconTensor", "CFuzzEngine"]),
 
         // Tests
         library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),

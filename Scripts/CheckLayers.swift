@@ -32,7 +32,8 @@ struct PackageDescription: Decodable {
     let targets: [Target]
 }
 
-let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards"]
+/// The third is a tool of development that libFuzzer calls back with C's pointers.
+let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards", "falcon-fuzz"]
 
 /// What the imports of the whole package are judged by.
 struct Modules {

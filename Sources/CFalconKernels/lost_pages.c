@@ -1,26 +1,13 @@
 // A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS,
 // which ends the process without a word. Here is the word. Everything called is safe within a signal's handler.
-#define _GNU_SOURCE
 #include "include/process.h"
 
-#include <errno.h>
+#include "last_line.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define LONGEST_PATH 4096
-
-struct line {
-    char text[LONGEST_PATH + 512];
-    size_t count;
-};
-
-static void append(struct line *line, const char *text) {
-    for (; *text && line->count < sizeof line->text; text++) line->text[line->count++] = *text;
-}
 
 #if defined(__linux__)
 
@@ -72,13 +59,9 @@ static int find_mapped_file(uintptr_t address, char path[LONGEST_PATH]) {
     return count > 0;
 }
 
-static const char *command_name(void) { return program_invocation_short_name; }
-
 #else
 
 static int find_mapped_file(uintptr_t address, char path[LONGEST_PATH]) { return (void)address, (void)path, 0; }
-
-static const char *command_name(void) { return getprogname(); }
 
 #endif
 
@@ -90,17 +73,12 @@ static void explain(int number, siginfo_t *info, void *context) {
         return;
     }
     char path[LONGEST_PATH];
-    struct line line = {.count = 0};
-    append(&line, command_name());
+    struct last_line line = {.count = 0};
+    append_command(&line);
     append(&line, ": ");
     append(&line, find_mapped_file((uintptr_t)info->si_addr, path) ? path : "a file");
     append(&line, ": lost a part while it was read (cut off, or the disk failed); put it back whole, run again\n");
-    for (size_t start = 0; start < line.count;) {
-        ssize_t written = write(STDERR_FILENO, line.text + start, line.count - start);
-        if (written < 0 && errno != EINTR) break;
-        if (written > 0) start += (size_t)written;
-    }
-    _exit(1);
+    end_in(&line);
 }
 
 void falcon_explain_lost_pages(void) {

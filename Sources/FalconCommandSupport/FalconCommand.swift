@@ -12,6 +12,7 @@ extension FalconCommand {
     /// Reads the process's arguments, runs the command (or the subcommand they name) and ends the process.
     package static func launch() -> Never {
         MappedFile.explainLostPages()
+        SystemMemory.explainRefusals()
         // A limit on the length of files then fails the write that meets it, as a full disk does.
         _ = signal(SIGXFSZ, SIG_IGN)
         do {

@@ -1,4 +1,5 @@
 import Dispatch
+import FalconTensor
 import Foundation
 import Synchronization
 
@@ -14,6 +15,7 @@ package final class Interruption: @unchecked Sendable {
     private var sources: [any DispatchSourceSignal] = []
 
     package init() {
+        SystemMemory.requireThread()
         for number in [SIGINT, SIGTERM] {
             // The default action must go, or the process is gone before the source is told.
             _ = signal(number, SIG_IGN)

@@ -81,6 +81,12 @@ package struct FuzzRun {
         return nil
     }
 
+    /// The same for input that a coverage-guided engine made.
+    package func change(_ input: [UInt8], seed: UInt64) -> [UInt8] {
+        var random = RandomSource(seed: seed)
+        return mutator.changed(input, &random)
+    }
+
     /// The inputs that mutations start from.
     package var seeds: [[UInt8]] { mutator.seeds }
 }

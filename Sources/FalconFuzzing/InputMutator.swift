@@ -15,7 +15,12 @@ package struct InputMutator: Sendable {
 
     /// One of the seeds after one to eight changes.
     package func input(_ random: inout RandomSource) -> [UInt8] {
-        var bytes = seeds[random.below(seeds.count)]
+        changed(seeds[random.below(seeds.count)], &random)
+    }
+
+    /// The input after one to eight changes.
+    package func changed(_ input: [UInt8], _ random: inout RandomSource) -> [UInt8] {
+        var bytes = input
         for _ in 0..<(1 << random.below(4)) { change(&bytes, &random) }
         if bytes.count > InputMutator.longest { bytes.removeLast(bytes.count - InputMutator.longest) }
         return bytes

@@ -25,6 +25,9 @@ package struct FeatureSequence: Sendable, Equatable {
         self.statistics = statistics
     }
 
+    /// The first token with a feature that is infinite or not a number.
+    package var firstTokenNotFinite: Int? { features.firstRowNotFinite }
+
     /// The number of tokens.
     package var length: Int { tokens.count }
 }

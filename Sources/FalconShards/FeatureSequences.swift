@@ -13,7 +13,8 @@ package protocol FeatureSequences: Sendable {
     /// What decides the sequences, for a checkpoint: a word for it and its digest.
     var fingerprint: (name: String, digest: String) { get }
 
-    /// Some sequences, in the order in which they are asked for.
+    /// Some sequences, in the order in which they are asked for. Features may have values that are not finite: training
+    /// leaves such a sequence out or ends, as its recipe says.
     ///
     /// - Parameters:
     ///   - indices: within `0..<sequences.count`; traps otherwise.
@@ -23,6 +24,18 @@ package protocol FeatureSequences: Sendable {
 }
 
 extension FeatureSequences {
+    /// The same for who has no recipe to ask.
+    ///
+    /// - Throws: `FileError` for the first sequence with a feature that is not finite.
+    package func finiteBatch(_ indices: [Int], limit: Int?, on pool: ThreadPool) throws -> [FeatureSequence] {
+        let sequences = try batch(indices, limit: limit, on: pool)
+        for sequence in sequences {
+            guard let token = sequence.firstTokenNotFinite else { continue }
+            throw FileError(path, "\(sequence.id), token \(token): has a feature that is not finite")
+        }
+        return sequences
+    }
+
     /// Sequences for training and for validation, told apart by their names alone: a conversation stays on its side
     /// when the folder grows or is made anew in another order.
     ///

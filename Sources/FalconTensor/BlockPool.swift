@@ -27,6 +27,8 @@ import Synchronization
         var usedBytes = 0
         /// The most that was ever in use at once.
         var mostUsedBytes = 0
+        /// What may be held: few more than once were in use.
+        var allowedBytes: Int { mostUsedBytes + min(mostUsedBytes / 4, BlockPool.mostSpareBytes) }
     }
 
     private let blocks = Mutex(Blocks())
@@ -54,17 +56,14 @@ import Synchronization
                 blocks.freeBytes -= size
                 return address
             }
-            BlockPool.unmap(&blocks)
+            BlockPool.unmap(&blocks, allowed: blocks.allowedBytes)
             return nil
         }
         if let kept { return unsafe UnsafeMutableRawPointer(bitPattern: kept)! }
-        let base = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let base = unsafe base, unsafe base != MAP_FAILED else {
-            // Nothing can go on, but it can end in one line instead of a trap; files are written whole or not at all.
-            let line = "error: the system has no memory left for \(size) more bytes; use a smaller batch or --threads\n"
-            FileHandle.standardError.write(Data(line.utf8))
-            exit(1)
-        }
+        if let base = unsafe SystemMemory.map(size) { return unsafe base }
+        // Free blocks of other sizes may be in the way.
+        blocks.withLock { BlockPool.unmap(&$0, allowed: 0) }
+        guard let base = unsafe SystemMemory.map(size) else { SystemMemory.refused(size) }
         return unsafe base
     }
 
@@ -80,14 +79,12 @@ import Synchronization
 
     deinit {
         blocks.withLock { blocks in
-            blocks.mostUsedBytes = blocks.usedBytes
-            BlockPool.unmap(&blocks)
+            BlockPool.unmap(&blocks, allowed: 0)
         }
     }
 
-    /// Gives free blocks back to the system, the largest first, until few more are held than once were in use.
-    private static func unmap(_ blocks: inout Blocks) {
-        let allowed = blocks.mostUsedBytes + min(blocks.mostUsedBytes / 4, BlockPool.mostSpareBytes)
+    /// Gives free blocks back to the system, the largest first, until no more bytes are held than are allowed.
+    private static func unmap(_ blocks: inout Blocks, allowed: Int) {
         for size in blocks.free.keys.sorted(by: >) {
             while blocks.usedBytes + blocks.freeBytes > allowed, let address = blocks.free[size]?.popLast() {
                 unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), size)

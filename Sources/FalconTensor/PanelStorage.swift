@@ -10,12 +10,12 @@ import Foundation
     /// Allocates bytes without setting them.
     init(byteCount: Int) {
         let isLarge = byteCount >= 2 * PanelStorage.largePage
-        unsafe base = .allocate(byteCount: max(64, byteCount), alignment: isLarge ? PanelStorage.largePage : 64)
+        unsafe base = SystemMemory.allocate(max(64, byteCount), alignment: isLarge ? PanelStorage.largePage : 64)
         #if os(Linux)
             // Advice only: where the system declines it, pages stay small. 14 is MADV_HUGEPAGE.
             if isLarge { unsafe madvise(base, byteCount, 14) }
         #endif
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit { unsafe free(base) }
 }

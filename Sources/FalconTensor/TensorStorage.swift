@@ -1,3 +1,5 @@
+import Foundation
+
 /// A block of float32 memory aligned to 64 bytes (one cache line, one AVX-512 register), owned by one object.
 ///
 /// The only owner of tensor memory. `Tensor` shares it copy-on-write; nothing outside this module sees the pointer.
@@ -16,13 +18,13 @@
         blockSize = bytes < BlockPool.smallestBlock ? nil : BlockPool.blockSize(for: bytes)
         let raw =
             if let blockSize { unsafe BlockPool.tensors.take(blockSize) } else {
-                UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+                unsafe SystemMemory.allocate(bytes, alignment: 64)
             }
         unsafe base = raw.bindMemory(to: Float.self, capacity: max(count, 16))
     }
 
     deinit {
         let raw = unsafe UnsafeMutableRawPointer(base)
-        if let blockSize { unsafe BlockPool.tensors.give(raw, blockSize) } else { unsafe raw.deallocate() }
+        if let blockSize { unsafe BlockPool.tensors.give(raw, blockSize) } else { unsafe free(raw) }
     }
 }

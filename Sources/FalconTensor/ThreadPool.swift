@@ -60,6 +60,7 @@ import Synchronization
             // Workers hold no reference that would keep the pool alive: dropping the pool stops them.
             let worker = Thread { [unowned(unsafe) self] in unsafe self.work(number) }
             worker.stackSize = 8 << 20
+            SystemMemory.requireThread()
             worker.start()
         }
         workerLock.lock()

@@ -18,11 +18,12 @@ package enum CommandRunner {
     ///   - arguments: what follows it.
     ///   - folder: the folder it runs in.
     ///   - interruptAfter: seconds after which it is sent SIGINT, as Ctrl-C does.
+    ///   - memoryLimit: the most KiB that it may reserve, as `ulimit -v` has it.
     ///   - killWhen: asked again and again; once it is true, the command is killed and can tidy up nothing.
     /// - Throws: `FileError` where the product has not been built.
     package static func run(
         _ name: String, _ arguments: [String], in folder: String? = nil, interruptAfter: Double? = nil,
-        killWhen: (() -> Bool)? = nil
+        memoryLimit: Int? = nil, killWhen: (() -> Bool)? = nil
     ) throws -> Result {
         let executable = productsFolder + "/" + name
         guard FileManager.default.isExecutableFile(atPath: executable) else {
@@ -35,6 +36,10 @@ package enum CommandRunner {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
+        if let memoryLimit {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -v \(memoryLimit); exec \"$0\" \"$@\"", executable] + arguments
+        }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: stdout))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: stderr))

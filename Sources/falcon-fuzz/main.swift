@@ -38,6 +38,9 @@ struct Fuzz: FalconCommand {
     @Option(help: "Where inputs that should not have done what they did are kept.")
     var save: String?
 
+    @Option(help: "Let libFuzzer look for inputs that reach new code; its corpus is kept in this folder.")
+    var engine: String?
+
     /// Set in the process that reads: the file where it notes the number of each input before reading it.
     @Option(help: .hidden) var note: String?
 
@@ -51,7 +54,8 @@ struct Fuzz: FalconCommand {
             return print(FuzzedReader.allCases.map(\.rawValue).joined(separator: " "))
         }
         let seeds = FuzzSeeds(fixtures: fixtures, corpus: corpus)
-        let run = try FuzzRun(reader, seeds: seeds, seed: seed)
+        let run = try FuzzRun(reader, seeds: seeds, seed: seed, judgesMemory: engine == nil)
+        if let engine { return try FuzzEngine.run(run, inputs: inputs, seed: seed, corpus: engine, save: save) }
         if let note { return try read(run, noting: note) }
         try FuzzSupervision(command: self, fuzz: run).run()
     }

@@ -1,8 +1,8 @@
-import FalconShards
 import FalconTensor
 import FalconTestSupport
 import FalconWeights
 
+@testable import FalconShards
 @testable import FalconTraining
 
 /// A target of which only embedding and LM head exist, and feature shards in which each token decides the next: a
@@ -17,10 +17,10 @@ struct DraftExample {
     let shards: String
 
     /// - Parameters:
-    ///   - poisoned: sequences with a feature that overflows every product (shards take no NaN).
+    ///   - poisoned: sequences with another value in the first feature of their token 8.
     ///   - teacherEntries: of the teacher statistics in the shards.
     init(
-        sequences count: Int = 80, poisoned: Set<Int> = [], teacherEntries: Int? = nil, pool: ThreadPool
+        sequences count: Int = 80, poisoned: [Int: Float] = [:], teacherEntries: Int? = nil, pool: ThreadPool
     ) throws {
         temporary = try TemporaryFolder()
         self.pool = pool
@@ -45,12 +45,14 @@ struct DraftExample {
             while tokens.count <= length { tokens.append((tokens[tokens.count - 1] * 5 + 3) % Int32(vocabulary)) }
             // f_i points at t_{i+1}, so that the target's choice is the sequence's own next token.
             var features = (0..<length).flatMap { head.row(Int(tokens[$0 + 1])).map { $0 * 0.5 } }
-            if poisoned.contains(index) { features[hidden * 8] = 3e38 }
+            if let value = poisoned[index] { features[hidden * 8] = value }
             let tensor = Tensor(features, [length, hidden])
+            // As stored bytes: the writer takes no features that are not finite, but other programs write shards too.
             try writer.append(
-                FeatureSequence(
+                StoredSequence(
                     id: "dialogue-\(index)", tokens: Array(tokens.prefix(length)),
-                    lossMask: (0..<length).map { $0 < 5 ? 0 : 1 }, features: tensor,
+                    lossMask: (0..<length).map { $0 < 5 ? 0 : 1 },
+                    features: EncodedFeatures(bytes: tensor.bytes(as: .float32), scales: nil),
                     statistics: teacherEntries.map {
                         let logits = PackedMatrix([StoredMatrix(head)], arithmetic: .float32, on: pool).multiply(
                             tensor, on: pool)

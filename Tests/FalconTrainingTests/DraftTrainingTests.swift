@@ -147,16 +147,32 @@ import Testing
         }
     }
 
-    @Test func `a sequence that is not finite is named, and the weights stay finite`() throws {
-        let example = try DraftExample(sequences: 40, poisoned: [7], pool: pool)
+    /// A feature that overflows every product, and ones that are no numbers: these are named with their token.
+    @Test(arguments: [3e38, .infinity, .nan] as [Float]) func `a sequence that is not finite is named and left out`(
+        value: Float
+    ) throws {
+        let example = try DraftExample(sequences: 40, poisoned: [7: value], pool: pool)
         let recipe = try example.recipe(["data.validation_fraction=0", "training.epochs=2", "glance.enabled=false"])
         var lines: [String] = []
         let folder = example.temporary.file("run")
         try example.train(recipe, folder, log: { lines.append($0) })
-        #expect(lines.filter { $0.contains("dialogue-7") && $0.contains("left out") }.count == 2, "\(lines)")
+        let name = value.isFinite ? "dialogue-7" : "dialogue-7, token 8;"
+        #expect(lines.filter { $0.contains(name) && $0.contains("left out") }.count == 2, "\(lines)")
         #expect(!lines.contains { $0.contains("dialogue-8") })
         let checkpoint = try #require(try RunFolder(path: folder).latest())
         #expect(try Fixtures.tensors(checkpoint + "/model.safetensors").values.allSatisfy(\.isFinite))
+    }
+
+    @Test func `a sequence that is not finite ends the run where the recipe says so, or where it is held out`() throws {
+        let example = try DraftExample(sequences: 40, poisoned: [7: .nan], pool: pool)
+        let settings = ["training.epochs=2", "glance.enabled=false"]
+        let stop = try example.recipe(settings + ["data.validation_fraction=0", "training.on_nonfinite=stop"])
+        let error = #expect(throws: TrainingError.self) { try example.train(stop, example.temporary.file("stop")) }
+        #expect(error?.description.contains("dialogue-7, token 8; the weights are as they were") == true, "\(error)")
+        // Names decide what is held out: with enough of it, every dialogue is.
+        let heldOut = try example.recipe(settings + ["data.validation_fraction=0.9", "evaluation.every_steps=1"])
+        let other = #expect(throws: FileError.self) { try example.train(heldOut, example.temporary.file("held")) }
+        #expect(other?.description.contains("dialogue-7, token 8: has a feature") == true, "\(other)")
     }
 
     @Test(arguments: ["lstm", "gated", "linear"]) func `recomputing activations changes no bit`(

@@ -27,6 +27,7 @@ package final class Prefetcher {
         let shelf = Shelf(capacity: ahead)
         self.shelf = shelf
         // The thread holds the shelf and not the prefetcher, so that dropping the prefetcher ends it.
+        SystemMemory.requireThread()
         Thread.detachNewThread {
             let pool = ThreadPool(threadCount: threads)
             var sampler = sampler

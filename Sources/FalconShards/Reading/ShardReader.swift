@@ -59,14 +59,20 @@ package final class ShardReader: Sendable {
     ///   - limit: reads no more than so many of its first tokens.
     ///   - pool: decodes chunks on several threads where it is given.
     package func sequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
+        let sequence = try uncheckedSequence(at: index, limit: limit, on: pool)
+        if let token = sequence.firstTokenNotFinite {
+            throw FileError(
+                path, "sequence \(index) (\(sequence.id)), token \(token): has a feature that is not finite")
+        }
+        return sequence
+    }
+
+    /// The same, whatever values its features have.
+    func uncheckedSequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
         let stored = try stored(at: index, limit: limit, on: pool)
         let features = description.storage.decode(
             stored.features.bytes, scales: stored.features.scales ?? [],
             [stored.tokens.count, description.hiddenSize])
-        if let token = features.firstRowNotFinite {
-            throw FileError(
-                path, "sequence \(index) (\(ids[index])), token \(token): has a feature that is not finite")
-        }
         return FeatureSequence(
             id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features,
             statistics: stored.statistics)

@@ -59,7 +59,10 @@ package final class FeatureStore: FeatureSequences {
     /// Reads sequences, each on one thread, straight from the mapped files: nothing goes through the HDF5 library and
     /// its lock.
     package func batch(_ indices: [Int], limit: Int? = nil, on pool: ThreadPool) throws -> [FeatureSequence] {
-        try pool.map(indices.count) { try sequence(at: indices[$0], limit: limit) }
+        try pool.map(indices.count) {
+            let (shard, place) = place(of: indices[$0])
+            return try reader(shard).uncheckedSequence(at: place, limit: limit)
+        }
     }
 
     /// Reads a sequence with its features as they are stored, to copy it into another shard.

@@ -105,6 +105,7 @@ package final class ShardClaim {
         beat = try Beat(path: path)
         let beat = self.beat
         // The thread holds the beat and not the claim, so that dropping the claim ends it.
+        SystemMemory.requireThread()
         Thread.detachNewThread { while beat.waitAndCount(interval) {} }
     }
 

@@ -84,6 +84,13 @@ package final class DraftTraining: TrainingTask {
 
     package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
         let sequences = try batches.batch(index, epoch: progress.epoch)
+        let broken = sequences.compactMap { sequence in
+            sequence.firstTokenNotFinite.map { "\(sequence.id), token \($0)" }
+        }
+        guard broken.isEmpty else {
+            return BatchOutcome(
+                backward: nil, loss: .nan, weight: 0, tokens: 0, metrics: MetricMeans(), ids: broken)
+        }
         var batch = TrainingBatch(
             sequences, blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
             maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data)

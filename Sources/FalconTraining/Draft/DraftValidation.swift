@@ -57,7 +57,7 @@ struct DraftValidation {
         var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
         for part in parts {
             let batch = TrainingBatch(
-                try source.batch(part, limit: recipe.data.maxLength, on: pool),
+                try source.finiteBatch(part, limit: recipe.data.maxLength, on: pool),
                 blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength)
             let rows = batch.countingRows()
             guard !rows.isEmpty else { continue }

@@ -88,7 +88,7 @@ package struct ReplayEvaluation {
         let piece = 4 * pool.threadCount
         for first in stride(from: 0, to: indices.count, by: piece) {
             let numbers = Array(indices[first..<min(first + piece, indices.count)])
-            let sequences = try source.batch(numbers, limit: maxLength, on: pool)
+            let sequences = try source.finiteBatch(numbers, limit: maxLength, on: pool)
             // Each dialogue is the work of one thread, so the figures do not depend on how many there are.
             let sum = Mutex(Result())
             pool.run(sequences.count) { number in

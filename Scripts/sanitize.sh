@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds everything with the compiler's sanitizers, runs the tests and a short pipeline of the commands, and ends with 1
+# where they find anything. Builds in folders of its own under .build, removed afterwards: each takes gigabytes.
+#   sanitize.sh [address|thread ...]      both where none is named; address takes undefined behaviour along
+# FILTER picks tests by a regular expression (default: all), KEEP=1 keeps the build, PART=build|test|pipeline does one
+# part of it (and needs KEEP=1).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source Scripts/install.sh
+sanitizers=("$@")
+[[ ${#sanitizers[@]} -gt 0 ]] || sanitizers=(address thread)
+# Swift's own report of a crash would hide the sanitizer's.
+export SWIFT_BACKTRACE=enable=no
+export ASAN_OPTIONS="detect_leaks=0:halt_on_error=1" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=0"
+export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/Scripts/sanitize-thread.txt"
+part="${PART:-all}"
+failed=0
+for sanitizer in "${sanitizers[@]}"; do
+    scratch="$PWD/.build/sanitize-$sanitizer"
+    logs="$scratch/logs"
+    mkdir -p "$logs"
+    options=(--scratch-path "$scratch" --sanitize "$sanitizer")
+    [[ "$sanitizer" != address ]] || options+=(--sanitize undefined)
+    status=0
+    if [[ "$part" =~ all|build ]]; then
+        swift build --build-tests "${options[@]}" > "$logs/build" 2>&1 || { tail -40 "$logs/build"; exit 1; }
+    fi
+    if [[ "$part" =~ all|test ]]; then
+        swift test --skip-build "${options[@]}" ${FILTER:+--filter "$FILTER"} > "$logs/tests" 2>&1 || status=$?
+        grep -E 'Test run with' "$logs/tests" | tail -1 | sed "s/^[^T]*/$sanitizer: /" || true
+    fi
+    if [[ "$part" =~ all|pipeline ]]; then
+        work="$(mktemp -d)"
+        bash Scripts/short-pipeline.sh "$(swift build "${options[@]}" --show-bin-path)" "$work" \
+            > "$logs/pipeline" 2>&1 || status=$?
+        rm -rf "$work"
+    fi
+    finding='ERROR: AddressSanitizer|runtime error:|WARNING: ThreadSanitizer'
+    found="$(cat "$logs"/{tests,pipeline} 2> /dev/null | grep -cE "$finding" || true)"
+    echo "$sanitizer: $found findings in ${part/all/the tests and the pipeline}"
+    if [[ "$status" != 0 || "$found" != 0 ]]; then
+        grep -hE -A12 "$finding|✘" "$logs"/{tests,pipeline} 2> /dev/null | head -150 || true
+        failed=1
+    fi
+    [[ -n "${KEEP:-}" ]] || rm -rf "$scratch"
+done
+exit "$failed"
