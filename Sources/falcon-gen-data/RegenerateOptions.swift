@@ -29,8 +29,8 @@ struct RegenerateOptions: ParsableArguments {
         if !(0...100).contains(temperature) { throw ValidationError("--temperature \(temperature): give 0 to 100.") }
         if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p \(topP): give more than 0 and 1 at most.") }
         if maxNewTokens < 1 { throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.") }
-        if !regenerate, draft != nil || temperature != 0 {
-            throw ValidationError("--draft and --temperature are for --regenerate.")
+        if !regenerate, draft != nil || temperature != 0 || topP != 1 || seed != 0 || maxNewTokens != 512 {
+            throw ValidationError("--draft, --temperature, --top-p, --seed and --max-new-tokens are for --regenerate.")
         }
     }
 

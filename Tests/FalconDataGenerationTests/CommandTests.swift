@@ -34,6 +34,7 @@ import Testing
         let good = try arguments(folder)
         for wrong in [
             ["--part", "0/2"], ["--range", "5:2"], ["--dtype", "int4"], ["--template", "alpaca"], ["--nonsense"],
+            ["--top-p", "0.9"], ["--max-new-tokens", "64"], ["--regenerate", "--plan"], ["--budget", "x"],
         ] {
             #expect(try CommandRunner.run("falcon-gen-data", good + wrong).status == 64)
         }
