@@ -35,7 +35,8 @@ package struct LookAhead: Sendable, Equatable {
     }
 
     private func turned(by positions: Float) -> [Float] {
-        inverseFrequencies.map { length * cos($0 * positions) } + inverseFrequencies.map { length * sin($0 * positions) }
+        let angles = inverseFrequencies.map { $0 * positions }
+        return angles.map { length * cos($0) } + angles.map { length * sin($0) }
     }
 
     /// The score of a key d positions from the one looked at is length^2 * sum cos(d * f) / sqrt(headSize).
