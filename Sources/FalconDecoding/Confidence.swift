@@ -7,6 +7,8 @@ package struct Confidence: Equatable, Sendable {
     private struct Tries: Equatable {
         var count = 0
         var right = 0
+        /// How many would have been right by the head's own probabilities.
+        var expected = 0.0
     }
 
     private static let binCount = 10
@@ -25,6 +27,7 @@ package struct Confidence: Equatable, Sendable {
             {
                 let place = Confidence.place(probability, rank: rank, isFirstPass: look.isFirstPass)
                 tries[place].count += 1
+                tries[place].expected += probability
                 if rank == look.rank { tries[place].right += 1 }
             }
         }
@@ -35,14 +38,20 @@ package struct Confidence: Equatable, Sendable {
         for (place, more) in other.tries.enumerated() {
             tries[place].count += more.count
             tries[place].right += more.right
+            tries[place].expected += more.expected
         }
     }
 
-    /// The chance that a candidate is right; the head's own probability where nothing was counted.
+    /// The chance that a candidate is right. Where little was counted it is the head's own probability, times what
+    /// candidates of its pass and kind of rank are right more often than their probabilities say.
     func share(_ probability: Double, rank: Int, isFirstPass: Bool) -> Double {
-        let tries = tries[Confidence.place(probability, rank: rank, isFirstPass: isFirstPass)]
-        return (Double(tries.right) + Confidence.priorTries * probability)
-            / (Double(tries.count) + Confidence.priorTries)
+        let place = Confidence.place(probability, rank: rank, isFirstPass: isFirstPass)
+        let kin = place / Confidence.binCount * Confidence.binCount
+        let (weight, all) = (Confidence.priorTries, tries[kin..<kin + Confidence.binCount])
+        let ratio =
+            (all.reduce(weight) { $0 + Double($1.right) }) / (all.reduce(weight) { $0 + $1.expected })
+        return (Double(tries[place].right) + weight * min(1, probability * ratio))
+            / (Double(tries[place].count) + weight)
     }
 
     private static func place(_ probability: Double, rank: Int, isFirstPass: Bool) -> Int {

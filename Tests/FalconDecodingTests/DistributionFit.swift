@@ -68,8 +68,9 @@ struct DistributionFit: CustomStringConvertible {
     /// How many texts a long run draws in each test (`Scripts/long-sampling.sh`); `nil` in the suite.
     static let longSamples = Int(ProcessInfo.processInfo.environment["FALCON_LONG_SAMPLES"] ?? "")
 
-    /// Prints the figures of a long run.
+    /// Prints the figures of a long run, at once, so that an interrupted one leaves some.
     func note(_ name: String) {
-        if DistributionFit.longSamples != nil { print("sampling: \(name): \(self)") }
+        guard DistributionFit.longSamples != nil else { return }
+        FileHandle.standardOutput.write(Data("sampling: \(name): \(self)\n".utf8))
     }
 }

@@ -149,8 +149,10 @@ import Testing
         }
         #expect(abs(confidence.share(0.45, rank: 0, isFirstPass: true) - 0.7) < 0.01)
         #expect(abs(confidence.share(0.3, rank: 1, isFirstPass: true) - 0.2) < 0.01)
-        // Another probability, another pass: nothing known.
-        #expect(confidence.share(0.3, rank: 0, isFirstPass: true) == 0.3)
+        // Another probability: what is known of others like it. Another pass: nothing.
+        let likelier = (700.0 + 8) / (450 + 8)
+        #expect(abs(confidence.share(0.3, rank: 0, isFirstPass: true) - 0.3 * likelier) < 1e-6)
+        #expect(confidence.share(0.9, rank: 0, isFirstPass: true) == 1)
         #expect(confidence.share(0.45, rank: 0, isFirstPass: false) == 0.45)
     }
 }
