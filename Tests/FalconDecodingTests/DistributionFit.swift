@@ -6,7 +6,8 @@ struct DistributionFit: CustomStringConvertible {
     let samples: Int
     /// Half the sum of all differences between shares and probabilities.
     let variation: Double
-    /// The mean of that for an exact sampler, and its standard deviation (that of independent cells, a little more).
+    /// The mean of that for an exact sampler, and its standard deviation as if cells were independent: a little too
+    /// small, since they share one sum.
     let noise: (mean: Double, deviation: Double)
     /// Pearson's statistic. Cells that fewer than five draws are expected in count as one.
     let chiSquare: Double
