@@ -63,7 +63,7 @@ watched() { # watched DRAFT TEMPERATURE SET: the memory of one process over many
                 quarter = int((i - 1) * 4 / count) + 1
                 if (resident[i] > most[quarter]) most[quarter] = resident[i]
             }
-            for (quarter = 1; quarter <= 4; quarter++) printf "%s %.1f", quarter > 1 ? "," : "", most[quarter] / 1024
+            for (quarter = 1; quarter <= 4; quarter++) printf "%s %.1f", (quarter > 1 ? "," : ""), most[quarter] / 1024
             print " MiB in its quarters"
             exit most[4] > 1.1 * most[1]
         }' "$state/resident"
