@@ -50,7 +50,7 @@ watched() { # watched DRAFT TEMPERATURE SET: the memory of one process over many
         --max-new-tokens 512 --plan-seconds 0.5 --quiet --json "$state/run.json" > /dev/null 2> "$state/log" &
     local process=$!
     : > "$state/resident"
-    while sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$process/status" >> "$state/resident" 2> /dev/null; do
+    while sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$process/status" >> "$state/resident" 2> /dev/null; do
         sleep 0.2
     done
     wait "$process"
@@ -65,7 +65,7 @@ watched() { # watched DRAFT TEMPERATURE SET: the memory of one process over many
             }
             for (quarter = 1; quarter <= 4; quarter++) printf "%s %.1f", (quarter > 1 ? "," : ""), most[quarter] / 1024
             print " MiB in its quarters"
-            exit most[4] > 1.1 * most[1]
+            exit count < 4 || most[4] > 1.1 * most[1]
         }' "$state/resident"
 }
 piece() { # piece NAME COMMAND...: runs it once in all runs of this script
