@@ -54,7 +54,8 @@ INLINE words VARIANT(pairs_of)(const float *source, size_t count) {
 // Rounds x [rows, depth], at most 16 rows, and interleaves it as [pairs][rows].
 INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint32_t *packed) {
     size_t pairs = (depth + 1) / 2, pair = 0;
-    // Many rows are turned over in registers. What a pair's vector holds beside its rows is overwritten by the next.
+    // Many rows are turned over in registers. What a pair's vector holds beside its rows is overwritten by the next,
+    // but for the last ones.
     if (PAIR_ROWS >= 6 && rows >= 6)
         for (; 2 * pair + 32 <= depth; pair += 16) {
             lanes block[16];
@@ -62,11 +63,16 @@ INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint3
                 block[r] = r < rows
                     ? __builtin_bit_cast(lanes, VARIANT(pairs_of)(x + r * depth + 2 * pair, 32)) : (lanes)0.0f;
             VARIANT(transpose)(block);
-            UNROLL for (size_t i = 0; i < 16; i++) {
-                uint32_t *target = packed + (pair + i) * rows;
-                if ((pair + i) * rows + 16 <= pairs * rows) memcpy(target, &block[i], sizeof block[i]);
-                else memcpy(target, &block[i], rows * sizeof(uint32_t));
-            }
+            // Decided once for all of them: for each alone, compilers make one copy of unknown length of the two.
+            uint32_t *target = packed + pair * rows;
+            if ((pair + 15) * rows + 16 <= pairs * rows)
+                UNROLL for (size_t i = 0; i < 16; i++) memcpy(target + i * rows, &block[i], sizeof block[i]);
+            else
+                UNROLL for (size_t i = 0; i < 16; i++) {
+                    uint32_t single[16];
+                    memcpy(single, &block[i], sizeof single);
+                    memcpy(target + i * rows, single, rows * sizeof(uint32_t));
+                }
         }
     size_t first = pair;
     for (size_t r = 0; r < rows; r++)

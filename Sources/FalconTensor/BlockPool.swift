@@ -1,34 +1,32 @@
+internal import CFalconKernels
 import Foundation
 import Synchronization
 
-/// Large blocks of memory, kept for the next tensor of about the same size once they are free.
+/// Large blocks of memory, kept for the next tensors once they are free.
 ///
 /// Every training step takes and gives back the same gigabytes in blocks of some megabytes. Mapped anew each time,
 /// they cost a page fault every 4 KiB (half of a step at hidden 256); left to the C library, blocks of different sizes
-/// do not fit each other's holes, and the process grows by half. The pool holds what tensors once held at one time and
-/// a little more: before it maps another, it gives free blocks of other sizes back to the system.
+/// do not fit each other's holes, and the process grows by half. Here a request is served by a free block of its size
+/// or, where there is none, by the pages of other free blocks, moved together: that costs a hundredth of new pages.
+/// So the pool never holds more than tensors once held at one time.
 ///
 /// Like the C library's own allocator, it is one for the whole process and changes no result.
 @safe package final class BlockPool: Sendable {
     /// What tensors take their memory from.
     static let tensors = BlockPool()
 
-    /// Smaller blocks are the C library's.
+    /// Smaller blocks are the C library's, and smaller pieces of free blocks are not moved: the system counts pieces.
     package static let smallestBlock = 1 << 20
 
-    /// What may be held beyond the most that was once in use, at most a quarter of it. With nothing to spare, blocks
-    /// came and went within each step: a tenth of its time.
-    package static let mostSpareBytes = 128 << 20
-
-    private struct Blocks {
+    fileprivate struct Blocks {
         /// Addresses of free blocks by their size in bytes.
         var free: [Int: [UInt]] = [:]
+        /// Of blocks that were put together, free or in use: the sizes of their pieces, in order, by the address.
+        var pieces: [UInt: [Int]] = [:]
         var freeBytes = 0
         var usedBytes = 0
         /// The most that was ever in use at once.
         var mostUsedBytes = 0
-        /// What may be held: few more than once were in use.
-        var allowedBytes: Int { mostUsedBytes + min(mostUsedBytes / 4, BlockPool.mostSpareBytes) }
     }
 
     private let blocks = Mutex(Blocks())
@@ -49,20 +47,22 @@ import Synchronization
 
     /// Takes a block of `blockSize(for:)` bytes, aligned to 64 bytes at least, its contents undefined.
     package func take(_ size: Int) -> UnsafeMutableRawPointer {
-        let kept: UInt? = blocks.withLock { blocks in
+        let address: UInt? = blocks.withLock { blocks in
             blocks.usedBytes += size
             blocks.mostUsedBytes = max(blocks.mostUsedBytes, blocks.usedBytes)
             if let address = blocks.free[size]?.popLast() {
                 blocks.freeBytes -= size
                 return address
             }
-            BlockPool.unmap(&blocks, allowed: blocks.allowedBytes)
-            return nil
+            guard let base = unsafe SystemMemory.map(size) else { return nil }
+            let address = UInt(bitPattern: base)
+            blocks.fill(address, size)
+            blocks.unmap(allowed: blocks.mostUsedBytes)
+            return address
         }
-        if let kept { return unsafe UnsafeMutableRawPointer(bitPattern: kept)! }
-        if let base = unsafe SystemMemory.map(size) { return unsafe base }
+        if let address { return unsafe UnsafeMutableRawPointer(bitPattern: address)! }
         // Free blocks of other sizes may be in the way.
-        blocks.withLock { BlockPool.unmap(&$0, allowed: 0) }
+        blocks.withLock { $0.unmap(allowed: 0) }
         guard let base = unsafe SystemMemory.map(size) else { SystemMemory.refused(size) }
         return unsafe base
     }
@@ -78,17 +78,64 @@ import Synchronization
     }
 
     deinit {
-        blocks.withLock { blocks in
-            BlockPool.unmap(&blocks, allowed: 0)
+        blocks.withLock { $0.unmap(allowed: 0) }
+    }
+}
+
+extension BlockPool.Blocks {
+    /// Moves pages of free blocks into a new one that nobody has touched, the largest blocks first, until it is full
+    /// or none are left. What was cut off stays free; what is too small to be moved goes back to the system.
+    fileprivate mutating func fill(_ address: UInt, _ size: Int) {
+        var filled: [Int] = []
+        var missing = size
+        for freeSize in free.keys.sorted(by: >) {
+            while missing >= BlockPool.smallestBlock, let source = free[freeSize]?.popLast() {
+                freeBytes -= freeSize
+                var start = source
+                for piece in pieces.removeValue(forKey: source) ?? [freeSize] {
+                    let moved = min(piece, missing)
+                    if moved < BlockPool.smallestBlock {
+                        keep(start, piece)
+                    } else if BlockPool.Blocks.move(start, to: address + UInt(size - missing), moved) {
+                        filled.append(moved)
+                        missing -= moved
+                        keep(start + UInt(moved), piece - moved)
+                    } else {
+                        BlockPool.Blocks.unmap(start, piece)
+                    }
+                    start += UInt(piece)
+                }
+            }
+        }
+        if !filled.isEmpty, filled != [size] { pieces[address] = filled + (missing > 0 ? [missing] : []) }
+    }
+
+    /// Keeps a piece of a free block as a block, unless it is too small.
+    private mutating func keep(_ address: UInt, _ size: Int) {
+        if size >= BlockPool.smallestBlock {
+            free[size, default: []].append(address)
+            freeBytes += size
+        } else if size > 0 {
+            BlockPool.Blocks.unmap(address, size)
         }
     }
 
+    private static func move(_ source: UInt, to target: UInt, _ size: Int) -> Bool {
+        unsafe falcon_move_pages(
+            UnsafeMutableRawPointer(bitPattern: source), UnsafeMutableRawPointer(bitPattern: target), size) != 0
+    }
+
+    private static func unmap(_ address: UInt, _ size: Int) {
+        unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), size)
+    }
+
     /// Gives free blocks back to the system, the largest first, until no more bytes are held than are allowed.
-    private static func unmap(_ blocks: inout Blocks, allowed: Int) {
-        for size in blocks.free.keys.sorted(by: >) {
-            while blocks.usedBytes + blocks.freeBytes > allowed, let address = blocks.free[size]?.popLast() {
-                unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), size)
-                blocks.freeBytes -= size
+    fileprivate mutating func unmap(allowed: Int) {
+        for size in free.keys.sorted(by: >) {
+            while usedBytes + freeBytes > allowed, let address = free[size]?.popLast() {
+                BlockPool.Blocks.unmap(address, size)
+                pieces[address] = nil
+                freeBytes -= size
             }
         }
     }

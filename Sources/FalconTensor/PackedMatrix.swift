@@ -104,13 +104,14 @@ internal import CFalconKernels
 /// How the outputs of a product are cut into pieces for threads: by shape alone.
 private struct WorkCut {
     let panels, blocks: Int
-    /// Panels of one piece, and blocks of rows.
-    let panelGroup, blockGroup: Int
+    /// Panels of one piece, and groups of blocks, which differ by one block at most.
+    let panelGroup, blockGroups: Int
 
     /// - Parameter together: panels of the widest tile.
     init(panels: Int, together: Int, blocks: Int, multiplications: Int) {
         (self.panels, self.blocks) = (panels, blocks)
-        blockGroup = 16
+        // Some 16 blocks together, so that the panels of a piece are read that much less often.
+        blockGroups = (blocks + 15) / 16
         // At least 2^15 multiply-adds; few enough pieces that taking them costs nothing, and small enough ones that no
         // thread waits long for the last. Many blocks of rows read a few panels together.
         let pieces = min(256, max(1, multiplications >> 15))
@@ -119,10 +120,13 @@ private struct WorkCut {
     }
 
     private var panelGroups: Int { (panels + panelGroup - 1) / panelGroup }
-    var count: Int { panelGroups * ((blocks + blockGroup - 1) / blockGroup) }
+    var count: Int { panelGroups * blockGroups }
 
     func piece(_ index: Int) -> (panels: Range<Int>, blocks: Range<Int>) {
-        let (panel, block) = (index % panelGroups * panelGroup, index / panelGroups * blockGroup)
-        return (panel..<min(panels, panel + panelGroup), block..<min(blocks, block + blockGroup))
+        let (panel, group) = (index % panelGroups * panelGroup, index / panelGroups)
+        return (
+            panel..<min(panels, panel + panelGroup),
+            blocks * group / blockGroups..<blocks * (group + 1) / blockGroups
+        )
     }
 }

@@ -87,7 +87,7 @@ package struct StoredMatrix: Sendable {
     }
 
     /// Gives back the memory of the mapped pages, after the values were copied elsewhere.
-    func releasePages() {
+    package func releasePages() {
         guard case .file(let file, let offset) = source else { return }
         file.releasePages(offset..<offset + rows * columns * type.size)
     }

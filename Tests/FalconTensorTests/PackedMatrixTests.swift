@@ -51,8 +51,10 @@ import Testing
         let x = Tensor(normal: 1, [3, 18], from: &source)
         let widened = PackedMatrix([StoredMatrix(matrix.tensor())], arithmetic: .float32, on: pool)
         #expect(packed.multiply(x, on: pool) == widened.multiply(x, on: pool))
-        #expect(
-            matrix.gather([32, 0]) == Tensor.stacked([matrix.tensor().rows(32..<33), matrix.tensor().rows(0..<1)]))
+        let (first, last) = (matrix.tensor().rows(0..<1), matrix.tensor().rows(32..<33))
+        #expect(matrix.gather([32, 0]) == Tensor.stacked([last, first]))
+        matrix.releasePages()
+        #expect(matrix.gather([0, 32]) == Tensor.stacked([first, last]))
     }
 
     @Test("many rows, cut into pieces for threads, are the rows alone", arguments: ProductArithmetic.allCases)
@@ -63,7 +65,7 @@ import Testing
         let x = Tensor(normal: 1, [531, 66], from: &source)
         let matrix = PackedMatrix([weight], arithmetic: arithmetic, on: pool)
         let whole = matrix.multiply(x, on: pool)
-        for row in [0, 1, 223, 224, 350, 530] {
+        for row in 0..<531 {
             #expect(matrix.multiply(x.rows(row..<row + 1), on: pool) == whole.rows(row..<row + 1))
         }
     }

@@ -8,3 +8,4 @@
 #include "product.h"
 #include "pause.h"
 #include "process.h"
+#include "pages.h"

@@ -1,0 +1,19 @@
+#if defined(__linux__)
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#endif
+#include "include/pages.h"
+#include "include/process.h"
+
+int falcon_move_pages(void *from, void *to, size_t bytes) {
+#if defined(__linux__)
+    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED) return 1;
+    // What was mapped there may be gone by now.
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    if (mmap(to, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) falcon_end_without_memory(bytes);
+    return 0;
+#else
+    (void)from, (void)to, (void)bytes;
+    return 0;
+#endif
+}
