@@ -1,7 +1,7 @@
 /// Seconds of a round by the shape of its tree.
 package struct CostCurve: Sendable {
     /// `[rows]`: a pass of the target; never falls.
-    let target: [Double]
+    private(set) var target: [Double]
     /// The draft head's first pass.
     let firstPass: Double
     /// A draft pass after the first, but for its blocks.
@@ -22,10 +22,9 @@ package struct CostCurve: Sendable {
 
     /// The same where the target's rows are free: for trees whose size is given.
     var withFreeRows: CostCurve {
-        CostCurve(
-            target: [Double](repeating: target[target.count - 1], count: target.count), firstPass: firstPass,
-            laterPass: laterPass, block: block, rest: rest, plainRest: plainRest, plainFactor: plainFactor,
-            draftFactor: draftFactor)
+        var curve = self
+        curve.target = [Double](repeating: target[target.count - 1], count: target.count)
+        return curve
     }
 
     /// One token by plain decoding.
