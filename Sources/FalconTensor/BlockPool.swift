@@ -50,10 +50,7 @@ import Synchronization
         let address: UInt? = blocks.withLock { blocks in
             blocks.usedBytes += size
             blocks.mostUsedBytes = max(blocks.mostUsedBytes, blocks.usedBytes)
-            if let address = blocks.free[size]?.popLast() {
-                blocks.freeBytes -= size
-                return address
-            }
+            if let address = blocks.popFree(size) { return address }
             guard let base = unsafe SystemMemory.map(size) else { return nil }
             let address = UInt(bitPattern: base)
             blocks.fill(address, size)
@@ -88,26 +85,35 @@ extension BlockPool.Blocks {
     fileprivate mutating func fill(_ address: UInt, _ size: Int) {
         var filled: [Int] = []
         var missing = size
-        for freeSize in free.keys.sorted(by: >) {
-            while missing >= BlockPool.smallestBlock, let source = free[freeSize]?.popLast() {
-                freeBytes -= freeSize
-                var start = source
-                for piece in pieces.removeValue(forKey: source) ?? [freeSize] {
-                    let moved = min(piece, missing)
-                    if moved < BlockPool.smallestBlock {
-                        keep(start, piece)
-                    } else if BlockPool.Blocks.move(start, to: address + UInt(size - missing), moved) {
-                        filled.append(moved)
-                        missing -= moved
-                        keep(start + UInt(moved), piece - moved)
-                    } else {
-                        BlockPool.Blocks.unmap(start, piece)
-                    }
-                    start += UInt(piece)
+        var canMove = true
+        while canMove, missing >= BlockPool.smallestBlock, let (source, sourceSize) = largestFree() {
+            var start = source
+            for piece in pieces.removeValue(forKey: source) ?? [sourceSize] {
+                var moved = min(piece, missing)
+                if moved < BlockPool.smallestBlock || !canMove { moved = 0 }
+                if moved > 0, !BlockPool.Blocks.move(start, to: address + UInt(size - missing), moved) {
+                    (canMove, moved) = (false, 0)
                 }
+                if moved > 0 { filled.append(moved) }
+                missing -= moved
+                keep(start + UInt(moved), piece - moved)
+                start += UInt(piece)
             }
         }
         if !filled.isEmpty, filled != [size] { pieces[address] = filled + (missing > 0 ? [missing] : []) }
+    }
+
+    /// Takes out a free block of a size.
+    fileprivate mutating func popFree(_ size: Int) -> UInt? {
+        guard let address = free[size]?.popLast() else { return nil }
+        if free[size]?.isEmpty == true { free[size] = nil }
+        freeBytes -= size
+        return address
+    }
+
+    private mutating func largestFree() -> (address: UInt, size: Int)? {
+        guard let size = free.keys.max(), let address = popFree(size) else { return nil }
+        return (address, size)
     }
 
     /// Keeps a piece of a free block as a block, unless it is too small.
@@ -131,12 +137,9 @@ extension BlockPool.Blocks {
 
     /// Gives free blocks back to the system, the largest first, until no more bytes are held than are allowed.
     fileprivate mutating func unmap(allowed: Int) {
-        for size in free.keys.sorted(by: >) {
-            while usedBytes + freeBytes > allowed, let address = free[size]?.popLast() {
-                BlockPool.Blocks.unmap(address, size)
-                pieces[address] = nil
-                freeBytes -= size
-            }
+        while usedBytes + freeBytes > allowed, let (address, size) = largestFree() {
+            BlockPool.Blocks.unmap(address, size)
+            pieces[address] = nil
         }
     }
 }

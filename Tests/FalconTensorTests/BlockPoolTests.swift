@@ -1,4 +1,6 @@
+import CFalconKernels
 import FalconTensor
+import Foundation
 import Testing
 
 @Suite struct BlockPoolTests {
@@ -57,6 +59,25 @@ import Testing
 
     private static func isMarked(_ base: UnsafeMutableRawPointer, _ size: Int, _ number: Int) -> Bool {
         stride(from: 0, to: size, by: 4096).allSatisfy { base.load(fromByteOffset: $0, as: Int.self) == number }
+    }
+
+    @Test("pages that the system does not move stay where they are, and leave zeros where they were wanted")
+    func unmovable() throws {
+        let size = 1 << 20
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        let source = try #require(mmap(nil, 2 * size, PROT_READ | PROT_WRITE, flags, -1, 0))
+        let target = try #require(mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0))
+        try #require(source != MAP_FAILED && target != MAP_FAILED)
+        BlockPoolTests.mark(source, 2 * size, 7)
+        // No start of a page, then a range in two pieces, which old systems refuse when the target is gone already.
+        #expect(falcon_move_pages(source + 1, target, size) == 0)
+        #expect(BlockPoolTests.isMarked(source, 2 * size, 7) && BlockPoolTests.isMarked(target, size, 0))
+        mprotect(source + size, size, PROT_READ)
+        if falcon_move_pages(source + size / 2, target, size) == 0 {
+            #expect(BlockPoolTests.isMarked(source, 2 * size, 7) && BlockPoolTests.isMarked(target, size, 0))
+        }
+        munmap(source, 2 * size)
+        munmap(target, size)
     }
 
     @Test("no more is held than was once in use, whatever sizes come, and no two blocks share a page")
