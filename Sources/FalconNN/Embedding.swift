@@ -26,15 +26,8 @@ package struct Embedding {
         let rows =
             switch source {
             case .parameter(let weight): tape.embedding(tokens.flatMap(\.self), weight: tape.variable(weight))
-            case .borrowed(let matrix): gathered(tokens.flatMap(\.self), from: matrix)
+            case .borrowed(let matrix): Tape.constant(matrix.gather(tokens.flatMap(\.self), releasesPages: true))
             }
         return tape.reshape(rows, [tokens.count, time, rows.value.width])
-    }
-
-    /// Some rows of a matrix whose pages are let go at once: around each row the system maps its neighbours too, which
-    /// within a few steps is the whole vocabulary.
-    private func gathered(_ tokens: [Int32], from matrix: StoredMatrix) -> Variable {
-        defer { matrix.releasePages() }
-        return Tape.constant(matrix.gather(tokens))
     }
 }

@@ -55,39 +55,49 @@ struct BFloat16Panels: Sendable {
         }
     }
 
-    /// The transposed matrix: its rows are the columns here. Widened and rounded a panel at a time.
-    init(columns matrix: StoredMatrix, on pool: ThreadPool) {
-        self.init(columns: matrix.rows, depth: matrix.columns)
+    /// A stored matrix for products with both sides of it: transposed, so that its rows are the columns, and as it is,
+    /// so that they are the depth. It is read once, widened and rounded a panel of rows at a time; a mapped one's
+    /// pages are let go at once.
+    ///
+    /// - Parameter needsPlain: whether the second is wanted.
+    static func transposedAndPlain(
+        _ matrix: StoredMatrix, needsPlain: Bool, on pool: ThreadPool
+    ) -> (transposed: BFloat16Panels, plain: BFloat16Panels?) {
+        let width = matrix.columns
+        let transposed = BFloat16Panels(columns: matrix.rows, depth: width)
+        let plain = needsPlain ? BFloat16Panels(columns: width, depth: matrix.rows) : nil
+        pool.run(transposed.panelCount) { index in
+            let first = index * transposed.panel
+            let rows = first..<min(first + transposed.panel, matrix.rows)
+            let values = TensorStorage(uninitialized: rows.count * width)
+            unsafe matrix.widen(rows, into: values.base)
+            unsafe transposed.pack(panelAt: index, transposed: values.base)
+            unsafe plain?.pack(depth: rows, plain: values.base)
+            matrix.rows(rows).releasePages()
+        }
+        return (transposed, plain)
+    }
+
+    /// Lays out one panel from its columns, `[columns of the panel, depth]`.
+    private func pack(panelAt index: Int, transposed values: UnsafePointer<Float>) {
         let loops = unsafe TrainingLoops.best
-        pool.run(panelCount) { [self] index in
-            let (first, count) = (index * panel, min(panel, columns - index * panel))
-            let values = TensorStorage(uninitialized: count * depth)
-            unsafe matrix.widen(first..<first + count, into: values.base)
-            for number in 0..<depthBlocks {
-                let (start, depthCount, pairsBefore, pairs) = block(number)
-                unsafe loops.pack_pairs(
-                    values.base + start, depth, 1, count, panel, depthCount,
-                    storage.words + (pairsBefore * panelCount + index * pairs) * panel)
-            }
+        for number in 0..<depthBlocks {
+            let (start, count, pairsBefore, pairs) = block(number)
+            unsafe loops.pack_pairs(
+                values + start, depth, 1, min(panel, columns - index * panel), panel, count,
+                storage.words + (pairsBefore * panelCount + index * pairs) * panel)
         }
     }
 
-    /// The matrix as it is: its rows are the depth. Widened and rounded a few rows at a time.
-    init(depth matrix: StoredMatrix, on pool: ThreadPool) {
-        self.init(columns: matrix.columns, depth: matrix.rows)
+    /// Lays out a part of the depth that lies in one block and starts at an even value, from `[depth, columns]`.
+    private func pack(depth part: Range<Int>, plain values: UnsafePointer<Float>) {
         let loops = unsafe TrainingLoops.best
-        let rows = 64
-        pool.run((depth + rows - 1) / rows) { [self] index in
-            let (first, count) = (index * rows, min(rows, depth - index * rows))
-            let values = TensorStorage(uninitialized: count * columns)
-            unsafe matrix.widen(first..<first + count, into: values.base)
-            let (start, _, pairsBefore, pairs) = block(first / BFloat16Panels.blockDepth)
-            for number in 0..<panelCount {
-                let column = number * panel
-                unsafe loops.pack_pairs(
-                    values.base + column, columns, 0, min(panel, columns - column), panel, count,
-                    storage.words + (pairsBefore * panelCount + number * pairs + (first - start) / 2) * panel)
-            }
+        let (start, _, pairsBefore, pairs) = block(part.lowerBound / BFloat16Panels.blockDepth)
+        for number in 0..<panelCount {
+            let column = number * panel
+            unsafe loops.pack_pairs(
+                values + column, columns, 0, min(panel, columns - column), panel, part.count,
+                storage.words + (pairsBefore * panelCount + number * pairs + (part.lowerBound - start) / 2) * panel)
         }
     }
 

@@ -60,11 +60,15 @@ package struct StoredMatrix: Sendable {
     }
 
     /// The rows with the given numbers, in this order: `[indices, columns]` float32.
-    package func gather(_ indices: [Int32]) -> Tensor {
+    ///
+    /// - Parameter releasesPages: whether a mapped matrix's memory is given back after a few rows each: around every
+    ///   row that is read the system maps its neighbours too, which soon is all of a vocabulary.
+    package func gather(_ indices: [Int32], releasesPages: Bool = false) -> Tensor {
         let result = Tensor(uninitialized: [indices.count, columns])
         for (position, index) in indices.enumerated() {
             precondition(index >= 0 && index < rows, "row \(index) of a matrix of \(rows) rows")
             unsafe widen(Int(index)..<Int(index) + 1, into: result.storage.base + position * columns)
+            if releasesPages, position % 64 == 63 || position == indices.count - 1 { releasePages() }
         }
         return result
     }

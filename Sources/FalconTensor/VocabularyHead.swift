@@ -2,7 +2,8 @@ internal import CFalconKernels
 
 /// A language-model head `[vocabulary, hidden]`, laid out for the products of a loss over its vocabulary.
 ///
-/// A frozen head is laid out once and serves every step; a trainable one is laid out anew at each.
+/// It is laid out anew for each step, which costs 2 % of one, and let go before the gradients of the step's parameters
+/// come into being: held twice, once for each direction, it is among the largest things in memory.
 package struct VocabularyHead: Sendable {
     package let vocabulary, hidden: Int
     /// What its products round both factors to.
@@ -22,14 +23,12 @@ package struct VocabularyHead: Sendable {
         _ weight: StoredMatrix, precision: ProductPrecision = .float32, needsGradient: Bool = true, on pool: ThreadPool
     ) {
         (vocabulary, hidden, self.precision) = (weight.rows, weight.columns, precision)
-        layout =
-            switch precision {
-            case .float32: .plain(weight.tensor())
-            case .bfloat16:
-                .rounded(
-                    forward: BFloat16Panels(columns: weight, on: pool),
-                    backward: needsGradient ? BFloat16Panels(depth: weight, on: pool) : nil)
-            }
+        switch precision {
+        case .float32: layout = .plain(weight.tensor())
+        case .bfloat16:
+            let panels = BFloat16Panels.transposedAndPlain(weight, needsPlain: needsGradient, on: pool)
+            layout = .rounded(forward: panels.transposed, backward: panels.plain)
+        }
         weight.releasePages()
     }
 
@@ -116,8 +115,8 @@ struct VocabularyChunks {
     /// - Parameter logitSets: how many sets of logits a chunk holds at once (student and teacher: 2).
     init(rows: Int, vocabulary: Int, logitSets: Int) {
         self.rows = rows
-        // 32 MB of logits at most, but enough rows that reading the weight for each chunk costs little.
-        let fitting = (32 << 20) / (4 * logitSets * max(vocabulary, 1))
+        // 16 MB of logits at most, but enough rows that reading the weight for each chunk costs little.
+        let fitting = (16 << 20) / (4 * logitSets * max(vocabulary, 1))
         size = max(64, min(256, fitting / 64 * 64))
     }
 

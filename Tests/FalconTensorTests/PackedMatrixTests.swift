@@ -54,7 +54,8 @@ import Testing
         let (first, last) = (matrix.tensor().rows(0..<1), matrix.tensor().rows(32..<33))
         #expect(matrix.gather([32, 0]) == Tensor.stacked([last, first]))
         matrix.releasePages()
-        #expect(matrix.gather([0, 32]) == Tensor.stacked([first, last]))
+        #expect(matrix.gather([0, 32], releasesPages: true) == Tensor.stacked([first, last]))
+        #expect(matrix.gather([0]) == first)
     }
 
     @Test("many rows, cut into pieces for threads, are the rows alone", arguments: ProductArithmetic.allCases)

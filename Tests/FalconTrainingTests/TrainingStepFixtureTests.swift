@@ -41,8 +41,7 @@ import Testing
         section.temperature = example.T
         section.hardLabel = .data
         let passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: section, head: VocabularyHead(StoredMatrix(head), on: pool)),
-            pool: pool)
+            network: network, loss: DraftLoss(recipe: section), weight: StoredMatrix(head), pool: pool)
         var optimizer = AdamW(
             network.parameters,
             AdamW.Configuration(

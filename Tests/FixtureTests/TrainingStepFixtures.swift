@@ -28,9 +28,7 @@ extension FixtureFamily {
         section.hardLabel = .data
         let passes = GlancingPasses(
             network: network,
-            loss: DraftLoss(
-                recipe: section, head: VocabularyHead(StoredMatrix(try golden.real("head.weight")), on: pool)),
-            pool: pool)
+            loss: DraftLoss(recipe: section), weight: StoredMatrix(try golden.real("head.weight")), pool: pool)
         let betas = (test["betas"]?.array ?? []).compactMap(\.double)
         var optimizer = AdamW(
             network.parameters,

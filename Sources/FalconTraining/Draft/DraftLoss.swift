@@ -5,8 +5,6 @@ import FalconTensor
 /// `feature_weight * smooth-L1 + distill_weight * (alpha * soft + (1 - alpha) * hard)`, summed over rows.
 struct DraftLoss {
     let recipe: LossSection
-    /// Frozen.
-    let head: VocabularyHead
 
     /// What is known of the target's distributions.
     enum Teacher {
@@ -34,11 +32,12 @@ struct DraftLoss {
     /// - Parameters:
     ///   - predicted: g, `[rows, hidden]`.
     ///   - target: f k positions ahead, of the same shape.
+    ///   - head: the target's, frozen.
     ///   - teacher: what its distributions are taken from.
     ///   - dataTokens: t_{i+k+1} of each row, for `hard_label = "data"`.
     ///   - random: draws the labels of `hard_label = "sample"`; moved on by one stream a call.
     func callAsFunction(
-        predicted: Variable, target: Tensor, teacher: Teacher = .features,
+        predicted: Variable, target: Tensor, head: VocabularyHead, teacher: Teacher = .features,
         dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
     ) -> (loss: Variable, result: Result) {
         let hardLabel: Distillation.HardLabel =

@@ -63,12 +63,12 @@ package final class DraftTraining: TrainingTask {
             source, indices: training, limit: recipe.training.batchLimit, seed: UInt64(recipe.training.seed),
             maxLength: recipe.data.maxLength, threads: pool.threadCount)
         let precision = ProductPrecision(recipe.training.precision)
-        let head = VocabularyHead(target.weight, precision: precision, on: pool)
         passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: recipe.loss, head: head),
+            network: network, loss: DraftLoss(recipe: recipe.loss), weight: target.weight,
             usesStatistics: recipe.loss.teacher == .stored, precision: precision,
             recomputes: recipe.training.recompute, pool: pool)
-        validation = DraftValidation(recipe: recipe, source: source, indices: heldOut, head: head, pool: pool)
+        validation = DraftValidation(
+            recipe: recipe, source: source, indices: heldOut, weight: target.weight, precision: precision, pool: pool)
         replay = try ReplayEvaluation(recipe: recipe, target: target, source: source, indices: heldOut, pool: pool)
         self.recipe = recipe
         self.target = target

@@ -13,10 +13,14 @@ struct DraftValidation {
     private let source: any FeatureSequences
     private let indices: [Int]
     private let loss: DraftLoss
+    /// The target's head, `[vocabulary, hidden]`.
+    private let weight: StoredMatrix
+    private let precision: ProductPrecision
     private let pool: ThreadPool
 
     init(
-        recipe: Recipe, source: any FeatureSequences, indices: [Int], head: VocabularyHead, pool: ThreadPool
+        recipe: Recipe, source: any FeatureSequences, indices: [Int], weight: StoredMatrix,
+        precision: ProductPrecision, pool: ThreadPool
     ) {
         self.recipe = recipe
         self.source = source
@@ -24,7 +28,8 @@ struct DraftValidation {
         var section = recipe.loss
         // The same labels at every evaluation.
         section.hardLabel = .argmax
-        loss = DraftLoss(recipe: section, head: head)
+        loss = DraftLoss(recipe: section)
+        (self.weight, self.precision) = (weight, precision)
         self.pool = pool
     }
 
@@ -55,6 +60,8 @@ struct DraftValidation {
     func evaluate(_ network: DraftNetwork) throws -> MetricRecord {
         var metrics = MetricMeans()
         var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
+        guard !parts.isEmpty else { return metrics.record }
+        let head = VocabularyHead(weight, precision: precision, needsGradient: false, on: pool)
         for part in parts {
             let batch = TrainingBatch(
                 try source.finiteBatch(part, limit: recipe.data.maxLength, on: pool),
@@ -67,6 +74,7 @@ struct DraftValidation {
             var unused = RandomSource(seed: 0)
             let (_, result) = loss(
                 predicted: Tape.constant(predicted.rows(at: rows)), target: batch.targetFeatures.rows(at: rows),
+                head: head,
                 dataTokens: [], random: &unused, tape: &tape)
             let weight = Double(rows.count)
             metrics.add("loss", sum: result.total, weight: weight)

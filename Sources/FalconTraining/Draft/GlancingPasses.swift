@@ -7,6 +7,8 @@ import FalconTensor
 struct GlancingPasses {
     let network: DraftNetwork
     let loss: DraftLoss
+    /// The target's head, `[vocabulary, hidden]`.
+    let weight: StoredMatrix
     /// Whether the target's distributions are those of stored statistics.
     var usesStatistics = false
     var precision = ProductPrecision.float32
@@ -16,6 +18,8 @@ struct GlancingPasses {
 
     /// What the first pass found at the positions that count.
     struct FirstPass {
+        /// The target's head as both passes multiply it; goes with this before the way back.
+        let head: VocabularyHead
         /// Rows of `[batch * time]`.
         let rows: [Int]
         /// yhat: the head's most likely token at each.
@@ -47,15 +51,19 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &nothing, tape: &tape
         ).value
-        let drafted = HeadArgmax.tokens(features.rows(at: rows), head: loss.head, on: pool)
+        let head = laidOutHead()
+        let drafted = HeadArgmax.tokens(features.rows(at: rows), head: head, on: pool)
         let teacher =
             usesStatistics
-            ? nil : TeacherLogits(batch.targetFeatures.rows(at: rows), head: loss.head, on: pool)
+            ? nil : TeacherLogits(batch.targetFeatures.rows(at: rows), head: head, on: pool)
         let truth = teacher?.tokens ?? batch.teacherStatistics(at: rows).choices
         var wrong = [Int](repeating: 0, count: batch.lengths.count)
         for (index, row) in rows.enumerated() where drafted[index] != truth[index] { wrong[row / batch.time] += 1 }
-        return FirstPass(rows: rows, drafted: drafted, teacher: teacher, truth: truth, wrong: wrong)
+        return FirstPass(
+            head: head, rows: rows, drafted: drafted, teacher: teacher, truth: truth, wrong: wrong)
     }
+
+    private func laidOutHead() -> VocabularyHead { VocabularyHead(weight, precision: precision, on: pool) }
 
     /// The second pass: with gradient, over replaced inputs.
     ///
@@ -79,8 +87,9 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &fallout, tape: &tape)
         if let fallout { dropout = fallout.random }
+        let head = first?.head ?? laidOutHead()
         let (sum, result) = loss(
-            predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows),
+            predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows), head: head,
             teacher: teacher(of: rows, in: batch, first: first), dataTokens: dataTokens, random: &labels, tape: &tape)
         var seen: DraftLoss.Result?
         if result.isFinite, !watched.isEmpty {
@@ -90,7 +99,7 @@ struct GlancingPasses {
             seen =
                 loss(
                     predicted: Tape.constant(predicted.value.rows(at: watched)),
-                    target: batch.targetFeatures.rows(at: watched),
+                    target: batch.targetFeatures.rows(at: watched), head: head,
                     teacher: teacher(of: watched, in: batch, first: first),
                     dataTokens: batch.dataTokens(at: watched), random: &unused, tape: &silent
                 ).result
