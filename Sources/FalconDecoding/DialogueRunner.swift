@@ -100,11 +100,14 @@ package struct DialogueRunner {
 
     private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {
         var stream = AnswerPiece.Stream(tokenizer)
-        let decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
+        var decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
         try receive(stream.finish())
+        decoded.forgetLooks()
+        var plain = try baseline?.decode(prompt, stop: stop)
+        plain?.forgetLooks()
         return AnsweredTurn(
             promptTokens: prompt.count, decoded: decoded,
             text: tokenizer.decode(decoded.tokens, skippingSpecial: true),
-            baseline: try baseline?.decode(prompt, stop: stop), loops: detector.loops(decoded.tokens))
+            baseline: plain, loops: detector.loops(decoded.tokens))
     }
 }

@@ -190,8 +190,11 @@ import Testing
         let stop = StopRule(endTokens: [], maximumTokens: 24)
         for length in 1...blockSize + 1 {
             let prompt = (0..<length).map { Int32(3 * $0 + 1) }
-            let text = try decoder.decode(prompt, stop: stop)
+            var received: [DecodedPass] = []
+            let text = try decoder.decode(prompt, stop: stop) { received.append($0) }
             #expect(try text.tokens == plain.decode(prompt, stop: stop).tokens)
+            // The first token belongs to the pass over the prompt.
+            #expect(text.passes == Array(received.dropFirst()))
             // The head needs k positions: until then rounds yield one token each.
             let waiting = max(0, blockSize - length)
             #expect(text.passes.prefix(waiting).allSatisfy { $0.treeDepth == 0 && $0.tokens.count == 1 })

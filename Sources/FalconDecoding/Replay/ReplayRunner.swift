@@ -35,7 +35,7 @@ package struct ReplayRunner {
         let start = clock()
         let count = min(limit ?? store.count, store.count)
         var (dialogues, agreeing, tokens): ([AnsweredDialogue], Int, Int) = ([], 0, 0)
-        var expectation = ReplayedAnswer.Expectation()
+        var (expectation, ranks) = (ReplayedAnswer.Expectation(), RankStatistics())
         // Pieces bound how much is held between two looks at the progress.
         let piece = 8 * pool.threadCount
         for first in stride(from: 0, to: count, by: piece) {
@@ -44,16 +44,14 @@ package struct ReplayRunner {
                 dialogues.append(replayed.dialogue)
                 agreeing += replayed.agreeingTokens
                 expectation.add(replayed.expectation)
+                ranks.add(replayed.ranks)
                 tokens += replayed.dialogue.turns.reduce(0) { $0 + $1.decoded.tokens.count }
             }
             try progress(first + numbers.count, tokens)
         }
         guard tokens > 0 else { throw DecodingError.noStoredAnswer(path: store.folder) }
-        var (statistics, ranks) = (AcceptStatistics(), RankStatistics())
-        for turn in dialogues.flatMap(\.turns) {
-            statistics.add(turn.decoded.statistics)
-            ranks.add(turn.decoded.ranks)
-        }
+        var statistics = AcceptStatistics()
+        for turn in dialogues.flatMap(\.turns) { statistics.add(turn.decoded.statistics) }
         let facts = ReplayFacts(
             shards: store.folder, dtype: store.description.storage.rawValue, conversations: dialogues.count,
             textTokens: tokens, agreeingTokens: agreeing, cutPasses: statistics.cutPasses,
@@ -66,6 +64,7 @@ package struct ReplayRunner {
         let dialogue: AnsweredDialogue
         let agreeingTokens: Int
         let expectation: ReplayedAnswer.Expectation
+        let ranks: RankStatistics
     }
 
     private func replayed(_ numbers: [Int], on pool: ThreadPool) throws -> [Replayed] {
@@ -83,22 +82,25 @@ package struct ReplayRunner {
 
     private func replayed(_ sequence: FeatureSequence, on pool: ThreadPool) -> Replayed {
         let answers = replay.replay(sequence, on: pool)
-        var expectation = ReplayedAnswer.Expectation()
-        for answer in answers { expectation.add(answer.expectation) }
+        var (expectation, ranks) = (ReplayedAnswer.Expectation(), RankStatistics())
         var (questions, turns, end): ([String], [AnsweredTurn], Int) = ([], [], 0)
         for answer in answers {
             let stored = answer.answer.tokens
             questions.append(tokenizer.decode(Array(sequence.tokens[end..<stored.lowerBound]), skippingSpecial: true))
             end = stored.upperBound
+            expectation.add(answer.expectation)
+            ranks.add(answer.decoded.ranks)
+            var decoded = answer.decoded
+            decoded.forgetLooks()
             turns.append(
                 AnsweredTurn(
-                    promptTokens: stored.lowerBound, decoded: answer.decoded,
-                    text: tokenizer.decode(answer.decoded.tokens, skippingSpecial: true), baseline: nil,
-                    loops: detector.loops(answer.decoded.tokens)))
+                    promptTokens: stored.lowerBound, decoded: decoded,
+                    text: tokenizer.decode(decoded.tokens, skippingSpecial: true), baseline: nil,
+                    loops: detector.loops(decoded.tokens)))
         }
         return Replayed(
             dialogue: AnsweredDialogue(
                 prompt: PromptDialogue(id: sequence.id, turns: questions), turns: turns, problem: nil),
-            agreeingTokens: answers.reduce(0) { $0 + $1.agreeingTokens }, expectation: expectation)
+            agreeingTokens: answers.reduce(0) { $0 + $1.agreeingTokens }, expectation: expectation, ranks: ranks)
     }
 }
