@@ -48,12 +48,13 @@ package struct FuzzRun {
 
     /// Has the reader read input after input.
     ///
-    /// - Parameter before: told each number before its input is read, which may be the last thing that happens.
-    package func run(_ numbers: Range<Int>, before: (Int) -> Void = { _ in }) throws -> Record {
+    /// - Parameter before: told each number, and what came of those before it, before its input is read, which may be
+    ///   the last thing that happens.
+    package func run(_ numbers: Range<Int>, before: (Int, Record) -> Void = { _, _ in }) throws -> Record {
         var record = Record()
         for number in numbers {
             let input = input(number)
-            before(number)
+            before(number, record)
             let fault = try read(input, into: &record)
             if let fault { record.faults[number] = fault }
         }

@@ -21,12 +21,14 @@ struct FuzzSupervision {
                 record.add(finished)
                 break
             }
-            guard let last = FuzzNote.read(folder + "/note"), last >= next else {
+            guard let note = FuzzNote.read(folder + "/note"), note.number >= next else {
                 throw FileError(folder, "the reading process ended before its first input: \(ending ?? "no record")")
             }
-            record.inputs += last - next + 1
-            record.faults[last] = ending ?? "ended the process"
-            next = last + 1
+            record.inputs += note.number - next + 1
+            record.accepted += note.accepted
+            record.refused += note.number - next - note.accepted
+            record.faults[note.number] = ending ?? "ended the process"
+            next = note.number + 1
         }
         for (number, fault) in record.faults.sorted(by: { $0.key < $1.key }) {
             print("\(fuzz.reader.rawValue) input \(number) of seed \(command.seed): \(fault)")
@@ -53,7 +55,9 @@ struct FuzzSupervision {
         process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
         let output = Pipe()
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        let words = URL(fileURLWithPath: folder + "/words")
+        try Data().write(to: words)
+        process.standardError = try FileHandle(forWritingTo: words)
         try process.run()
         let printed = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
@@ -61,7 +65,9 @@ struct FuzzSupervision {
         case (.exit, 0): return (nil, printed)
         case (.uncaughtSignal, SIGVTALRM): return ("took more than a second", printed)
         case (.uncaughtSignal, let signal): return ("ended the process with signal \(signal)", printed)
-        case (_, let status): return ("ended the process with status \(status)", printed)
+        case (_, let status):
+            let last = (try? String(contentsOf: words, encoding: .utf8))?.split(separator: "\n").last ?? "no word"
+            return ("ended the process with status \(status): \(last)", printed)
         }
     }
 

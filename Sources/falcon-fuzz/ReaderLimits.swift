@@ -28,7 +28,7 @@ enum ReaderLimits {
     }
 }
 
-/// The number of the input at hand, in a file that outlives the process.
+/// The number of the input at hand and how many were accepted before it, in a file that outlives the process.
 final class FuzzNote {
     private let descriptor: Int32
 
@@ -39,13 +39,14 @@ final class FuzzNote {
 
     deinit { close(descriptor) }
 
-    func write(_ number: Int) {
-        var number = number
-        unsafe pwrite(descriptor, &number, MemoryLayout<Int>.size, 0)
+    func write(_ number: Int, accepted: Int) {
+        var note = [number, accepted]
+        unsafe pwrite(descriptor, &note, 2 * MemoryLayout<Int>.size, 0)
     }
 
-    static func read(_ path: String) -> Int? {
-        guard let file = try? MappedFile(path: path), file.count == MemoryLayout<Int>.size else { return nil }
-        return file.integer(Int.self, at: 0)
+    static func read(_ path: String) -> (number: Int, accepted: Int)? {
+        let size = MemoryLayout<Int>.size
+        guard let file = try? MappedFile(path: path), file.count == 2 * size else { return nil }
+        return (file.integer(Int.self, at: 0), file.integer(Int.self, at: size))
     }
 }

@@ -64,8 +64,8 @@ struct Fuzz: FalconCommand {
     private func read(_ run: FuzzRun, noting note: String) throws {
         try ReaderLimits.limitMemory(beyond: 4 * InputMutator.longest + 2 * FuzzRun.allowance)
         let file = try FuzzNote(note)
-        let record = try run.run(from..<inputs) { number in
-            file.write(number)
+        let record = try run.run(from..<inputs) { number, record in
+            file.write(number, accepted: record.accepted)
             ReaderLimits.startSecond()
         }
         print(String(decoding: try JSONEncoder().encode(record), as: UTF8.self))
