@@ -4,12 +4,7 @@ import Testing
 
 /// Commands under a limit on memory that is too small for them.
 @Suite struct MemoryLimitCommandTests {
-    /// A sanitizer reserves terabytes and does not start under any limit.
-    private static let hasSanitizer = ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains {
-        ProcessInfo.processInfo.environment[$0] != nil
-    }
-
-    @Test(.disabled(if: MemoryLimitCommandTests.hasSanitizer))
+    @Test(.disabled(if: Sanitizer.isOn))
     func `a command without enough memory ends in one line, and a rerun ends as it should`() throws {
         let folder = try TemporaryFolder()
         let (features, run) = (folder.file("features"), folder.file("run"))
