@@ -2,6 +2,7 @@ import FalconDraft
 import FalconShards
 import FalconTensor
 import FalconTestSupport
+import FalconWeights
 import Foundation
 import Testing
 
@@ -173,6 +174,40 @@ import Testing
         let heldOut = try example.recipe(settings + ["data.validation_fraction=0.9", "evaluation.every_steps=1"])
         let other = #expect(throws: FileError.self) { try example.train(heldOut, example.temporary.file("held")) }
         #expect(other?.description.contains("dialogue-7, token 8: has a feature") == true, "\(other)")
+    }
+
+    @Test(arguments: ["float32", "bfloat16"]) func `a loss that explodes ends the run and leaves finite weights`(
+        precision: String
+    ) throws {
+        let example = try DraftExample(sequences: 40, pool: pool)
+        try example.train(try example.recipe(["training.max_steps=1"]), example.temporary.file("start"))
+        // As if earlier steps had been far too large: each weight is finite, what they compute is not.
+        let start = example.temporary.file("start/step-000001")
+        let tensors = try Fixtures.tensors(start + "/model.safetensors")
+        try SafetensorsWriter.write(
+            start + "/model.safetensors",
+            tensors: tensors.map { name, tensor in
+                let factor: Float = name == "embed_tokens.weight" ? 1 : 1e25
+                return (name: name, tensor: Tensor(tensor.scalars.map { $0 * factor }, tensor.shape))
+            })
+        let recipe = try example.recipe([
+            "draft.init_from=\(start)", "training.precision=\(precision)", "training.checkpoint_every_steps=1",
+            "training.keep_checkpoints=0",
+        ])
+        var lines: [String] = []
+        let folder = example.temporary.file("run")
+        let error = #expect(throws: TrainingError.self) {
+            _ = try example.train(recipe, folder, log: { lines.append($0) })
+        }
+        #expect(error?.description.contains("10 in a row, so lower optimizer.learning_rate") == true, "\(error)")
+        #expect(lines.count { $0.contains("left out") } == 9)
+        let steps = try RunFolder(path: folder).steps()
+        // Each step is two batches.
+        #expect(steps == Array(1...5))
+        for step in steps {
+            let file = "\(folder)/\(RunFolder.name(step: step))/model.safetensors"
+            #expect(try Fixtures.tensors(file).values.allSatisfy(\.isFinite), "step \(step)")
+        }
     }
 
     @Test(arguments: ["lstm", "gated", "linear"]) func `recomputing activations changes no bit`(
