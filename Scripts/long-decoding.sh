@@ -88,11 +88,11 @@ piece() { # piece NAME COMMAND...: runs it once in all runs of this script
 }
 # The figure before "tokens" (greedy, sampled) or "mismatched" in all notes of a kind.
 sum() {
-    greedy="$(cat "$state"/greedy-*.done 2> /dev/null |
+    greedy="$( (cat "$state"/greedy-*.done 2> /dev/null || true) |
         awk '/ tokens in / { all += $1 } END { print all + 0 }')"
-    mismatched="$(cat "$state"/greedy-*.done 2> /dev/null |
+    mismatched="$( (cat "$state"/greedy-*.done 2> /dev/null || true) |
         awk '/ tokens in / { all += $6 } END { print all + 0 }')"
-    tokens="$(cat "$state"/{sampled,watched}-*.done 2> /dev/null |
+    tokens="$( (cat "$state"/{sampled,watched}-*.done 2> /dev/null || true) |
         awk -v all="$greedy" -F ': ' '{ split($2, words, " "); all += words[1] } END { print all }')"
 }
 finish() {
