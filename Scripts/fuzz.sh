@@ -18,7 +18,13 @@ folder="$PWD/.build/fuzz"
 mkdir -p "$folder/done" "$folder/found" "$folder/corpus"
 options=(-c release)
 if [[ -n "$engine" ]]; then
-    options+=(--scratch-path "$folder/build" --sanitize fuzzer --sanitize address -Xcc -DFALCON_FUZZ_ENGINE)
+    # Not --sanitize fuzzer: it brings libFuzzer's own main. The linker gold falls over the debug lines of such a build.
+    coverage=edge,trace-cmp,indirect-calls,inline-8bit-counters,pc-table
+    resources="$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')"
+    library="$resources/clang/lib/linux/libclang_rt.fuzzer_no_main-$(uname -m).a"
+    [[ -f "$library" ]] || { echo "fuzz: this toolchain has no libFuzzer" >&2; exit 1; }
+    options+=(--scratch-path "$folder/build" --sanitize address -Xcc -DFALCON_FUZZ_ENGINE -Xcc -fsanitize=fuzzer-no-link
+        -Xswiftc "-sanitize-coverage=$coverage" -Xswiftc -use-ld=lld -Xlinker "$library" -Xlinker -lstdc++)
     [[ -n "${BUILD:-}" ]] || swift build "${options[@]}" --product falcon-fuzz
     export ASAN_OPTIONS=detect_leaks=0 SWIFT_BACKTRACE=enable=no
 fi

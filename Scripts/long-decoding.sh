@@ -40,7 +40,7 @@ mkdir -p "$state"
 
 sampled() { # sampled DRAFT TREE TEMPERATURE SEED SET
     "$infer" --target "$target" --draft "$1" --tree "$2" --temperature "$3" --top-p 0.95 --seed "$4" --dataset "$5" \
-        --limit 60 --max-new-tokens 256 --plan-seconds 0.5 --quiet --json "$state/run.json" \
+        --limit 12 --max-new-tokens 256 --plan-seconds 0.5 --quiet --json "$state/run.json" \
         > /dev/null 2> "$state/log"
     echo "$(basename "$1") $2, temperature $3, $(basename "$5"):" \
         "$(figure "$(cat "$state/run.json")" generated_tokens) tokens"
@@ -113,7 +113,7 @@ while true; do
             for precision in float32 bfloat16 int8; do
                 piece "greedy-$round-$(basename "$draft")-$tree-$precision" bash "$here/prove-lossless.sh" \
                     --target "$target" --draft "$draft" --tree "$tree" --threads $((round % 2 + 1)) \
-                    --precision "$precision" --questions "$set" --limit $((60 * round)) \
+                    --precision "$precision" --questions "$set" --limit $((12 * round)) \
                     --max-new-tokens $((128 + 128 * round)) --tokens 1
             done
             piece "sampled-$round-$(basename "$draft")-$tree" sampled "$draft" "$tree" "0.$((round * 3 % 10 + 1))" \

@@ -2,6 +2,8 @@
 
 #ifdef FALCON_FUZZ_ENGINE
 
+#include <stdlib.h>
+
 int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *, size_t));
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t capacity);
 
@@ -19,16 +21,19 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t capacity, un
     return changer(bytes, count, capacity, seed >> 1);
 }
 
-int falcon_fuzz_run(int argc, char **argv, falcon_fuzz_read read, falcon_fuzz_change change) {
+int falcon_fuzz_run(
+    int argc, char **argv, falcon_fuzz_read read, falcon_fuzz_change change, falcon_fuzz_finish finish) {
     reader = read;
     changer = change;
+    if (atexit(finish) != 0) return -1;
     return LLVMFuzzerRunDriver(&argc, &argv, read_one);
 }
 
 #else
 
-int falcon_fuzz_run(int argc, char **argv, falcon_fuzz_read read, falcon_fuzz_change change) {
-    (void)argc, (void)argv, (void)read, (void)change;
+int falcon_fuzz_run(
+    int argc, char **argv, falcon_fuzz_read read, falcon_fuzz_change change, falcon_fuzz_finish finish) {
+    (void)argc, (void)argv, (void)read, (void)change, (void)finish;
     return -1;
 }
 

@@ -6,7 +6,7 @@ import Synchronization
 
 /// libFuzzer, which keeps the inputs that reach new code and goes on from them.
 ///
-/// Its two callbacks are functions of C, which carry nothing with them: hence the one global.
+/// Its callbacks are functions of C, which carry nothing with them: hence the one global.
 enum FuzzEngine {
     private struct State: @unchecked Sendable {
         var run: FuzzRun?
@@ -34,13 +34,17 @@ enum FuzzEngine {
             "-max_len=\(InputMutator.longest)", "-artifact_prefix=\(save ?? corpus)/\(run.reader.rawValue)-", folder,
         ]
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-        let status = unsafe falcon_fuzz_run(Int32(words.count), &arguments, read, change)
+        let status = unsafe falcon_fuzz_run(Int32(words.count), &arguments, read, change, finish)
         guard status >= 0 else {
             throw FileError("falcon-fuzz", "was built without libFuzzer; Scripts/fuzz.sh builds it with")
         }
-        let record = state.withLock { $0.record }
+    }
+
+    /// What came of all inputs, once they are read; one that reads them wrongly ends the process before.
+    private static let finish: falcon_fuzz_finish = {
+        let (reader, record) = state.withLock { ($0.run?.reader.rawValue ?? "", $0.record) }
         print(
-            "\(run.reader.rawValue): \(record.inputs) inputs, \(record.accepted) read, \(record.refused) refused, "
+            "\(reader): \(record.inputs) inputs, \(record.accepted) read, \(record.refused) refused, "
                 + "\(record.faults.count) faults")
     }
 

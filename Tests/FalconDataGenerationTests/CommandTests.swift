@@ -45,8 +45,9 @@ import Testing
         #expect(failing.stdout.isEmpty)
     }
 
-    /// A limit on the length of files stands for the end of the disk's space, at many places of a shard's making.
-    @Test(arguments: [1, 3, 6, 8, 10, 12])
+    /// A limit on the length of files stands for the end of the disk's space, at many places of a shard's making. The
+    /// thread sanitizer writes longer ones before the command begins.
+    @Test(.disabled(if: Sanitizer.isOn), arguments: [1, 3, 6, 8, 10, 12])
     func `a full disk ends the run in one line and leaves whole files only`(kibibytes: Int) throws {
         let folder = try TemporaryFolder()
         let command = ([CommandRunner.productsFolder + "/falcon-gen-data"] + (try arguments(folder)) + ["--quiet"])
