@@ -104,20 +104,22 @@ finish() {
 
 piece watched-greedy watched "${drafts[0]}" 0 "${questions[-1]}"
 piece watched-sampled watched "${drafts[-1]}" 0.8 "${questions[-1]}"
-round=0
+round=0 number=0
+temperatures=(0.3 0.7 1.0 1.4)
 while true; do
     ((round += 1))
     for tree in dynamic:16 chain:4 medium auto small large chain:1 kmask2_8layer_tree; do
         for draft in "${drafts[@]}"; do
-            set="${questions[round % ${#questions[@]}]}"
+            ((number += 1))
+            set="${questions[number % ${#questions[@]}]}"
             for precision in float32 bfloat16 int8; do
                 piece "greedy-$round-$(basename "$draft")-$tree-$precision" bash "$here/prove-lossless.sh" \
-                    --target "$target" --draft "$draft" --tree "$tree" --threads $((round % 2 + 1)) \
+                    --target "$target" --draft "$draft" --tree "$tree" --threads $(((round + number) % 2 + 1)) \
                     --precision "$precision" --questions "$set" --limit $((12 * round)) \
                     --max-new-tokens $((128 + 128 * round)) --tokens 1
             done
-            piece "sampled-$round-$(basename "$draft")-$tree" sampled "$draft" "$tree" "0.$((round * 3 % 10 + 1))" \
-                "$round" "$set"
+            piece "sampled-$round-$(basename "$draft")-$tree" sampled "$draft" "$tree" \
+                "${temperatures[number % ${#temperatures[@]}]}" "$number" "$set"
         done
     done
 done
