@@ -62,6 +62,11 @@ extension FalconInfer {
         let report = DecodingReport(
             answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, sampling: sampling.rule,
             loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
+        // First what needs no file: a disk that is full by now takes nothing away from it.
+        if output.json != "-" {
+            if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }
+            print(report.table)
+        }
         try output.write(
             report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.tree,
             tokenizer: tokenizer, notes: [cleaning].compactMap(\.self)
@@ -70,9 +75,6 @@ extension FalconInfer {
                 command: CommandLine.arguments, target: (target, model.ends), draft: draft,
                 input: dataset ?? "one question", threads: pool.threadCount)
         }
-        guard output.json != "-" else { return }
-        if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }
-        print(report.table)
     }
 
     private func readDialogues() throws -> [PromptDialogue] {

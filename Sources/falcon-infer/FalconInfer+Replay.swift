@@ -54,6 +54,7 @@ extension FalconInfer {
         let report = DecodingReport(
             result.dialogues, tree: shape.tree, planner: shape.planner, loadSeconds: loadSeconds,
             peakMemoryBytes: ProcessMemory.peakByteCount, replay: result.facts)
+        if output.json != "-" { print(report.table) }
         try output.write(
             report, result.dialogues, model: target,
             tree: shape.tree ?? (shape.planner?.kind == .auto ? shape.planner?.plan.tree : nil), tokenizer: tokenizer,
@@ -63,6 +64,5 @@ extension FalconInfer {
                 command: CommandLine.arguments, target: (target, ends), draft: draft, input: folder,
                 threads: pool.threadCount)
         }
-        if output.json != "-" { print(report.table) }
     }
 }

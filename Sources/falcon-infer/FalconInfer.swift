@@ -105,6 +105,7 @@ struct FalconInfer: FalconCommand {
     }
 
     func run() throws {
+        try output.check()
         if let replay {
             try self.replay(folder: replay)
         } else {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import FalconCommandSupport
 import FalconDecoding
+import FalconTensor
 import FalconTokenizer
+import Foundation
 
 /// Where answers and figures go.
 struct OutputOptions: ParsableArguments {
@@ -16,6 +18,18 @@ struct OutputOptions: ParsableArguments {
 
     @Option(help: "Write the report's charts into this folder, an .svg file each.")
     var reportPictures: String?
+
+    /// Looks for the files' folders, which may be missed only after hours of decoding otherwise.
+    ///
+    /// - Throws: `FileError` for a file that cannot be written.
+    func check() throws {
+        for path in [answers, json, report].compactMap(\.self) where path != "-" {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+            guard FileManager.default.isWritableFile(atPath: folder) else {
+                throw FileError(path, "cannot be written, there is no folder \(folder) to write into; make it first")
+            }
+        }
+    }
 
     /// Writes what was asked for.
     ///

@@ -201,6 +201,8 @@ import Testing
             #expect(run.status == 1, "\(arguments)")
             #expect(run.stderr.contains(word) && run.stderr.hasPrefix("falcon-infer: "), "\(run.stderr)")
             #expect(run.stderr.split(separator: "\n").count == 1, "\(run.stderr)")
+            // Before anything is decoded.
+            #expect(run.stdout.isEmpty, "\(arguments)")
         }
     }
 }
