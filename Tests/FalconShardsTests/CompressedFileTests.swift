@@ -24,4 +24,14 @@ import Testing
         let words = refusal { _ = try CompressedFile.bytes(of: bomb) }
         #expect(words?.contains("unpacks to more than 1000 times its size") == true)
     }
+    /// Found by fuzzing: a frame of 156 bytes had zstd allocate the 104 MiB that it claims to look back in.
+    @Test func `a frame that claims to look back farther than its content is refused`() throws {
+        let folder = try TemporaryFolder()
+        let block: [UInt8] = [0x0B, 0, 0, UInt8(ascii: " ")]
+        let modest = try folder.write([0x28, 0xB5, 0x2F, 0xFD, 0, 0x70] + block, to: "modest.jsonl.zst")
+        #expect(try CompressedFile.bytes(of: modest) == [UInt8(ascii: " ")])
+        let claim = try folder.write([0x28, 0xB5, 0x2F, 0xFD, 0, 0x85] + block, to: "claim.jsonl.zst")
+        let words = refusal { _ = try CompressedFile.bytes(of: claim) }
+        #expect(words?.contains("too much memory") == true, "\(words ?? "read")")
+    }
 }

@@ -20,6 +20,11 @@ package enum CompressedFile {
     private static func unpack(_ stored: [UInt8], _ path: String) throws -> [UInt8] {
         guard let stream = unsafe ZSTD_createDStream() else { throw FileError(path, "zstd has no memory to unpack it") }
         defer { unsafe ZSTD_freeDStream(stream) }
+        // zstd takes as much memory as a frame asks for to look back in, 128 MiB at most: more than all that is unpacked
+        // here is never needed.
+        let longest = max(suspiciousSize, suspiciousRatio * stored.count)
+        let window = min(27, Int.bitWidth - (longest - 1).leadingZeroBitCount)
+        _ = unsafe ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Int32(window))
         var result: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: ZSTD_DStreamOutSize())
         // What zstd still expects: 0 at the end of a frame.
