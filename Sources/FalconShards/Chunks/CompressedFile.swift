@@ -20,8 +20,8 @@ package enum CompressedFile {
     private static func unpack(_ stored: [UInt8], _ path: String) throws -> [UInt8] {
         guard let stream = unsafe ZSTD_createDStream() else { throw FileError(path, "zstd has no memory to unpack it") }
         defer { unsafe ZSTD_freeDStream(stream) }
-        // zstd takes as much memory as a frame asks for to look back in, 128 MiB at most: more than all that is unpacked
-        // here is never needed.
+        // zstd takes the memory that a frame asks for to look back in, 128 MiB at most. No frame here needs more than
+        // all that is unpacked.
         let longest = max(suspiciousSize, suspiciousRatio * stored.count)
         let window = min(27, Int.bitWidth - (longest - 1).leadingZeroBitCount)
         _ = unsafe ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Int32(window))
