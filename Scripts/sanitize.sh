@@ -12,7 +12,7 @@ sanitizers=("$@")
 # Swift's own report of a crash would hide the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
 export ASAN_OPTIONS="detect_leaks=0:halt_on_error=1" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=0"
-export TSAN_OPTIONS="halt_on_error=0:exitcode=66"
+export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/Scripts/sanitize-thread.txt"
 part="${PART:-all}"
 failed=0
 for sanitizer in "${sanitizers[@]}"; do
