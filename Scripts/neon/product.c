@@ -19,12 +19,12 @@ static void check_product(const falcon_product_kernels *k, int form, const char 
             void *panels = zeros(PANELS * falcon_panel_bytes(form, depth) / 4);
             void *packed = zeros(rows * falcon_row_bytes(form, depth) / 4);
             float *out = zeros(rows * COLUMNS);
-            falcon_pack_panels(form, columns, COLUMNS, depth, FALCON_FLOAT32, 0, PANELS, panels);
-            size_t blocks = (rows + k->block_rows[form] - 1) / k->block_rows[form];
-            k->pack_rows(form, x, rows, depth, 0, blocks, packed);
-            falcon_product product = {form, rows, depth, COLUMNS, packed, panels, bias, out};
-            k->multiply(&product, 0, 1, 0, blocks);
-            k->multiply(&product, 1, PANELS - 1, 0, blocks);
+            falcon_pack_panels(k, form, columns, COLUMNS, depth, FALCON_FLOAT32, 0, PANELS, panels);
+            size_t blocks = falcon_row_blocks(k, form, rows);
+            falcon_pack_rows(k, form, x, rows, depth, 0, blocks, packed);
+            falcon_product product = {form, rows, depth, COLUMNS, packed, panels, bias, out, COLUMNS};
+            falcon_multiply_panels(k, &product, 0, 1, 0, blocks);
+            falcon_multiply_panels(k, &product, 1, PANELS - 1, 0, blocks);
             for (size_t r = 0; r < rows; r++)
                 for (size_t column = 0; column < COLUMNS; column++) {
                     double sum = bias[column];

@@ -11,6 +11,7 @@
 #define PAIR_TILES TILE(1) TILE(2)
 #define QUAD_ROWS 2
 #define QUAD_TILES TILE(1, 1) TILE(2, 1)
+#define QUAD_PANELS 1
 #define SHORT_VECTOR __m256i
 #define MULTIPLY_SHORTS _mm256_madd_epi16
 #include "product_body.h"

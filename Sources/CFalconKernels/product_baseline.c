@@ -14,4 +14,5 @@
 #define PAIR_TILES TILE(1) TILE(2)
 #define QUAD_ROWS 2
 #define QUAD_TILES TILE(1, 1) TILE(2, 1)
+#define QUAD_PANELS 1
 #include "product_body.h"

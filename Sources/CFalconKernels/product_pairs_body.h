@@ -1,5 +1,25 @@
 // Products of bfloat16 values with float32 sums: pairs along the depth, in 32-bit words with the earlier value low.
 
+// The dot products of AVX-512 take and give 0 for numbers below the smallest normal one, whatever the mode. So that
+// all variants give the same bits, everything about pairs is computed in that mode.
+INLINE unsigned VARIANT(flush_subnormals)(void) {
+#if defined(__x86_64__)
+    unsigned mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040);
+    return mode;
+#else
+    return 0;
+#endif
+}
+
+INLINE void VARIANT(restore)(unsigned mode) {
+#if defined(__x86_64__)
+    _mm_setcsr(mode);
+#else
+    (void)mode;
+#endif
+}
+
 // sum + later product + earlier product, rounded after each. Products of two bfloat16 values are exact in float32
 // unless they are below the smallest normal number, so that elsewhere a product with a sum behind it has the bits of
 // a fused multiply-add.
@@ -51,8 +71,21 @@ INLINE words VARIANT(pairs_of)(const float *source, size_t count) {
 #endif
 }
 
+static void VARIANT(pack_column_pairs)(
+    const void *source, int type, size_t depth, size_t start, size_t end, size_t column, void *panel) {
+    uint32_t *words = (uint32_t *)panel + column;
+    size_t k = start;
+    if (type == FALCON_BFLOAT16)
+        for (; k + 2 <= end; k += 2) memcpy(words + k / 2 * FALCON_PANEL, (const char *)source + 2 * k, 4);
+    for (; k < end; k += 2) {
+        uint32_t late = k + 1 < depth ? VARIANT(rounded_bits)(VARIANT(value_bits)(source, type, k + 1)) : 0;
+        words[k / 2 * FALCON_PANEL] = VARIANT(rounded_bits)(VARIANT(value_bits)(source, type, k)) | late << 16;
+    }
+}
+
 // Rounds x [rows, depth], at most 16 rows, and interleaves it as [pairs][rows].
-INLINE void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, uint32_t *packed) {
+static void VARIANT(pack_pairs)(const float *x, size_t rows, size_t depth, void *target_rows) {
+    uint32_t *packed = target_rows;
     size_t pairs = (depth + 1) / 2, pair = 0;
     // Many rows are turned over in registers. What a pair's vector holds beside its rows is overwritten by the next,
     // but for the last ones.
@@ -114,7 +147,7 @@ INLINE void VARIANT(pair_tile)(
     }
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < 2; j++)
-            VARIANT(put)(product, out + (size_t)r * product->columns, panel * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
+            VARIANT(put)(product, out + (size_t)r * product->stride, panel * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
 }
 
 #define TILE(R)                                                                                   \
@@ -123,7 +156,7 @@ INLINE void VARIANT(pair_tile)(
         break;
 
 // Not inlined: its arithmetic must stay inside the mode that the caller sets.
-static __attribute__((noinline)) void VARIANT(multiply_pairs)(
+static __attribute__((noinline)) void VARIANT(multiply_flushed_pairs)(
     const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end,
     const char *const ahead[2], float *out) {
     switch (rows) {
@@ -131,3 +164,20 @@ static __attribute__((noinline)) void VARIANT(multiply_pairs)(
     }
 }
 #undef TILE
+
+static void VARIANT(multiply_pairs)(
+    const falcon_product *product, const void *x, size_t rows, size_t panel, size_t end, const char *const ahead[2],
+    float *out) {
+    unsigned mode = VARIANT(flush_subnormals)();
+    VARIANT(multiply_flushed_pairs)(product, x, rows, panel, end, ahead, out);
+    VARIANT(restore)(mode);
+}
+
+static double VARIANT(peak_pairs)(size_t steps, float *sink) {
+    PEAK(lanes, (lanes)(float)i, words w = (words)0x3f803f80u; words x = (words)(uint32_t)steps,
+         VARIANT(dot_pairs)(chain[i], w, x), 2)
+}
+
+#define PAIR_FORM                                                                                           \
+    {2, FALCON_PANEL * 4, 4, PAIR_ROWS, 1, VARIANT(pack_column_pairs), VARIANT(pack_pairs), VARIANT(multiply_pairs), \
+     VARIANT(peak_pairs)}

@@ -66,8 +66,27 @@ INLINE integers VARIANT(dot_quads)(integers sum, words a, words b) {
 #endif
 }
 
+static void VARIANT(pack_column_quads)(
+    const void *source, int type, size_t depth, size_t start, size_t end, size_t column, void *panel) {
+    float values[FALCON_GROUP];
+    int8_t quantized[FALCON_GROUP];
+    (void)depth;
+    for (size_t k = start; k < end; k++) {
+        uint32_t bits = VARIANT(value_bits)(source, type, k);
+        memcpy(values + (k - start), &bits, 4);
+    }
+    uint32_t *words = (uint32_t *)panel + column + start / FALCON_GROUP * FALCON_PANEL * (1 + FALCON_GROUP / 4);
+    VARIANT(quantize)(values, end - start, quantized, (float *)words);
+    for (size_t quad = 0; quad < FALCON_GROUP / 4; quad++) {
+        uint32_t bits;
+        memcpy(&bits, quantized + 4 * quad, 4);
+        words[(1 + quad) * FALCON_PANEL] = bits ^ 0x80808080;
+    }
+}
+
 // Rows of a block, group by group: [rows] corrections, [rows] scales, [16 quads][rows].
-INLINE void VARIANT(pack_quads)(const float *x, size_t rows, size_t depth, uint32_t *packed) {
+static void VARIANT(pack_quads)(const float *x, size_t rows, size_t depth, void *target_rows) {
+    uint32_t *packed = target_rows;
     for (size_t r = 0; r < rows; r++, x += depth) {
         uint32_t *target = packed + r;
         for (size_t k = 0; k < depth; k += FALCON_GROUP, target += (2 + FALCON_GROUP / 4) * rows) {
@@ -122,7 +141,7 @@ INLINE void VARIANT(quad_tile)(
     }
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < 2 * panels; j++)
-            VARIANT(put)(product, out + (size_t)r * product->columns, first * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
+            VARIANT(put)(product, out + (size_t)r * product->stride, first * FALCON_PANEL + (size_t)j * 16, sum[r][j]);
 }
 
 #define TILE(R, P)                                                                                       \
@@ -132,9 +151,21 @@ INLINE void VARIANT(quad_tile)(
         break;
 
 static void VARIANT(multiply_quads)(
-    const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, size_t end, float *out) {
+    const falcon_product *product, const void *packed, size_t rows, size_t panel, size_t end,
+    const char *const ahead[2], float *out) {
+    const uint32_t *x = packed;
+    (void)ahead;
     switch (rows) {
         QUAD_TILES
     }
 }
 #undef TILE
+
+static double VARIANT(peak_quads)(size_t steps, float *sink) {
+    PEAK(integers, (integers)i, words w = (words)0x01020304u; words x = (words)(uint32_t)steps,
+         VARIANT(dot_quads)(chain[i], w, x), 4)
+}
+
+#define QUAD_FORM                                                                                           \
+    {FALCON_GROUP, FALCON_PANEL * (4 + FALCON_GROUP), 8 + FALCON_GROUP, QUAD_ROWS, QUAD_PANELS,             \
+     VARIANT(pack_column_quads), VARIANT(pack_quads), VARIANT(multiply_quads), VARIANT(peak_quads)}

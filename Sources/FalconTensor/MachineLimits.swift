@@ -31,13 +31,13 @@ package struct MachineLimits: Sendable {
         of arithmetic: ProductArithmetic, on pool: ThreadPool, seconds: Double = 0.5,
         now: () -> Double = { ProcessInfo.processInfo.systemUptime }
     ) -> Double {
-        let kernels = unsafe falcon_products()!.pointee
+        let form = PanelForm(arithmetic, storedAs: [.float32]).code
+        let peak = unsafe falcon_products()!.pointee.forms[Int(form)].peak!
         let steps = 1 << 20
         let sink = TensorStorage(uninitialized: 16 * pool.threadCount)
-        let form = PanelForm(arithmetic, storedAs: [.float32]).code
-        let each = unsafe kernels.peak_arithmetic(form, 1, sink.base)
+        let each = unsafe peak(1, sink.base)
         return best(2 * each * Double(steps * pool.threadCount), seconds, now) {
-            pool.run(pool.threadCount) { _ = unsafe kernels.peak_arithmetic(form, steps, sink.base + 16 * $0) }
+            pool.run(pool.threadCount) { _ = unsafe peak(steps, sink.base + 16 * $0) }
         }
     }
 

@@ -51,7 +51,7 @@ internal import CFalconKernels
             pool.run((panelCount + group - 1) / group) { piece in
                 let first = piece * group
                 unsafe falcon_pack_panels(
-                    form.code, rows.baseAddress!, columns, depth, sources[0].type.kernelCode, first,
+                    falcon_products(), form.code, rows.baseAddress!, columns, depth, sources[0].type.kernelCode, first,
                     min(group, panelCount - first), storage.base)
             }
         }
@@ -73,27 +73,28 @@ internal import CFalconKernels
         let rows = x.rowCount
         let result = Tensor(uninitialized: [rows, columns])
         guard rows > 0, columns > 0 else { return result }
-        let kernels = unsafe falcon_products()!.pointee
-        let most = form.blockRows
-        let blocks = (rows + most - 1) / most
+        let kernels = unsafe falcon_products()!
+        let most = unsafe kernels.pointee.forms[Int(form.code)].block_rows
+        let blocks = unsafe falcon_row_blocks(kernels, form.code, rows)
         let packed = TensorStorage(uninitialized: rows * falcon_row_bytes(form.code, depth) / 4)
         // Below some 2^15 values, waking a thread costs more than it gives.
         let blocksPacked = max(1, (1 << 15) / max(1, most * depth))
         pool.run((blocks + blocksPacked - 1) / blocksPacked) { piece in
             let first = piece * blocksPacked
-            unsafe kernels.pack_rows(
-                form.code, x.pointer, rows, depth, first, min(blocksPacked, blocks - first), packed.base)
+            unsafe falcon_pack_rows(
+                kernels, form.code, x.pointer, rows, depth, first, min(blocksPacked, blocks - first), packed.base)
         }
         let product = unsafe falcon_product(
             form: form.code, rows: rows, depth: depth, columns: columns, packed_rows: packed.base, panels: storage.base,
-            bias: bias?.pointer, out: result.storage.base)
+            bias: bias?.pointer, out: result.storage.base, stride: columns)
         let cut = WorkCut(
-            panels: panelCount, together: form == .quads ? 4 : 1, blocks: blocks,
+            panels: panelCount, together: unsafe kernels.pointee.forms[Int(form.code)].tile_panels, blocks: blocks,
             multiplications: rows * depth * columns)
         pool.run(cut.count) { piece in
             let (panels, blocks) = cut.piece(piece)
             unsafe withUnsafePointer(to: product) {
-                unsafe kernels.multiply($0, panels.lowerBound, panels.count, blocks.lowerBound, blocks.count)
+                unsafe falcon_multiply_panels(
+                    kernels, $0, panels.lowerBound, panels.count, blocks.lowerBound, blocks.count)
             }
         }
         withExtendedLifetime((x, bias, packed)) {}

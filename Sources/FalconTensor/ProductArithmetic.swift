@@ -38,16 +38,6 @@ enum PanelForm {
         case .quads: Int32(FALCON_QUAD_PANELS)
         }
     }
-
-    /// The most rows that one block of a product takes on this processor.
-    var blockRows: Int {
-        let rows = unsafe falcon_products()!.pointee.block_rows
-        return switch self {
-        case .float32, .bfloat16: rows.0
-        case .pairs: rows.2
-        case .quads: rows.3
-        }
-    }
 }
 
 extension ElementType {

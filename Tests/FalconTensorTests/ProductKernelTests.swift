@@ -25,7 +25,7 @@ import Testing
         }
 
         /// The first `rows` rows through one variant, the panels in two parts as threads would take them.
-        func product(_ kernels: falcon_product_kernels, form: Int32, rows: Int) -> [Float] {
+        func product(_ kernels: UnsafePointer<falcon_product_kernels>, form: Int32, rows: Int) -> [Float] {
             let panels = (columns + 31) / 32
             var packedWeights = [UInt8](repeating: 0xff, count: panels * falcon_panel_bytes(form, depth))
             weights.withUnsafeBufferPointer { weights in
@@ -33,14 +33,12 @@ import Testing
                     UnsafeRawPointer(weights.baseAddress! + $0 * depth) as UnsafeRawPointer?
                 }
                 pointers.withUnsafeBufferPointer {
-                    falcon_pack_panels(form, $0.baseAddress!, columns, depth, 0, 0, panels, &packedWeights)
+                    falcon_pack_panels(kernels, form, $0.baseAddress!, columns, depth, 0, 0, panels, &packedWeights)
                 }
             }
-            let limits = kernels.block_rows
-            let most = [limits.0, limits.1, limits.2, limits.3][Int(form)]
-            let blocks = (rows + most - 1) / most
+            let blocks = falcon_row_blocks(kernels, form, rows)
             var packedRows = [UInt8](repeating: 0xff, count: rows * falcon_row_bytes(form, depth))
-            kernels.pack_rows(form, x, rows, depth, 0, blocks, &packedRows)
+            falcon_pack_rows(kernels, form, x, rows, depth, 0, blocks, &packedRows)
             var out = [Float](repeating: .nan, count: rows * columns)
             packedRows.withUnsafeBytes { packedRows in
                 packedWeights.withUnsafeBytes { packedWeights in
@@ -49,9 +47,9 @@ import Testing
                             var product = falcon_product(
                                 form: form, rows: rows, depth: depth, columns: columns,
                                 packed_rows: packedRows.baseAddress, panels: packedWeights.baseAddress,
-                                bias: bias.baseAddress, out: out.baseAddress)
-                            kernels.multiply(&product, 0, panels / 2, 0, blocks)
-                            kernels.multiply(&product, panels / 2, panels - panels / 2, 0, blocks)
+                                bias: bias.baseAddress, out: out.baseAddress, stride: columns)
+                            falcon_multiply_panels(kernels, &product, 0, panels / 2, 0, blocks)
+                            falcon_multiply_panels(kernels, &product, panels / 2, panels - panels / 2, 0, blocks)
                         }
                     }
                 }
@@ -64,10 +62,10 @@ import Testing
     func variantsAgree(form: Int32) {
         for (columns, depth) in [(1, 1), (31, 3), (32, 16), (33, 7), (100, 40), (160, 33), (70, 130)] {
             let example = Example(columns: columns, depth: depth, rows: 31)
-            let reference = example.product(ProductKernelTests.variants[0].pointee, form: form, rows: 31)
+            let reference = example.product(ProductKernelTests.variants[0], form: form, rows: 31)
             for kernels in ProductKernelTests.variants {
                 for rows in [1, 2, 3, 5, 7, 8, 12, 13, 14, 15, 24, 25, 28, 29, 31] {
-                    let result = example.product(kernels.pointee, form: form, rows: rows)
+                    let result = example.product(kernels, form: form, rows: rows)
                     #expect(result == Array(reference[0..<rows * columns]), "\(columns) x \(depth), \(rows) rows")
                 }
             }
@@ -79,7 +77,7 @@ import Testing
         let (rows, columns, depth) = (5, 37, 129)
         let example = Example(columns: columns, depth: depth, rows: rows)
         for kernels in ProductKernelTests.variants {
-            let result = example.product(kernels.pointee, form: Int32(FALCON_FLOAT32_PANELS), rows: rows)
+            let result = example.product(kernels, form: Int32(FALCON_FLOAT32_PANELS), rows: rows)
             for row in 0..<rows {
                 for column in 0..<columns {
                     let exact = (0..<depth).reduce(Double(example.bias[column])) {
@@ -102,7 +100,7 @@ import Testing
         }
         func flushed(_ value: Float) -> Float { value.isSubnormal ? 0 : value }
         for kernels in ProductKernelTests.variants {
-            let result = example.product(kernels.pointee, form: Int32(FALCON_PAIR_PANELS), rows: rows)
+            let result = example.product(kernels, form: Int32(FALCON_PAIR_PANELS), rows: rows)
             // The baseline takes each product that is below the smallest normal number as zero, before it adds it.
             let isExact = scale == 1 || String(cString: kernels.pointee.name) != "baseline"
             let tolerance = isExact ? 0 : Float(depth) * Float.leastNormalMagnitude

@@ -12,7 +12,7 @@ import Testing
                 for depth in 1...18 {
                     let example = Example(columns: columns, depth: depth, rows: 9)
                     for rows in 1...9 {
-                        let result = example.product(kernels.pointee, form: Int32(FALCON_FLOAT32_PANELS), rows: rows)
+                        let result = example.product(kernels, form: Int32(FALCON_FLOAT32_PANELS), rows: rows)
                         for row in 0..<rows {
                             for column in 0..<columns {
                                 var exact = Double(example.bias[column])
@@ -39,15 +39,15 @@ import Testing
             for value in [Float.nan, .infinity, -.infinity] {
                 for place in [0, 1, depth / 2, depth - 1] {
                     var example = Example(columns: columns, depth: depth, rows: rows)
-                    let whole = example.product(kernels.pointee, form: Int32(form), rows: rows)
+                    let whole = example.product(kernels, form: Int32(form), rows: rows)
                     example.x[3 * depth + place] = value
-                    let broken = example.product(kernels.pointee, form: Int32(form), rows: rows)
+                    let broken = example.product(kernels, form: Int32(form), rows: rows)
                     for index in broken.indices {
                         #expect(index / columns == 3 ? !broken[index].isFinite : broken[index] == whole[index])
                     }
                     example = Example(columns: columns, depth: depth, rows: rows)
                     example.weights[20 * depth + place] = value
-                    let column = example.product(kernels.pointee, form: Int32(form), rows: rows)
+                    let column = example.product(kernels, form: Int32(form), rows: rows)
                     for index in column.indices {
                         #expect(index % columns == 20 ? !column[index].isFinite : column[index] == whole[index])
                     }
@@ -60,13 +60,13 @@ import Testing
         var example = Example(columns: 34, depth: 21, rows: 5)
         example.x = example.x.map { $0 * 0x1p-130 }
         let reference = example.product(
-            ProductKernelTests.variants[0].pointee, form: Int32(FALCON_FLOAT32_PANELS), rows: 5)
+            ProductKernelTests.variants[0], form: Int32(FALCON_FLOAT32_PANELS), rows: 5)
         for kernels in ProductKernelTests.variants {
-            #expect(example.product(kernels.pointee, form: Int32(FALCON_FLOAT32_PANELS), rows: 5) == reference)
+            #expect(example.product(kernels, form: Int32(FALCON_FLOAT32_PANELS), rows: 5) == reference)
         }
         example = Example(columns: 34, depth: 21, rows: 5, scale: 1e-20)
         let tiny = ProductKernelTests.variants.map {
-            example.product($0.pointee, form: Int32(FALCON_FLOAT32_PANELS), rows: 5)
+            example.product($0, form: Int32(FALCON_FLOAT32_PANELS), rows: 5)
         }
         #expect(tiny.allSatisfy { $0 == tiny[0] })
         #expect(tiny[0].contains { $0 != 0 && abs($0) < Float.leastNormalMagnitude })

@@ -29,49 +29,50 @@ enum {
     FALCON_PANEL_FORMS = 4
 };
 
-// Values of the depth that share a scale.
+// Values of the depth that share a scale in FALCON_QUAD_PANELS.
 enum { FALCON_GROUP = 64 };
-
-// Bytes of one panel, and of one packed row.
-size_t falcon_panel_bytes(int form, size_t depth);
-size_t falcon_row_bytes(int form, size_t depth);
-
-// Packs panels `first ..< first + count`. `rows[c]` points to the `depth` stored values of column c (a row of the
-// weight as it lies in its file, unaligned), all of `type`.
-void falcon_pack_panels(
-    int form, const void *const *rows, size_t columns, size_t depth, int type, size_t first, size_t count,
-    void *panels);
 
 typedef struct {
     // One of the forms above.
     int form;
     size_t rows, depth, columns;
-    // From `pack_rows`, and from `falcon_pack_panels`.
+    // From `falcon_pack_rows`, and from `falcon_pack_panels`.
     const void *packed_rows, *panels;
     // [columns], or null.
     const float *bias;
-    // [rows, columns] = rows * panels + bias.
+    // out[r * stride + c] = (rows * panels)[r, c] + bias[c].
     float *out;
+    size_t stride;
 } falcon_product;
+
+// One form as one variant computes it.
+typedef struct {
+    // Values of the depth that lie together, and the bytes of so many: of a panel, of a packed row. A depth is padded
+    // to a multiple with zeros.
+    size_t group, panel_bytes, row_bytes;
+    // The most rows that are multiplied at once (rows are cut into as few blocks as that allows, all but the same
+    // size), and the panels of the widest tile.
+    size_t block_rows, tile_panels;
+    // Writes values start ..< end of one stored row (unaligned) into a column of a panel. `start` is a multiple of
+    // the group and of 64, `end` the next one or the depth.
+    void (*pack_column)(
+        const void *source, int type, size_t depth, size_t start, size_t end, size_t column, void *panel);
+    // Interleaves the rows of one block.
+    void (*pack_rows)(const float *x, size_t rows, size_t depth, void *packed);
+    // The outputs of panels first ..< end for one block of rows, whose outputs begin at `out`. `ahead`: two halves of
+    // a panel that will be read next; null where nothing is known.
+    void (*multiply)(
+        const falcon_product *product, const void *x, size_t rows, size_t first, size_t end,
+        const char *const ahead[2], float *out);
+    // The arithmetic of the form in registers alone, `steps` times. Returns the multiply-adds done; `sink` keeps the
+    // work from being left out.
+    double (*peak)(size_t steps, float *sink);
+} falcon_panel_form;
 
 typedef struct {
     const char *name;
-    // For each form: the most rows that are multiplied at once. Rows are cut into as few blocks as that allows, all
-    // but the same size.
-    size_t block_rows[FALCON_PANEL_FORMS];
-    // Packs blocks `first ..< first + count` of x [rows, depth], interleaved block by block; `packed` is the start of
-    // all blocks.
-    void (*pack_rows)(
-        int form, const float *x, size_t rows, size_t depth, size_t first, size_t count, void *packed);
-    // The outputs of panels `first ..< first + count` for the rows of some of the blocks.
-    void (*multiply)(
-        const falcon_product *product, size_t first, size_t count, size_t first_block, size_t block_count);
-    // Rounds `count` values, FALCON_GROUP at most, to whole multiples of a scale: their largest size / 127. Returns
-    // the sum of the multiples.
-    int (*quantize)(const float *x, size_t count, int8_t *quantized, float *scale);
-    // The machine's limits: chains of the arithmetic of a form, in registers only. Returns the multiply-adds done;
-    // `sink` keeps the work from being left out.
-    double (*peak_arithmetic)(int form, size_t steps, float *sink);
+    // [FALCON_PANEL_FORMS]
+    const falcon_panel_form *forms;
     // Reading `count` values once.
     float (*peak_read)(const float *values, size_t count);
 } falcon_product_kernels;
@@ -81,3 +82,26 @@ const falcon_product_kernels *falcon_products(void);
 
 // Every variant that this processor runs, narrowest first, for tests. Returns how many were written (at most 4).
 size_t falcon_product_variants(const falcon_product_kernels **variants);
+
+// Bytes of one panel, and of one packed row.
+size_t falcon_panel_bytes(int form, size_t depth);
+size_t falcon_row_bytes(int form, size_t depth);
+
+// Packs panels `first ..< first + count`. `rows[c]` points to the `depth` stored values of column c (a row of the
+// weight as it lies in its file, unaligned), all of `type`.
+void falcon_pack_panels(
+    const falcon_product_kernels *kernels, int form, const void *const *rows, size_t columns, size_t depth, int type,
+    size_t first, size_t count, void *panels);
+
+// How many blocks so many rows are cut into.
+size_t falcon_row_blocks(const falcon_product_kernels *kernels, int form, size_t rows);
+
+// Packs blocks `first ..< first + count` of x [rows, depth]; `packed` is the start of all blocks.
+void falcon_pack_rows(
+    const falcon_product_kernels *kernels, int form, const float *x, size_t rows, size_t depth, size_t first,
+    size_t count, void *packed);
+
+// The outputs of panels `first ..< first + count` for the rows of some of the blocks.
+void falcon_multiply_panels(
+    const falcon_product_kernels *kernels, const falcon_product *product, size_t first, size_t count,
+    size_t first_block, size_t block_count);
