@@ -39,8 +39,8 @@ package struct ModelInspection: Sendable, Encodable {
         eosTokens = configuration.eosTokens
         let stored = weights.names.compactMap { weights.stored($0) }
         parameters = stored.reduce(0) { $0 + $1.count }
-        weightBytes = stored.reduce(0) { $0 + $1.count * $1.type.size }
-        storedTypes = Dictionary(stored.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
+        weightBytes = stored.reduce(0) { $0 + $1.byteCount }
+        storedTypes = Dictionary(stored.map { ($0.encoding, 1) }, uniquingKeysWith: +)
         cacheBytesPerToken = 2 * layers * keyValueHeads * headSize * MemoryLayout<Float>.size
         fingerprint = TargetModel.fingerprint(configuration, weights)
         let peculiarities = ModelPeculiarities(configuration, weights, folder: folder)

@@ -20,7 +20,7 @@ package struct WeightList: Sendable, Encodable {
         let weights = try WeightFolder(path: path)
         self.weights = weights
         tensors = weights.names.compactMap { weights.stored($0) }.map {
-            Entry(name: $0.name, dtype: $0.type.rawValue, shape: $0.shape)
+            Entry(name: $0.name, dtype: $0.encoding, shape: $0.shape)
         }
     }
 

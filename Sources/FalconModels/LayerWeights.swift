@@ -38,10 +38,7 @@ package struct LayerWeights {
     package func matrix(_ name: String, rows: Int, columns: Int) throws -> StoredMatrix {
         guard case .folder(let folder) = source else { return StoredMatrix(try tensor(name, [rows, columns])) }
         let stored = try folder.stored(prefix + name, shape: [rows, columns])
-        if let type = stored.type.elementType, stored.isContiguous {
-            return StoredMatrix(file: stored.file, range: stored.range, type: type, rows: rows, columns: columns)
-        }
-        return StoredMatrix(try stored.tensor())
+        return try stored.matrix ?? StoredMatrix(stored.tensor())
     }
 
     /// A vector `[count]` as float32.

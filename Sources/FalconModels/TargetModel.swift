@@ -119,7 +119,7 @@ package final class TargetModel: Sendable {
         digest.update(Array("\(configuration.family) \(headCount) \(epsilon) \(configuration.rotary)".utf8))
         // Both ends of each tensor tell models apart without reading 100 GB.
         for stored in folder.names.sorted().compactMap({ folder.stored($0) }) {
-            digest.update(Array("\(stored.name) \(stored.type) \(stored.shape)".utf8))
+            digest.update(Array("\(stored.name) \(stored.encoding) \(stored.shape)".utf8))
             let sample = min(4096, stored.range.count)
             digest.update(stored.file.bytes(stored.range.lowerBound..<stored.range.lowerBound + sample))
             digest.update(stored.file.bytes(stored.range.upperBound - sample..<stored.range.upperBound))

@@ -46,6 +46,19 @@ import Foundation
         unsafe [UInt8](UnsafeRawBufferPointer(rebasing: buffer(range)))
     }
 
+    /// The bytes in `range` as text, or `nil` where they are not UTF-8; traps outside the file.
+    package func text(_ range: Range<Int>) -> String? {
+        unsafe String(validating: UnsafeRawBufferPointer(rebasing: buffer(range)), as: UTF8.self)
+    }
+
+    /// Whether the bytes in `range` are UTF-8; traps outside the file.
+    package func isUTF8(_ range: Range<Int>) -> Bool {
+        let bytes = unsafe buffer(range)
+        // Most texts of a vocabulary are ASCII.
+        if unsafe bytes.allSatisfy({ $0 < 0x80 }) { return true }
+        return text(range) != nil
+    }
+
     /// One byte.
     package subscript(_ offset: Int) -> UInt8 {
         precondition((0..<count).contains(offset), "byte \(offset) of \(path), which has \(count)")

@@ -38,26 +38,51 @@ internal import CFalconKernels
         storage = PanelStorage(byteCount: byteCount)
         for part in parts { part.readAhead() }
 
-        // Parts of one type are read where they lie; of mixed types, or of float16, they are widened first.
+        // Parts of one type are read where they lie; of mixed types, of float16 or in blocks, some rows at a time are
+        // widened first.
         let type = parts[0].type
-        let isRead = type != .float16 && parts.allSatisfy { $0.type == type }
-        let sources = isRead ? parts : parts.map { StoredMatrix($0.tensor()) }
-        var rows: [UnsafeRawPointer?] = unsafe []
-        for source in sources {
-            for row in 0..<source.rows { unsafe rows.append(source.start + row * depth * source.type.size) }
-        }
+        let isRead = type != .float16 && parts.allSatisfy { $0.type == type && $0.blocks == nil }
+        let kernelCode = (isRead ? type : .float32).kernelCode
         let group = 8
-        unsafe rows.withUnsafeBufferPointer { rows in
-            pool.run((panelCount + group - 1) / group) { piece in
-                let first = piece * group
-                unsafe falcon_pack_panels(
-                    falcon_products(), form.code, rows.baseAddress!, columns, depth, sources[0].type.kernelCode, first,
-                    min(group, panelCount - first), storage.base)
+        let panelBytes = falcon_panel_bytes(form.code, depth)
+        pool.run((panelCount + group - 1) / group) { piece in
+            let first = piece * group
+            let range = first * width..<min(columns, (first + group) * width)
+            let scratch = TensorStorage(uninitialized: isRead ? 0 : range.count * depth)
+            var rows: [UnsafeRawPointer?] = unsafe []
+            for (part, row) in PackedMatrix.places(of: range, in: parts) {
+                guard !isRead else {
+                    unsafe rows.append(part.start(ofRow: row))
+                    continue
+                }
+                let place = unsafe scratch.base + rows.count * depth
+                unsafe part.widen(row..<row + 1, into: place)
+                unsafe rows.append(UnsafeRawPointer(place))
             }
+            unsafe rows.withUnsafeBufferPointer { rows in
+                unsafe falcon_pack_panels(
+                    falcon_products(), form.code, rows.baseAddress!, range.count, depth, kernelCode, 0,
+                    min(group, panelCount - first), storage.base + first * panelBytes)
+            }
+            withExtendedLifetime(scratch) {}
         }
-        withExtendedLifetime(sources) {}
+        withExtendedLifetime(parts) {}
         // The packed copy is the one that is used: weights must not take memory twice.
         for part in parts { part.releasePages() }
+    }
+
+    /// The part and its row that each of some outputs belongs to.
+    private static func places(
+        of columns: Range<Int>, in parts: [StoredMatrix]
+    ) -> [(part: StoredMatrix, row: Int)] {
+        var places: [(part: StoredMatrix, row: Int)] = []
+        places.reserveCapacity(columns.count)
+        var start = 0
+        for part in parts {
+            for column in columns.clamped(to: start..<start + part.rows) { places.append((part, column - start)) }
+            start += part.rows
+        }
+        return places
     }
 
     /// `x * weightᵀ + bias`.

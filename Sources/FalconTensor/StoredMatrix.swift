@@ -1,6 +1,22 @@
 internal import CFalconKernels
 
-/// A matrix of weights as it was stored: rows of one element type, either mapped from a file or held in a tensor.
+/// Where the rows of a stored matrix lie.
+package enum RowOrder: Sendable, Equatable {
+    case asStored
+    /// Heads of `size` rows, in each of which row i of the first half lies beside row i of the second: what GGUF
+    /// files of Llama's architecture do to queries and keys, so that rotary pairs are neighbours.
+    case pairedHeads(size: Int)
+
+    /// The place of a row among those stored.
+    func place(_ row: Int) -> Int {
+        guard case .pairedHeads(let size) = self else { return row }
+        let (head, inside) = (row / size * size, row % size)
+        return head + (inside < size / 2 ? 2 * inside : 2 * inside - size + 1)
+    }
+}
+
+/// A matrix of weights as it was stored: rows of one element type or of quantised blocks, either mapped from a file or
+/// held in a tensor.
 ///
 /// Reading a row of a mapped matrix touches that row's pages only, so a vocabulary's embedding need never be
 /// loaded as a whole.
@@ -9,23 +25,48 @@ package struct StoredMatrix: Sendable {
     package let rows: Int
     /// Values of a row (inputs of a linear layer, or the hidden size).
     package let columns: Int
+    /// Of the values; of blocks what they stand for, float32.
     package let type: ElementType
+    /// How a row is written where that is in blocks.
+    package let blocks: BlockType?
+    /// Where the rows lie.
+    package let rowOrder: RowOrder
     private let source: Source
 
     private enum Source: Sendable {
-        case file(MappedFile, offset: Int)
+        /// The place of the stored row number 0, and the number of this matrix's first row.
+        case file(MappedFile, offset: Int, first: Int)
         case tensor(Tensor)
     }
 
     /// A matrix that lies in a file at `range`; traps where the range does not hold `rows * columns` values.
-    package init(file: MappedFile, range: Range<Int>, type: ElementType, rows: Int, columns: Int) {
+    package init(
+        file: MappedFile, range: Range<Int>, type: ElementType, rows: Int, columns: Int, rowOrder: RowOrder = .asStored
+    ) {
+        self.init(file, range, type, nil, rows: rows, columns: columns, rowOrder)
+    }
+
+    /// A matrix that lies in a file as blocks; traps where the range does not hold `rows` of whole blocks.
+    package init(
+        file: MappedFile, range: Range<Int>, blocks: BlockType, rows: Int, columns: Int, rowOrder: RowOrder = .asStored
+    ) {
+        precondition(columns.isMultiple(of: blocks.valueCount), "rows of \(columns) values in \(blocks.name)")
+        self.init(file, range, .float32, blocks, rows: rows, columns: columns, rowOrder)
+    }
+
+    private init(
+        _ file: MappedFile, _ range: Range<Int>, _ type: ElementType, _ blocks: BlockType?, rows: Int, columns: Int,
+        _ rowOrder: RowOrder
+    ) {
+        (self.rows, self.columns, self.type, self.blocks, self.rowOrder) = (rows, columns, type, blocks, rowOrder)
+        source = .file(file, offset: range.lowerBound, first: 0)
         precondition(
-            range.count == rows * columns * type.size && range.lowerBound >= 0 && range.upperBound <= file.count,
-            "\(range.count) bytes of \(file.path) do not hold \([rows, columns]) values of \(type)")
-        self.rows = rows
-        self.columns = columns
-        self.type = type
-        source = .file(file, offset: range.lowerBound)
+            range.count == rows * rowBytes && range.lowerBound >= 0 && range.upperBound <= file.count,
+            "\(range.count) bytes of \(file.path) do not hold \([rows, columns]) of \(blocks?.name ?? "\(type)")")
+        if case .pairedHeads(let size) = rowOrder {
+            precondition(
+                size > 0 && size.isMultiple(of: 2) && rows.isMultiple(of: size), "\(rows) rows, heads of \(size)")
+        }
     }
 
     /// A matrix in memory, `[rows, columns]`.
@@ -33,7 +74,18 @@ package struct StoredMatrix: Sendable {
         rows = tensor.rowCount
         columns = tensor.width
         type = .float32
+        (blocks, rowOrder) = (nil, .asStored)
         source = .tensor(tensor)
+    }
+
+    private init(_ whole: StoredMatrix, rows: Int, _ source: Source) {
+        (columns, type, blocks, rowOrder) = (whole.columns, whole.type, whole.blocks, whole.rowOrder)
+        (self.rows, self.source) = (rows, source)
+    }
+
+    /// Bytes of a stored row.
+    package var rowBytes: Int {
+        blocks.map { columns / $0.valueCount * $0.byteCount } ?? columns * type.size
     }
 
     /// Some of the rows, left where they lie.
@@ -41,22 +93,18 @@ package struct StoredMatrix: Sendable {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows) rows")
         switch source {
         case .tensor(let tensor): return StoredMatrix(tensor.reshaped([rows, columns]).rows(range))
-        case .file(let file, let offset):
-            let first = offset + range.lowerBound * columns * type.size
+        case .file(let file, let offset, let first):
             return StoredMatrix(
-                file: file, range: first..<first + range.count * columns * type.size, type: type, rows: range.count,
-                columns: columns)
+                self, rows: range.count, .file(file, offset: offset, first: first + range.lowerBound))
         }
     }
 
     /// All values as float32, `[rows, columns]`.
     package func tensor() -> Tensor {
-        switch source {
-        case .tensor(let tensor): tensor.reshaped([rows, columns])
-        case .file(let file, let offset):
-            Tensor(
-                file: file, range: offset..<offset + rows * columns * type.size, as: type, [rows, columns])
-        }
+        if case .tensor(let tensor) = source { return tensor.reshaped([rows, columns]) }
+        let result = Tensor(uninitialized: [rows, columns])
+        unsafe widen(0..<rows, into: result.storage.base)
+        return result
     }
 
     /// The rows with the given numbers, in this order: `[indices, columns]` float32.
@@ -75,8 +123,22 @@ package struct StoredMatrix: Sendable {
 
     /// Copies some of the rows as float32, `[range.count, columns]`.
     func widen(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
-        let bytes = unsafe start + range.lowerBound * columns * type.size
-        let count = range.count * columns
+        guard rowOrder == .asStored else {
+            for (number, row) in range.enumerated() {
+                unsafe widen(from: start(ofRow: row), rows: 1, into: target + number * columns)
+            }
+            return
+        }
+        guard !range.isEmpty else { return }
+        unsafe widen(from: start(ofRow: range.lowerBound), rows: range.count, into: target)
+    }
+
+    private func widen(from bytes: UnsafeRawPointer, rows: Int, into target: UnsafeMutablePointer<Float>) {
+        let count = rows * columns
+        if let blocks {
+            unsafe falcon_dequantize(Int32(blocks.rawValue), bytes, target, count / blocks.valueCount)
+            return
+        }
         switch type {
         case .float32: unsafe UnsafeMutableRawPointer(target).copyMemory(from: bytes, byteCount: count * 4)
         case .float16: unsafe falcon_widen_float16(bytes, target, count)
@@ -86,21 +148,28 @@ package struct StoredMatrix: Sendable {
 
     /// Starts to read all values from the disk, where they are not in memory yet.
     func readAhead() {
-        guard case .file(let file, let offset) = source else { return }
-        file.readAhead(offset..<offset + rows * columns * type.size)
+        guard case .file(let file, _, _) = source else { return }
+        file.readAhead(storedRange)
     }
 
     /// Gives back the memory of the mapped pages, after the values were copied elsewhere.
     package func releasePages() {
-        guard case .file(let file, let offset) = source else { return }
-        file.releasePages(offset..<offset + rows * columns * type.size)
+        guard case .file(let file, _, _) = source else { return }
+        file.releasePages(storedRange)
     }
 
-    /// The first stored byte. Valid while this value lives.
-    var start: UnsafeRawPointer {
+    /// About where the rows lie: where heads are paired, part of a head may lie beside it.
+    private var storedRange: Range<Int> {
+        guard case .file(_, let offset, let first) = source else { return 0..<0 }
+        return offset + first * rowBytes..<offset + (first + rows) * rowBytes
+    }
+
+    /// The first stored byte of a row. Valid while this value lives.
+    func start(ofRow row: Int) -> UnsafeRawPointer {
         switch source {
-        case .tensor(let tensor): unsafe UnsafeRawPointer(tensor.pointer)
-        case .file(let file, let offset): unsafe file.start + offset
+        case .tensor(let tensor): unsafe UnsafeRawPointer(tensor.pointer) + row * rowBytes
+        case .file(let file, let offset, let first):
+            unsafe file.start + offset + rowOrder.place(first + row) * rowBytes
         }
     }
 }

@@ -32,4 +32,12 @@ package final class TemporaryFolder: Sendable {
     package var contents: [String] {
         get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
     }
+
+    /// The content of a file in the folder.
+    package func bytes(_ name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name))))
+    }
+
+    /// Removes a file of the folder.
+    package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: file(name)) }
 }

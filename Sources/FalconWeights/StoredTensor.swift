@@ -30,27 +30,70 @@ package enum StoredType: String, Sendable, CaseIterable {
 package struct StoredTensor: Sendable {
     /// The name under which the file holds it.
     package let name: String
+    /// Of the values; of values in blocks what they stand for, float32.
     package let type: StoredType
+    /// How the values are written where that is in blocks, rows of whole blocks each.
+    package let blocks: BlockType?
     package let shape: [Int]
     package let file: MappedFile
     /// The bytes of the file that hold the values, or, where `strides` is set, that the values are picked from.
     package let range: Range<Int>
     /// Steps in values along each axis, where the values do not lie contiguously in row-major order.
     let strides: [Int]?
+    /// Where each row lies.
+    package private(set) var rowOrder: RowOrder
 
     init(
         name: String, type: StoredType, shape: [Int], file: MappedFile, range: Range<Int>, strides: [Int]? = nil
     ) {
         self.name = name
         self.type = type
+        blocks = nil
+        rowOrder = .asStored
         self.shape = shape
         self.file = file
         self.range = range
         self.strides = strides
     }
 
+    /// A tensor in blocks.
+    init(name: String, blocks: BlockType, shape: [Int], file: MappedFile, range: Range<Int>) {
+        (self.name, type, self.blocks, self.shape) = (name, .float32, blocks, shape)
+        (self.file, self.range, strides, rowOrder) = (file, range, nil, .asStored)
+    }
+
+    /// The same values under another name, and with rows in another order.
+    package func renamed(_ name: String, rowOrder: RowOrder = .asStored) -> StoredTensor {
+        var tensor =
+            blocks.map { StoredTensor(name: name, blocks: $0, shape: shape, file: file, range: range) }
+            ?? StoredTensor(name: name, type: type, shape: shape, file: file, range: range, strides: strides)
+        tensor.rowOrder = rowOrder
+        return tensor
+    }
+
+    /// How the values are written, for lists and fingerprints: a type's name, or that of its blocks.
+    package var encoding: String { blocks?.name ?? type.rawValue }
+
+    /// Bytes that the values take up in the file.
+    package var byteCount: Int { blocks == nil ? count * type.size : range.count }
+
     /// Whether the bytes of `range` are the values in row-major order, so that weights can be packed from the map.
     package var isContiguous: Bool { strides == nil }
+
+    /// The values as a matrix that stays in the file, or `nil` where they cannot be used from there. All axes but the
+    /// last count as rows; a vector whose order is not that of the file is a column.
+    package var matrix: StoredMatrix? {
+        guard let elementType = type.elementType, isContiguous else { return nil }
+        let width = shape.count == 1 && rowOrder != .asStored ? 1 : shape.last ?? 1
+        let rows = width == 0 ? 0 : count / width
+        if let blocks {
+            guard width.isMultiple(of: blocks.valueCount) else { return nil }
+            return StoredMatrix(
+                file: file, range: range, blocks: blocks, rows: rows, columns: width, rowOrder: rowOrder)
+        }
+        return StoredMatrix(
+            file: file, range: range, type: elementType, rows: rows, columns: width, rowOrder: rowOrder)
+    }
 
     /// The number of values.
     package var count: Int { shape.reduce(1, *) }
@@ -59,6 +102,12 @@ package struct StoredTensor: Sendable {
     ///
     /// - Throws: `FileError` where the file holds whole numbers.
     package func tensor() throws -> Tensor {
+        if blocks != nil || rowOrder != .asStored {
+            guard let matrix else {
+                throw FileError(file.path, "tensor '\(name)' is written as \(encoding), which a vector cannot be")
+            }
+            return matrix.tensor().reshaped(shape)
+        }
         if let elementType = type.elementType {
             guard isContiguous else { return Tensor(bytes: gatheredBytes(), as: elementType, shape) }
             return Tensor(file: file, range: range, as: elementType, shape)
@@ -74,6 +123,12 @@ package struct StoredTensor: Sendable {
     ///
     /// - Throws: as `tensor`.
     package func isFinite() throws -> Bool {
+        if blocks != nil, let matrix {
+            let piece = max(1, (1 << 22) / max(1, matrix.columns))
+            return stride(from: 0, to: matrix.rows, by: piece).allSatisfy {
+                matrix.rows($0..<min($0 + piece, matrix.rows)).tensor().isFinite
+            }
+        }
         guard let elementType = type.elementType, isContiguous else { return try tensor().isFinite }
         let piece = (1 << 22) * type.size
         return stride(from: range.lowerBound, to: range.upperBound, by: piece).allSatisfy { start in

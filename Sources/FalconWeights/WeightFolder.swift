@@ -15,7 +15,8 @@ package struct WeightFolder: Sendable {
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
     ]
 
-    /// - Parameter path: a model folder, or one of its weight or index files.
+    /// - Parameter path: a model folder, or one of its weight or index files, or a GGUF file, whose tensors keep its
+    ///   own names.
     /// - Throws: `FileError` where nothing is found, or a file is damaged or does not hold what its index says.
     package init(path: String) throws {
         guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, "no such folder") }
@@ -28,10 +29,23 @@ package struct WeightFolder: Sendable {
             source = path + "/" + found
         }
         self.path = path
+        if GGUFModelFiles.isNamed(source) {
+            let files = try GGUFModelFiles(path: source)
+            tensors = Dictionary(uniqueKeysWithValues: files.tensors.map { ($0.name, $0) })
+            names = tensors.keys.sorted()
+            return
+        }
         tensors =
             source.hasSuffix(".json")
             ? try WeightFolder.indexed(source) : try WeightFolder.whole(source)
         names = tensors.keys.sorted()
+    }
+
+    /// Tensors under the names that a model looks for.
+    init(path: String, _ tensors: [StoredTensor]) {
+        self.path = path
+        self.tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+        names = self.tensors.keys.sorted()
     }
 
     package func contains(_ name: String) -> Bool { tensors[name] != nil }

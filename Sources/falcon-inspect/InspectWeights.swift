@@ -10,12 +10,13 @@ struct InspectWeights: FalconCommand {
             Examples:
               falcon-inspect weights --weights models/llama/pytorch_model.bin
               falcon-inspect weights --weights models/llama --output weights.safetensors
+              falcon-inspect weights --weights models/smollm2.Q4_K_M.gguf
 
             A PyTorch file is read without running anything that it holds. A dump holds real numbers as float32 and
-            whole ones as int64.
+            whole ones as int64; those of a GGUF file keep its own names, and its blocks are dequantised.
             """)
 
-    @Option(help: "A .safetensors or .bin file, an index, or a folder with one of them.")
+    @Option(help: "A .safetensors, .bin or .gguf file, an index, or a folder with one of them.")
     var weights: String
 
     @Option(help: "The safetensors file to dump all tensors to.")

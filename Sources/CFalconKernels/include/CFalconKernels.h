@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conversion.h"
+#include "dequantize.h"
 #include "training_elementwise.h"
 #include "inference.h"
 #include "training_loops.h"
