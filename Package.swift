@@ -59,6 +59,7 @@ let package = Package(
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
         library("FalconTokenizer", ["FalconJSON", "FalconDigest"]),
         library("FalconPictures", []),
+        library("FalconTemplates", ["FalconJSON"]),
 
         // Layer 2
         library("FalconAutograd", ["FalconTensor"]),
@@ -150,6 +151,7 @@ let package = Package(
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
         tests("FalconTokenizer", ["FalconTokenizer", "FalconJSON", "FalconTensor"]),
         tests("FalconPictures", ["FalconPictures"]),
+        tests("FalconTemplates", ["FalconTemplates", "FalconJSON"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
