@@ -20,24 +20,33 @@ enum Rejection: Error, Equatable {
 
 /// Turns dialogues into tokens: template, tokenizer, cut.
 struct ConversationEncoder: Sendable {
-    let template: ChatTemplate
-    let tokenizer: Tokenizer
+    let dialogues: DialogueEncoder
     /// Of the target model; its embedding has no rows beyond.
     let vocabularySize: Int
     let maxLength: Int
 
     /// - Throws: `Rejection`.
     func encode(_ dialogue: Dialogue) throws(Rejection) -> Conversation {
-        if let tokenized = dialogue.tokenized {
-            return try conversation(dialogue.id, tokenized.ids, tokenized.lossMask)
-        }
-        let encoded: (ids: [Int32], lossMask: [UInt8])
+        let encoded: EncodedDialogue
         do {
-            encoded = try template.encode(dialogue.messages, tokenizer)
+            encoded = try dialogues.encode(dialogue)
         } catch {
             throw .skipped("the template has no form for it")
         }
+        if encoded.learnedAnswers == 0, !encoded.unlearned.isEmpty {
+            throw .skipped(ConversationEncoder.reason(encoded.unlearned))
+        }
         return try conversation(dialogue.id, encoded.ids, encoded.lossMask)
+    }
+
+    /// Why nothing is to be learned from a dialogue, though the assistant answers.
+    private static func reason(_ unlearned: Set<RowRemark>) -> String {
+        switch unlearned {
+        case [.emptyAnswer]: "its answers are empty"
+        case [.weightZero]: "its answers have the weight 0"
+        case [.loneCall]: "its answers are tool_calls, which the template does not write"
+        default: "none of its answers is to be learned"
+        }
     }
 
     /// Checks tokens and cuts them.

@@ -39,7 +39,7 @@ struct FeatureSource: Sendable {
         whole = SequenceFeatures(model)
         let maxLength = min(options.maxLength, model.configuration.positionLimit)
         encoder = ConversationEncoder(
-            template: template, tokenizer: tokenizer, vocabularySize: model.configuration.vocabularySize,
+            dialogues: DialogueEncoder(template, tokenizer), vocabularySize: model.configuration.vocabularySize,
             maxLength: maxLength)
         var notes = ["template \(reason)"]
         if maxLength < options.maxLength {

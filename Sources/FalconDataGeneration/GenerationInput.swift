@@ -1,4 +1,6 @@
+import FalconDecoding
 import FalconDigest
+import FalconJSON
 import FalconShards
 import FalconTensor
 import FalconTokenizer
@@ -20,7 +22,7 @@ struct GenerationInput {
 
     /// - Throws: `FileError` or `TokenizerError` where the file cannot be read or holds no dialogue of the range.
     init(_ options: GenerationOptions) throws {
-        let content = try CompressedFile.bytes(of: options.dataset)
+        let content = try DatasetFile.bytes(of: options.dataset)
         let dataset = try ChatDataset.rows(content, path: options.dataset)
         range = options.range?.range(in: dataset.dialogues.count) ?? 0..<dataset.dialogues.count
         guard !range.isEmpty else {
@@ -49,7 +51,14 @@ struct GenerationInput {
                 "\(repeats.count) dialogues repeat an earlier one word for word, '\(dialogues[first].id)' the first "
                     + "of them: \(fate)")
         }
-        self.notes = notes
+        self.notes = notes + dataset.notes(of: dialogues)
+    }
+
+    /// What the dialogues say and their template does not write, a line each.
+    func losses(_ encoder: DialogueEncoder) -> [String] {
+        var remarks = RowRemarks()
+        for dialogue in dialogues { remarks.add(encoder.remarks(on: dialogue), of: dialogue.id) }
+        return remarks.lines
     }
 
     private static func repeats(_ dialogues: [Dialogue]) -> Set<Int> {
@@ -58,10 +67,9 @@ struct GenerationInput {
         for (index, dialogue) in dialogues.enumerated() {
             var digest = SHA256Digest()
             for message in dialogue.messages {
-                // Lengths keep "ab" + "c" and "a" + "bc" apart.
-                let head = "\(message.role.name.utf8.count) \(message.content.utf8.count) \(message.role.name)"
-                digest.update(Array((head + message.content).utf8))
+                digest.update(Array("\(message.isLearned) \(JSONValue.object(message.fields).text())".utf8))
             }
+            digest.update(Array(JSONValue.object(dialogue.variables).text().utf8))
             if let tokens = dialogue.tokenized {
                 digest.update(Array("tokens \(tokens.ids) \(tokens.lossMask)".utf8))
             }

@@ -51,10 +51,10 @@ package struct OnlineFeatures: FeatureSequences {
         path = dataset
         description = source.description(.float32)
         sequences = conversations.map { ($0.id, $0.tokens.count) }
-        let identity = "\(input.digest) \(source.encoder.template.style.rawValue) \(source.encoder.maxLength)"
+        let identity = "\(input.digest) \(source.encoder.dialogues.template.style.rawValue) \(source.encoder.maxLength)"
         fingerprint = ("data set or template", SHA256Digest.hexadecimal(of: Array(identity.utf8)))
         notes =
-            source.notes + input.notes
+            source.notes + input.notes + input.losses(source.encoder.dialogues)
             + reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "left out \($0.value): \($0.key)" }
         (self.source, self.conversations) = (source, conversations)
     }

@@ -12,7 +12,7 @@ package struct PromptDialogue: Sendable, Equatable {
     package init(_ dialogue: Dialogue) throws {
         id = dialogue.id
         category = dialogue.category
-        preface = Array(dialogue.messages.prefix { $0.role == .system })
+        preface = Array(dialogue.messages.prefix { $0.role.isSystem })
         turns = dialogue.messages.filter { $0.role == .user }.map(\.content)
         guard !turns.isEmpty else { throw DecodingError.noTurn(dialogue: id) }
     }
@@ -29,9 +29,11 @@ package struct PromptDialogue: Sendable, Equatable {
     ///
     /// - Parameter limit: the most dialogues to take, from the start.
     /// - Returns: the dialogues, and one line for each row that is left out.
-    /// - Throws: `TokenizerError` where the file is no dataset, `DecodingError` where it holds no question.
+    /// - Throws: `FileError` or `TokenizerError` where the file is no dataset, `DecodingError` where it holds no
+    ///   question.
     package static func read(_ path: String, limit: Int?) throws -> (dialogues: [PromptDialogue], problems: [String]) {
-        var (rows, problems) = try ChatDataset.read(path)
+        let reading = try DatasetFile.read(path)
+        var (rows, problems) = (reading.dialogues, reading.problems.map(\.description))
         if let limit { rows = Array(rows.prefix(limit)) }
         var dialogues: [PromptDialogue] = []
         for row in rows {

@@ -158,8 +158,9 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
     }
 
     private func readDataset(_ path: String) throws {
-        let content = try CompressedFile.bytes(of: path)
-        for dialogue in try ChatDataset.rows(content, path: path).dialogues {
+        let reading = try DatasetFile.read(path)
+        _ = reading.notes(of: reading.dialogues)
+        for dialogue in reading.dialogues {
             _ = try? PromptDialogue(dialogue)
             _ = try? ChatTemplate(.chatml).render(dialogue.messages)
         }

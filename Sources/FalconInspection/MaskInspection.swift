@@ -14,9 +14,16 @@ package struct MaskInspection: Sendable, Encodable {
     package let findings: [Finding]
     private let pieces: [String]
 
+    /// What is shown is what `falcon-gen-data` trains on, a row's own tokens included.
+    ///
+    /// - Parameter maxLength: tokens beyond this many are cut off.
     /// - Throws: `TokenizerError` where the template has no form for the dialogue.
-    package init(_ dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer, blockSize: Int) throws {
-        let (ids, mask) = try template.encode(dialogue.messages, tokenizer)
+    package init(
+        _ dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer, blockSize: Int, maxLength: Int = .max
+    ) throws {
+        let encoder = DialogueEncoder(template, tokenizer)
+        let encoded = try encoder.encode(dialogue)
+        let (ids, mask) = (Array(encoded.ids.prefix(maxLength)), Array(encoded.lossMask.prefix(maxLength)))
         id = dialogue.id
         tokens = ids
         lossMask = mask
@@ -25,27 +32,39 @@ package struct MaskInspection: Sendable, Encodable {
             let predicted = position + blockSize + 1
             return predicted < ids.count && mask[predicted] == 1
         }
-        findings = MaskInspection.findings(ids, mask, dialogue, template, tokenizer, counted: countedPositions)
+        var findings: [Finding] = (dialogue.remarks + encoder.remarks(on: dialogue)).map { .note($0.words) }
+        if ids.count < encoded.ids.count {
+            findings.append(.note("cut at \(maxLength) of its \(encoded.ids.count) tokens"))
+        } else if dialogue.tokenized == nil {
+            findings += MaskInspection.ends(ids, mask, encoded, template, tokenizer)
+        }
+        findings += MaskInspection.findings(ids, mask, dialogue, tokenizer, counted: countedPositions)
+        self.findings = findings
+    }
+
+    /// Whether each answer that counts ends with the end of turn.
+    private static func ends(
+        _ ids: [Int32], _ mask: [UInt8], _ encoded: EncodedDialogue, _ template: ChatTemplate, _ tokenizer: Tokenizer
+    ) -> [Finding] {
+        guard let end = tokenizer.id(of: template.endOfTurn) else {
+            return [.problem("the end of turn \(template.endOfTurn) is not one token of this tokenizer")]
+        }
+        let ends = ids.indices.count { mask[$0] == 1 && ids[$0] == end }
+        guard ends != encoded.learnedAnswers else { return [] }
+        return [.problem("\(encoded.learnedAnswers) answers, but \(ends) ends of turn among the counted tokens")]
     }
 
     private static func findings(
-        _ ids: [Int32], _ mask: [UInt8], _ dialogue: Dialogue, _ template: ChatTemplate, _ tokenizer: Tokenizer,
-        counted: Int
+        _ ids: [Int32], _ mask: [UInt8], _ dialogue: Dialogue, _ tokenizer: Tokenizer, counted: Int
     ) -> [Finding] {
         var findings: [Finding] = []
         let answers = dialogue.messages.filter { $0.role == .assistant }
-        if answers.isEmpty { findings.append(.problem("no message of the assistant: nothing to learn from")) }
+        if answers.isEmpty, dialogue.tokenized == nil {
+            findings.append(.problem("no message of the assistant: nothing to learn from"))
+        }
         if !mask.contains(1) { findings.append(.problem("no token counts: the mask is zero everywhere")) }
         if mask.contains(1), counted == 0 {
             findings.append(.problem("no position counts: the answers start too early for this block size"))
-        }
-        guard let end = tokenizer.id(of: template.endOfTurn) else {
-            findings.append(.problem("the end of turn \(template.endOfTurn) is not one token of this tokenizer"))
-            return findings
-        }
-        let ends = ids.indices.count { mask[$0] == 1 && ids[$0] == end }
-        if ends != answers.count {
-            findings.append(.problem("\(answers.count) answers, but \(ends) ends of turn among the counted tokens"))
         }
         for answer in answers where answer.content.first?.isWhitespace == true {
             findings.append(.note("an answer begins with white space, which a model rarely writes"))

@@ -26,7 +26,10 @@ extension FalconInfer {
         }
         let loadSeconds = systemSeconds() - start
 
-        let stop = StopRule(endTokens: model.configuration.eosTokens, maximumTokens: maxNewTokens)
+        let ends = AnswerEnds(
+            configured: model.configuration.eosTokens, template: chat.template, tokenizer: tokenizer)
+        ends.notes.forEach(note)
+        let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: chat.template, decoder: drafting ?? plain,
             baseline: baseline ? plain : nil, stop: stop)

@@ -1,8 +1,10 @@
 import ArgumentParser
 import FalconCommandSupport
+import FalconDecoding
 import FalconInspection
 import FalconTensor
 import FalconTokenizer
+import FalconWeights
 import Foundation
 
 struct InspectMasks: FalconCommand {
@@ -36,9 +38,13 @@ struct InspectMasks: FalconCommand {
     @Option(help: "Draw the relaxed causal mask of so many positions, beside the dialogue's tokens where one is shown.")
     var length: Int?
 
+    @Option(help: "Tokens of a dialogue beyond this many, or beyond the target's positions, are cut off.")
+    var maxLength = 2048
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        guard maxLength >= 2 else { throw ValidationError("--max-length \(maxLength): give 2 or more.") }
         guard (target == nil) == (dataset == nil), target != nil || length != nil else {
             throw ValidationError("Give --target and --dataset, or --length alone.")
         }
@@ -58,16 +64,23 @@ struct InspectMasks: FalconCommand {
         let tokenizer = try Tokenizer(folder: target)
         let (template, reason) = try ChatTemplate.select(template, folder: target)
         if !common.quiet { StandardError.print("template \(reason)") }
-        let (dialogues, problems) = try ChatDataset.read(dataset)
+        let reading = try DatasetFile.read(dataset)
+        let (dialogues, problems) = (reading.dialogues, reading.problems.map(\.description))
+        let limit = min(maxLength, (try? ModelConfiguration(folder: target))?.positionLimit ?? .max)
         if let index {
             guard dialogues.indices.contains(index) else {
                 throw FileError(dataset, "has dialogues 0 to \(dialogues.count - 1); there is no \(index)")
             }
             try show(
-                MaskInspection(dialogues[index], template: template, tokenizer: tokenizer, blockSize: blockSize),
+                MaskInspection(
+                    dialogues[index], template: template, tokenizer: tokenizer, blockSize: blockSize, maxLength: limit),
                 of: dataset)
         } else {
-            try check(dialogues, problems, template, tokenizer, of: dataset)
+            let encoder = DialogueEncoder(template, tokenizer)
+            var losses = RowRemarks()
+            for dialogue in dialogues { losses.add(encoder.remarks(on: dialogue), of: dialogue.id) }
+            for line in reading.notes(of: dialogues) + losses.lines { print(Finding.note(line).line) }
+            try check(dialogues, problems, template, tokenizer, limit, of: dataset)
         }
     }
 
@@ -86,7 +99,7 @@ struct InspectMasks: FalconCommand {
     }
 
     private func check(
-        _ dialogues: [Dialogue], _ unread: [String], _ template: ChatTemplate, _ tokenizer: Tokenizer,
+        _ dialogues: [Dialogue], _ unread: [String], _ template: ChatTemplate, _ tokenizer: Tokenizer, _ limit: Int,
         of dataset: String
     ) throws {
         var (tokens, counted) = (0, 0)
@@ -94,7 +107,7 @@ struct InspectMasks: FalconCommand {
         for dialogue in dialogues {
             do {
                 let mask = try MaskInspection(
-                    dialogue, template: template, tokenizer: tokenizer, blockSize: blockSize)
+                    dialogue, template: template, tokenizer: tokenizer, blockSize: blockSize, maxLength: limit)
                 tokens += mask.tokens.count
                 counted += mask.lossMask.count { $0 == 1 }
                 findings += mask.findings.map {

@@ -140,3 +140,25 @@ import Testing
         #expect(ByteAmount(bytes).description == text)
     }
 }
+
+extension GenerationPlanTests {
+    @Test func `plan and run agree on rows that are left out for any reason`() throws {
+        let folder = try TemporaryFolder()
+        let rows = [
+            #"{"prompt":"q","completion":"a"}"#, #"{"prompt":"q","completion":""}"#, #"{"prompt":"q"}"#,
+            #"{"prompt":"q","completion":"a","weight":0}"#, #"{"text":"raw"}"#, "{",
+            #"{"prompt":"\#(String(repeating: "long ", count: 30))","completion":"a"}"#,
+            #"{"prompt":"q","completion":"\#(String(repeating: "long ", count: 30))"}"#,
+            #"{"input_ids":[300],"loss_mask":[1]}"#,
+        ]
+        let options = GenerationOptions(
+            target: try TinyTarget.write(into: folder),
+            dataset: try folder.write(rows.joined(separator: "\n"), to: "rows.jsonl"), output: folder.file("out"))
+        let pool = ThreadPool(threadCount: 1)
+        let plan = try GenerationPlan(options, pool: pool)
+        let report = try FeatureGenerator(options, pool: pool).run { _ in }
+        #expect(plan.written == report.written && plan.skipped == report.skipped && plan.failed == report.failed)
+        #expect(plan.tokens == report.tokens && plan.cut.count == report.truncated && report.written == 2)
+        #expect(report.skipped["its answers are empty"] == 1 && report.skipped["its answers have the weight 0"] == 1)
+    }
+}

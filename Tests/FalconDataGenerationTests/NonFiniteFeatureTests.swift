@@ -59,6 +59,12 @@ import Testing
         let middle = (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
         let factor = 65504 / middle
         let (report, store) = try generate("narrow", .float16, target: scaled("scaled", by: factor))
+        // The plan knows beforehand.
+        var options = options
+        (options.storage, options.target) = (.float16, folder.file("scaled"))
+        let plan = try GenerationPlan(options, pool: pool)
+        #expect(plan.written == report.written && plan.skipped == report.skipped && plan.failed == report.failed)
+        #expect(plan.tokens == report.tokens && plan.input == report.input)
         let tooLarge = sequences.filter { ($0.features.scalars.map(abs).max() ?? 0) > middle }
         #expect(!tooLarge.isEmpty && tooLarge.count < sequences.count)
         #expect(report.failed.values.reduce(0, +) == tooLarge.count && report.failed.count == 1)

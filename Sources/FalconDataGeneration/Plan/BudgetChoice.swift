@@ -26,7 +26,7 @@ struct BudgetChoice {
             measured = stored
         } else {
             let probe = try StorageProbe(
-                survey, input, options, source: source, storages: [options.storage])
+                StorageProbe.choose(survey), input, options, source: source, storages: [options.storage])
             // Few digits say enough, and are read back as they were written.
             measured = (probe.bytesPerToken(options.storage) * 1000).rounded() / 1000
         }

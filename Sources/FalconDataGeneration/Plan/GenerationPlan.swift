@@ -60,9 +60,12 @@ package struct GenerationPlan: Sendable, Codable {
         let survey = ConversationSurvey(input.dialogues.count, on: pool) { row throws(Rejection) in
             try input.conversation(row, options, source.encoder)
         }
-        let probe = try StorageProbe(survey, input, options, source: source, storages: FeatureStorage.allCases)
+        let probed = StorageProbe.choose(survey)
+        let probe = try StorageProbe(probed, input, options, source: source, storages: FeatureStorage.allCases)
+        let check = try FeatureCheck(survey, input, options, source: source, probe: probe, probed: probed)
         var rows = Array(survey.rows.indices)
-        var notes = source.notes + input.notes
+        var notes = source.notes + input.notes + input.losses(source.encoder.dialogues)
+        if let note = check.note { notes.append(note) }
         if let budget = options.budget {
             let choice = try BudgetChoice(budget, options, input, source)
             rows = choice.selection.rows
@@ -77,7 +80,7 @@ package struct GenerationPlan: Sendable, Codable {
         var (tokens, lossTokens, written) = (0, 0, 0)
         for row in rows {
             let id = input.dialogues[row].id
-            switch survey.rows[row] {
+            switch check.refused[row].map(ConversationSurvey.Row.rejected) ?? survey.rows[row] {
             case .used(let length, let loss, let isTruncated):
                 (tokens, lossTokens, written) = (tokens + length, lossTokens + loss, written + 1)
                 if isTruncated { cut.append(id) }
@@ -154,14 +157,12 @@ package struct GenerationPlan: Sendable, Codable {
 }
 
 extension StorageProbe {
-    /// Probes rows spread over the input.
+    /// Probes the beginnings of rows of the input, each of them usable.
     init(
-        _ survey: ConversationSurvey, _ input: GenerationInput, _ options: GenerationOptions, source: FeatureSource,
+        _ rows: [Int], _ input: GenerationInput, _ options: GenerationOptions, source: FeatureSource,
         storages: [FeatureStorage]
     ) throws {
-        let rows = StorageProbe.choose(survey).compactMap { row in
-            try? input.conversation(row, options, source.encoder)
-        }
+        let rows = rows.compactMap { row in try? input.conversation(row, options, source.encoder) }
         try self.init(
             rows.map(StorageProbe.beginning), source: source, storages: storages, level: options.zstdLevel)
     }

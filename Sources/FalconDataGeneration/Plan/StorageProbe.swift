@@ -13,6 +13,8 @@ struct StorageProbe {
     let forwardSeconds: Double
     /// For each storage: the length of a shard with these tokens, and the seconds that writing it took.
     let shards: [FeatureStorage: (bytes: Int, seconds: Double)]
+    /// For each storage: the places among the conversations of those that cannot be stored, and why.
+    let refused: [FeatureStorage: [Int: String]]
 
     /// About how many tokens are run.
     private static let wantedTokens = 4096
@@ -33,22 +35,23 @@ struct StorageProbe {
         try ShardFolder.makeWritable(folder.path)
         defer { try? FileManager.default.removeItem(at: folder) }
         var shards: [FeatureStorage: (bytes: Int, seconds: Double)] = [:]
+        var refused: [FeatureStorage: [Int: String]] = [:]
         for storage in storages {
             let start = ProcessInfo.processInfo.systemUptime
             let writer = try ShardWriter(
                 path: folder.appendingPathComponent("\(storage).h5").path, description: source.description(storage),
                 level: level, pool: source.pool)
-            for sequence in sequences {
+            for (place, sequence) in sequences.enumerated() {
                 do {
                     try writer.append(sequence)
-                } catch is FeatureProblem {
-                    // It will be counted as failed when the shards are made.
+                } catch let problem as FeatureProblem {
+                    refused[storage, default: [:]][place] = problem.description
                 }
             }
             let contents = try writer.finish()
             shards[storage] = (contents.bytes, ProcessInfo.processInfo.systemUptime - start)
         }
-        self.shards = shards
+        (self.shards, self.refused) = (shards, refused)
     }
 
     /// The numbers of the rows to take: evenly spread over the input, each usable.

@@ -6,12 +6,14 @@ import FalconTokenizer
 import Foundation
 
 /// Lets the target answer a dialogue's questions itself, turn by turn: each answer becomes part of the next prompt.
-/// What is stored are the tokens that it generated, not its text made into tokens anew.
+/// What is stored are the tokens that it generated, not its text made into tokens again.
 struct Regenerator {
     private let source: FeatureSource
     private let decoder: any TextDecoder
     private let maxNewTokens: Int
     private let endTokens: Set<Int32>
+    /// What a user should know about the answers' ends, a line each.
+    let notes: [String]
     /// What decides the answers, for the manifest.
     let settings: [String: String]
 
@@ -19,12 +21,18 @@ struct Regenerator {
     init(_ options: RegenerationOptions, source: FeatureSource) throws {
         self.source = source
         maxNewTokens = options.maxNewTokens
-        endTokens = Set(source.model.configuration.eosTokens)
+        let ends = AnswerEnds(
+            configured: source.model.configuration.eosTokens, template: source.encoder.dialogues.template,
+            tokenizer: source.tokenizer)
+        (endTokens, notes) = (ends.tokens, ends.notes)
         let rule = options.sampling
         var settings = [
             "regenerate": "temperature \(rule.temperature), top_k \(rule.topK), top_p \(rule.topP), seed \(rule.seed), "
                 + "max_new_tokens \(maxNewTokens)"
         ]
+        // Folders that were begun before say nothing of ends, and had the model's own.
+        let more = ends.tokens.subtracting(source.model.configuration.eosTokens)
+        if !more.isEmpty { settings["answers_end_at"] = more.sorted().map(String.init).joined(separator: ", ") }
         if let folder = options.draft {
             let head = try DraftHead(folder: folder, target: source.model, pool: source.pool)
             let tree = try TokenTree.select(options.tree, blockSize: head.blockSize)
@@ -52,7 +60,8 @@ struct Regenerator {
             messages.append(ChatMessage(role: .user, content: turn))
             let encoded: (ids: [Int32], lossMask: [UInt8])
             do {
-                encoded = try source.encoder.template.encode(messages, source.tokenizer, addGenerationPrompt: true)
+                encoded = try source.encoder.dialogues.template.encode(
+                    messages, source.tokenizer, addGenerationPrompt: true)
             } catch {
                 messages.removeLast()
                 if answered == nil { return leftOut("the template has no form for it") }

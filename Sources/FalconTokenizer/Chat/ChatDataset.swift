@@ -5,10 +5,12 @@ import FalconJSON
 /// - ShareGPT: `{"id": ..., "conversations": [{"from": "human", "value": ...}, ...]}`
 /// - messages: `{"messages": [{"role": "user", "content": ...}, ...]}`, also under `conversations`
 /// - EAGLE's `question.jsonl`: `{"question_id": 81, "category": "writing", "turns": ["...", "..."]}`
+/// - a question in one column and its answer in another: prompt and completion, response or chosen, Alpaca's three
+///   fields, question and answer
 /// - plain prompts: `{"prompt": "..."}`
 /// - tokens: `{"input_ids": [...], "loss_mask": [...]}`, beside messages or alone
 ///
-/// as a JSON list or one object a line.
+/// as a JSON list or one object a line. What a row says beyond that is honoured, or remarked on: see `RowRemark`.
 package enum ChatDataset {
     /// - Returns: the dialogues in the file's order, and one line for each row that is left out, naming it.
     /// - Throws: `TokenizerError` where the file cannot be read or is not JSON at all.
@@ -25,16 +27,12 @@ package enum ChatDataset {
         return (reading.dialogues, reading.problems.map(\.description))
     }
 
-    /// As `parse`, with the kind of each problem.
-    package static func rows(
-        _ bytes: [UInt8], path: String
-    ) throws -> (dialogues: [Dialogue], problems: [RowProblem]) {
+    /// As `parse`, with the kind of each problem and what was not read.
+    package static func rows(_ bytes: [UInt8], path: String) throws -> ChatReading {
+        if let foreign = ForeignFile.problem(bytes) { throw TokenizerError(path, foreign) }
         let content = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3..<bytes.count : 0..<bytes.count
         guard let first = bytes[content].first(where: { !isSpace($0) }) else { throw TokenizerError(path, "is empty") }
-        if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) {
-            throw TokenizerError(path, "is compressed; unpack it first, with zstd -d")
-        }
-        var reading = Reading()
+        var reading = ChatReading()
         if first == UInt8(ascii: "[") {
             do {
                 for (row, value) in (try value(bytes, content).array ?? []).enumerated() {
@@ -46,11 +44,11 @@ package enum ChatDataset {
         } else {
             try readLines(bytes, content, path, into: &reading)
         }
-        return (reading.dialogues, reading.problems)
+        return reading
     }
 
     private static func readLines(
-        _ bytes: [UInt8], _ content: Range<Int>, _ path: String, into reading: inout Reading
+        _ bytes: [UInt8], _ content: Range<Int>, _ path: String, into reading: inout ChatReading
     ) throws {
         var firstError: JSONError?
         var row = 0
@@ -76,7 +74,7 @@ package enum ChatDataset {
         guard let value = try? value(bytes, content) else {
             throw TokenizerError(path, "is neither JSON nor JSON lines: \(firstError)")
         }
-        reading = Reading()
+        reading = ChatReading()
         reading.add(value, row: 0)
     }
 
@@ -88,20 +86,41 @@ package enum ChatDataset {
     private static func isSpace(_ byte: UInt8) -> Bool {
         byte == 0x20 || (0x09...0x0d).contains(byte)
     }
+}
 
-    /// What was read so far.
-    private struct Reading {
-        var dialogues: [Dialogue] = []
-        var problems: [RowProblem] = []
+/// What a data set holds.
+package struct ChatReading: Sendable {
+    /// In the file's order.
+    package private(set) var dialogues: [Dialogue] = []
+    /// One for each row that is left out.
+    package fileprivate(set) var problems: [RowProblem] = []
+    /// Columns that no row's reading looked at, in the order in which they first came up, and members of messages that
+    /// are part of no form, as "messages: NAME".
+    package private(set) var unread: [String] = []
+    private var unreadKnown: Set<String> = []
 
-        mutating func add(_ value: JSONValue, row: Int) {
-            do {
-                dialogues.append(try ChatRow(value, row: row).dialogue)
-            } catch {
-                let name = error.id.map { " (id '\($0)')" } ?? ""
-                problems.append(RowProblem(description: "row \(row)\(name): \(error.problem)", kind: error.kind))
-            }
+    fileprivate mutating func add(_ value: JSONValue, row: Int) {
+        do {
+            let row = try ChatRow(value, row: row)
+            dialogues.append(row.dialogue)
+            for name in row.unread where unreadKnown.insert(name).inserted { unread.append(name) }
+        } catch {
+            let name = error.id.map { " (id '\($0)')" } ?? ""
+            problems.append(RowProblem(description: "row \(row)\(name): \(error.problem)", kind: error.kind))
         }
+    }
+
+    private static let mostNamesShown = 12
+
+    /// What a user should know about these dialogues of the set, a line each; nothing where every row was read whole.
+    package func notes(of dialogues: some Sequence<Dialogue>) -> [String] {
+        var lines = RowRemarks(dialogues).lines
+        if !unread.isEmpty {
+            let names = unread.prefix(Self.mostNamesShown).map { "'\($0)'" }.joined(separator: ", ")
+            let more = unread.count - Self.mostNamesShown
+            lines.append("not read: \(names)" + (more > 0 ? " and \(more) more" : ""))
+        }
+        return lines
     }
 }
 

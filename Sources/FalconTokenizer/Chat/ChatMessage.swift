@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// Who says a message. Any name is allowed, since templates of some models know more than these three.
 package struct ChatRole: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
     package let name: String
@@ -15,17 +17,50 @@ package struct ChatRole: Sendable, Hashable, ExpressibleByStringLiteral, CustomS
     package static let assistant: ChatRole = "assistant"
 
     package var description: String { name }
+
+    /// Whether it gives the model its instructions.
+    package var isSystem: Bool { self == .system || self == "developer" }
 }
 
-/// One message of a dialogue.
+/// One message of a dialogue, with every member that its data set gives it.
 package struct ChatMessage: Sendable, Equatable {
-    package let role: ChatRole
-    package let content: String
+    /// The message as a template sees it: `role`, `content`, and what else there is (`tool_calls`,
+    /// `reasoning_content`, `name`, ...), in order.
+    package let fields: JSONObject
+    /// Whether a draft head may learn from it, where it is the assistant's. Data sets take messages out with a weight
+    /// of 0.
+    package let isLearned: Bool
 
     package init(role: ChatRole, content: String) {
-        self.role = role
-        self.content = content
+        var fields = JSONObject()
+        fields.append("role", .string(role.name))
+        fields.append("content", .string(content))
+        self.init(fields)
     }
+
+    package init(_ fields: JSONObject, isLearned: Bool = true) {
+        (self.fields, self.isLearned) = (fields, isLearned)
+    }
+
+    package var role: ChatRole { ChatRole(fields["role"]?.string ?? "") }
+
+    /// The text of it; empty where there is none.
+    package var content: String {
+        guard let parts = fields["content"]?.array else { return fields["content"]?.string ?? "" }
+        return parts.compactMap { $0["text"]?.string ?? $0.string }.joined()
+    }
+
+    /// Calls of tools in it.
+    package var toolCalls: [JSONValue] { fields["tool_calls"]?.array ?? [] }
+
+    /// Whether the assistant says nothing at all with it.
+    package var isEmpty: Bool {
+        toolCalls.isEmpty && !ChatMessage.thoughts.contains { fields[$0]?.string?.isEmpty == false }
+            && content.allSatisfy(\.isWhitespace)
+    }
+
+    /// The names under which data sets keep what a model thought before an answer.
+    package static let thoughts = ["reasoning_content", "thinking", "reasoning"]
 }
 
 /// A dialogue as text, and which parts of it the assistant says.

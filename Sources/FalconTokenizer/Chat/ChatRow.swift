@@ -15,59 +15,77 @@ struct ChatRowError: Error {
 /// One row of a data set, in any of the forms of `ChatDataset`.
 struct ChatRow {
     let dialogue: Dialogue
+    /// Columns of the row that nothing was done with, and members of its messages, as "messages: NAME".
+    let unread: [String]
 
     init(_ value: JSONValue, row: Int) throws(ChatRowError) {
-        guard value.object != nil else {
+        guard let object = value.object else {
             throw ChatRowError(id: nil, problem: "is \(value.kind), not an object", kind: "is no object")
         }
         let given = Self.name(value["id"]) ?? Self.name(value["question_id"])
-        var messages: [ChatMessage] = []
-        let tokenized = try Self.tokenized(value, id: given)
-        if let list = value["conversations"] ?? value["messages"] {
-            messages = try Self.messages(list, id: given)
-        } else if let turns = value["turns"] {
-            guard let list = turns.array else { throw ChatRowError(id: given, problem: "'turns' is no list") }
-            for (index, turn) in list.enumerated() {
-                guard let text = turn.string else {
-                    throw ChatRowError(
-                        id: given, problem: "turn \(index) is \(turn.kind), not a string", kind: "a turn is no string")
-                }
-                messages.append(ChatMessage(role: .user, content: text))
-            }
-        } else if let prompt = value["prompt"] {
-            if let text = prompt.string {
-                messages = [ChatMessage(role: .user, content: text)]
-            } else {
-                messages = try Self.messages(prompt, id: given)
-            }
-        } else if tokenized == nil {
+        if let reason = value["skipped"]?.string ?? value["failed"]?.string, value["row"]?.integer != nil {
             throw ChatRowError(
-                id: given, problem: "has no 'conversations', 'messages', 'turns', 'prompt' or 'input_ids'")
+                id: given, problem: "was left out when it was answered: \(reason)",
+                kind: "was left out when it was answered")
         }
-        guard tokenized != nil || messages.contains(where: { $0.role != .system }) else {
-            throw ChatRowError(id: given, problem: "has no messages")
+        var columns = RowColumns(object, id: given)
+        let tokenized = try Self.tokenized(&columns)
+        var reader = RowMessages(id: given)
+        if let list = try reader.list(&columns) {
+            try reader.add(list)
+        } else if let turns = columns.take(["turns"])?.value {
+            try reader.add(turns: turns)
+        } else {
+            try reader.addQuestion(&columns, isOptional: tokenized != nil)
         }
+        try reader.finish(&columns, hasTokens: tokenized != nil)
+        let variables = Self.variables(&columns)
         dialogue = Dialogue(
-            id: given ?? "row-\(row)", messages: messages, category: Self.name(value["category"]),
-            tokenized: tokenized)
+            id: given ?? "row-\(row)", messages: reader.messages, category: Self.name(value["category"]),
+            tokenized: tokenized, variables: variables, remarks: tokenized == nil ? reader.remarks : [])
+        unread = columns.unread + reader.unread.map { "messages: \($0)" }
     }
 
-    /// `input_ids` and `loss_mask`, two lists of one length; `nil` where the row has no `input_ids`.
-    private static func tokenized(_ value: JSONValue, id: String?) throws(ChatRowError) -> TokenizedDialogue? {
-        guard let given = value["input_ids"], !given.isNull else { return nil }
-        guard let ids = given.array?.compactMap({ $0.integer.flatMap(Int32.init(exactly:)) }),
-            ids.count == given.array?.count, ids.allSatisfy({ $0 >= 0 })
-        else { throw ChatRowError(id: id, problem: "'input_ids' is no list of token ids") }
-        guard let mask = value["loss_mask"]?.array?.compactMap({ $0.integer.flatMap(UInt8.init(exactly:)) }),
-            mask.count == value["loss_mask"]?.array?.count, mask.allSatisfy({ $0 <= 1 })
-        else { throw ChatRowError(id: id, problem: "'loss_mask' is no list of 0 and 1, which 'input_ids' needs") }
+    /// `input_ids` with `loss_mask`, one as long as the other; `nil` where the row has no `input_ids`.
+    private static func tokenized(_ columns: inout RowColumns) throws(ChatRowError) -> TokenizedDialogue? {
+        guard let given = columns.take(["input_ids"])?.value else { return nil }
+        let id = columns.id
+        guard let ids = integers(given, Int32.self), ids.allSatisfy({ $0 >= 0 }) else {
+            throw ChatRowError(id: id, problem: "'input_ids' is no list of token ids")
+        }
+        var (mask, name): ([UInt8]?, String) = (nil, "loss_mask")
+        if let column = columns.take(["loss_mask", "assistant_masks", "assistant_mask", "completion_mask"]) {
+            name = column.name
+            mask = integers(column.value, UInt8.self).flatMap { $0.allSatisfy { $0 <= 1 } ? $0 : nil }
+        } else if let column = columns.take(["labels"]) {
+            // Hugging Face's: the ids themselves, -100 where the loss does not look.
+            name = column.name
+            if let labels = integers(column.value, Int32.self), labels.count == ids.count,
+                zip(labels, ids).allSatisfy({ $0 == -100 || $0 == $1 })
+            {
+                mask = labels.map { $0 == -100 ? 0 : 1 }
+            }
+        }
+        guard let mask else {
+            throw ChatRowError(
+                id: id,
+                problem: name == "labels"
+                    ? "'labels' is not its 'input_ids' with some of them replaced by -100"
+                    : "'\(name)' is no list of 0 and 1, which 'input_ids' needs")
+        }
         guard ids.count == mask.count else {
             throw ChatRowError(
-                id: id, problem: "has \(ids.count) 'input_ids' and a 'loss_mask' of \(mask.count)",
-                kind: "'input_ids' and 'loss_mask' differ in length")
+                id: id, problem: "has \(ids.count) 'input_ids' and a '\(name)' of \(mask.count)",
+                kind: "'input_ids' and '\(name)' differ in length")
         }
         guard !ids.isEmpty else { throw ChatRowError(id: id, problem: "'input_ids' is empty") }
         return TokenizedDialogue(ids: ids, lossMask: mask)
+    }
+
+    private static func integers<Value: FixedWidthInteger>(_ list: JSONValue, _ type: Value.Type) -> [Value]? {
+        guard let list = list.array else { return nil }
+        let values = list.compactMap { $0.integer.flatMap(Value.init(exactly:)) ?? $0.boolean.map { $0 ? 1 : 0 } }
+        return values.count == list.count ? values : nil
     }
 
     /// An id or category: a string, or a whole number as in EAGLE's question sets.
@@ -79,57 +97,68 @@ struct ChatRow {
         }
     }
 
-    private static func messages(_ value: JSONValue, id: String?) throws(ChatRowError) -> [ChatMessage] {
-        guard let list = value.array else {
-            throw ChatRowError(
-                id: id, problem: "its messages are \(value.kind), not a list", kind: "its messages are no list")
+    /// What a template gets besides the messages. Data sets often keep lists as JSON in a string.
+    private static func variables(_ columns: inout RowColumns) -> JSONObject {
+        var variables = JSONObject()
+        if let tools = columns.take(["tools", "functions"])?.value, let list = unpacked(tools).array, !list.isEmpty {
+            variables.append("tools", .array(list))
         }
-        var messages: [ChatMessage] = []
-        for (index, entry) in list.enumerated() {
-            guard let name = entry["role"]?.string ?? entry["from"]?.string else {
-                throw ChatRowError(
-                    id: id, problem: "message \(index) has no 'role' or 'from'",
-                    kind: "a message has no 'role' or 'from'")
-            }
-            guard let role = role(name) else {
-                throw ChatRowError(
-                    id: id, problem: "message \(index) has the role '\(name)', which is not known",
-                    kind: "a message has a role that is not known")
-            }
-            guard let content = content(entry["content"] ?? entry["value"] ?? entry["text"]) else {
-                throw ChatRowError(
-                    id: id, problem: "message \(index) has no text in 'content' or 'value'",
-                    kind: "a message has no text in 'content' or 'value'")
-            }
-            messages.append(ChatMessage(role: role, content: content))
+        if let documents = columns.take(["documents"])?.value, let list = unpacked(documents).array, !list.isEmpty {
+            variables.append("documents", .array(list))
         }
-        // ShareGPT cuts long dialogues anywhere: a part that starts with an answer is read from the next question.
-        let system = messages.prefix { $0.role == .system }
-        let turns = messages.dropFirst(system.count).drop { $0.role == .assistant }
-        guard !turns.isEmpty || messages.isEmpty else {
-            throw ChatRowError(id: id, problem: "has no message of a user")
+        for column in ["chat_template_kwargs", "template_arguments"] {
+            guard let members = columns.take([column]).map({ unpacked($0.value) })?.object?.members else { continue }
+            for member in members { variables.append(member.key, member.value) }
         }
-        return Array(system) + turns
+        return variables
     }
 
-    private static func role(_ name: String) -> ChatRole? {
-        switch name.lowercased() {
-        case "user", "human": .user
-        case "assistant", "gpt", "chatgpt", "bard", "bing", "model": .assistant
-        case "system": .system
-        case "tool", "function", "observation": "tool"
-        default: nil
-        }
+    /// The list or object that a string holds as JSON, or the value itself.
+    static func unpacked(_ value: JSONValue) -> JSONValue {
+        guard let text = value.string, let first = text.first(where: { !$0.isWhitespace }), "[{".contains(first),
+            let inner = try? JSONParser.parse(Array(text.utf8), halfSurrogates: .replaced)
+        else { return value }
+        return inner
+    }
+}
+
+/// The columns of a row that are not empty, each looked at once, so that those nobody looked at can be named.
+struct RowColumns {
+    let id: String?
+    private var left: [(name: String, value: JSONValue)]
+
+    /// Names, figures and the like, which say nothing about the dialogue itself.
+    private static let expected: Set<String> = [
+        "id", "question_id", "category", "reference", "attention_mask", "row", "cut", "token_type_ids", "position_ids",
+    ]
+
+    init(_ object: JSONObject, id: String?) {
+        self.id = id
+        left = object.members.filter { !$0.value.isNull }.map { ($0.key, $0.value) }
     }
 
-    /// Text, or a list of parts of which the texts count.
-    private static func content(_ value: JSONValue?) -> String? {
-        guard let parts = value?.array else { return value?.string }
-        var text = ""
-        for part in parts {
-            guard let piece = part["text"]?.string else { return nil }
-            text += piece
+    /// The first of these columns that the row has and that is not null.
+    mutating func take(_ names: [String]) -> (name: String, value: JSONValue)? {
+        for name in names {
+            if let place = left.firstIndex(where: { $0.name == name }) { return left.remove(at: place) }
         }
-        return text
+        return nil
+    }
+
+    /// Takes all of these columns.
+    mutating func takeAll(_ names: [String]) -> [(name: String, value: JSONValue)] {
+        let taken = names.compactMap { name in left.first { $0.name == name } }
+        left.removeAll { names.contains($0.name) }
+        return taken
+    }
+
+    var names: [String] { left.map(\.name) }
+
+    var unread: [String] {
+        left.filter { !Self.expected.contains($0.name) && !Self.isEmpty($0.value) }.map(\.name)
+    }
+
+    static func isEmpty(_ value: JSONValue) -> Bool {
+        value.isNull || value.string?.isEmpty == true || value.array?.isEmpty == true || value.object?.count == 0
     }
 }

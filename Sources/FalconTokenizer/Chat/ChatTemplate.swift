@@ -66,16 +66,7 @@ package struct ChatTemplate: Sendable, Equatable {
         _ messages: [ChatMessage], _ tokenizer: Tokenizer, addGenerationPrompt: Bool = false
     ) throws -> (ids: [Int32], lossMask: [UInt8]) {
         let chat = try render(messages, addGenerationPrompt: addGenerationPrompt)
-        let (ids, spans) = tokenizer.encodeWithSpans(chat.text)
-        var mask = [UInt8](repeating: 0, count: ids.count)
-        var next = 0
-        for (index, span) in spans.enumerated() {
-            while next < chat.assistantSpans.count, chat.assistantSpans[next].upperBound <= span.lowerBound {
-                next += 1
-            }
-            guard next < chat.assistantSpans.count else { break }
-            if chat.assistantSpans[next].overlaps(span) { mask[index] = 1 }
-        }
+        let (ids, mask) = tokenizer.encode(chat.text, marking: chat.assistantSpans)
         return (ids, mask)
     }
 }

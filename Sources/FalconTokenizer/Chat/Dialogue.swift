@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// A dialogue, or a question to be answered, of a data set.
 package struct Dialogue: Sendable, Equatable {
     /// The set's own name for it, or "row-N" with N counted from 0.
@@ -8,14 +10,20 @@ package struct Dialogue: Sendable, Equatable {
     package let category: String?
     /// The dialogue as tokens, where the set has it so; these count, not what a template makes of the messages.
     package let tokenized: TokenizedDialogue?
+    /// What the row gives its template besides the messages: `tools`, `documents` and variables of its own.
+    package let variables: JSONObject
+    /// What a user should know about how the row was read.
+    package let remarks: [RowRemark]
 
     package init(
-        id: String, messages: [ChatMessage], category: String? = nil, tokenized: TokenizedDialogue? = nil
+        id: String, messages: [ChatMessage], category: String? = nil, tokenized: TokenizedDialogue? = nil,
+        variables: JSONObject = JSONObject(), remarks: [RowRemark] = []
     ) {
         self.tokenized = tokenized
         self.id = id
         self.messages = messages
         self.category = category
+        (self.variables, self.remarks) = (variables, remarks)
     }
 }
 

@@ -1,3 +1,4 @@
+import FalconDecoding
 import FalconDigest
 import FalconTensor
 import FalconTokenizer
@@ -60,10 +61,12 @@ struct PretrainingData {
     }
 
     private static func dialogues(_ path: String, log: (String) -> Void) throws -> [Dialogue] {
-        let (dialogues, problems) = try ChatDataset.read(path)
-        for problem in problems.prefix(5) { log(problem) }
+        let reading = try DatasetFile.read(path)
+        let (dialogues, problems) = (reading.dialogues, reading.problems)
+        for problem in problems.prefix(5) { log(problem.description) }
         if problems.count > 5 { log("\(path): \(problems.count - 5) more dialogues left out") }
         guard !dialogues.isEmpty else { throw FileError(path, "holds no dialogue") }
+        for note in reading.notes(of: dialogues) { log("\(path): \(note)") }
         return dialogues
     }
 
@@ -86,15 +89,15 @@ struct PretrainingData {
     private static func rows(
         _ dialogues: [Dialogue], _ tokenizer: Tokenizer, _ recipe: PretrainSection
     ) throws -> TokenRows {
-        let template = ChatTemplate(.chatml)
+        let encoder = DialogueEncoder(ChatTemplate(.chatml), tokenizer)
         let rows = try dialogues.map { dialogue in
-            let (ids, mask) = try template.encode(dialogue.messages, tokenizer)
+            let encoded = try encoder.encode(dialogue)
             let counts: [Bool] =
                 switch recipe.lossOn {
-                case .all: [Bool](repeating: true, count: ids.count)
-                case .assistant: mask.map { $0 != 0 }
+                case .all: [Bool](repeating: true, count: encoded.ids.count)
+                case .assistant: encoded.lossMask.map { $0 != 0 }
                 }
-            return TokenRows.Row(id: dialogue.id, tokens: ids, counts: counts)
+            return TokenRows.Row(id: dialogue.id, tokens: encoded.ids, counts: counts)
         }
         return TokenRows(rows, rowLength: recipe.rowLength)
     }
