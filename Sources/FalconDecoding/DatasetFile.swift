@@ -9,14 +9,12 @@ package enum DatasetFile {
     ///
     /// - Throws: `FileError` where there is no such file, saying what the name seems to be, or it cannot be read.
     package static func bytes(of path: String) throws -> [UInt8] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw FileError(path, ForeignFile.missing(path))
-        }
-        if isFolder.boolValue { throw FileError(path, problem(folder: path)) }
-        let attributes = try? FileManager.default.attributesOfItem(atPath: (path as NSString).resolvingSymlinksInPath)
+        guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, ForeignFile.missing(path)) }
+        let real = (path as NSString).resolvingSymlinksInPath
+        let type = try? FileManager.default.attributesOfItem(atPath: real)[.type] as? FileAttributeType
+        if type == .typeDirectory { throw FileError(path, problem(folder: path)) }
         // A shell's <(zcat chats.gz), or a program that writes into a pipe.
-        if let type = attributes?[.type] as? FileAttributeType, type != .typeRegular {
+        if let type, type != .typeRegular {
             guard let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd() else {
                 throw FileError(path, "gives no data to read")
             }
