@@ -24,8 +24,8 @@ package enum RowRemark: Sendable, Hashable {
         case .labelledBad: "an answer whose label is false is not learned from"
         case .emptyAnswer: "an empty answer is kept and not learned from"
         case .greeting:
-            "they begin with an answer (a greeting, or the rest of a dialogue that was cut): read from the first "
-                + "question on"
+            "an answer before the first question (a greeting, or the rest of a dialogue that was cut) is left "
+                + "out"
         case .severalAnswers(let taken): "of their answers \(taken) is read, the others are left"
         case .severalLists(let taken): "of their lists of messages '\(taken)' is read"
         case .functionCall: "a function call that is no JSON is read as text"
