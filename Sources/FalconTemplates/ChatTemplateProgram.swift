@@ -20,6 +20,8 @@ package final class ChatTemplateProgram: Sendable {
     package let usesGenerationTags: Bool
     private let statements: [Statement]
     private let names: [String]
+    /// The strings in its expressions.
+    let literals: Set<[UInt8]>
 
     /// - Throws: `TemplateError` for text that is no template, naming the line.
     package init(_ source: String, name: String, limits: TemplateLimits = .standard) throws {
@@ -33,6 +35,7 @@ package final class ChatTemplateProgram: Sendable {
             var parser = Parser(try Lexer.tokens(of: source), limits: limits)
             statements = try parser.template()
             names = parser.names
+            literals = parser.literals
             usesGenerationTags = parser.hasGeneration
         } catch let problem as Problem {
             throw TemplateError(template: name, line: problem.line, problem: problem.words)
@@ -44,8 +47,12 @@ package final class ChatTemplateProgram: Sendable {
     /// - Throws: `TemplateError` where the template refuses the dialogue (`raised` holds what it says), or does what
     ///   cannot be done; the line is named.
     package func render(_ context: TemplateContext) throws -> RenderedTemplate {
+        try render(context, allowsNone: false)
+    }
+
+    func render(_ context: TemplateContext, allowsNone: Bool) throws -> RenderedTemplate {
         do {
-            guard !context.messages.isEmpty else { throw Problem("a dialogue without messages") }
+            guard !context.messages.isEmpty || allowsNone else { throw Problem("a dialogue without messages") }
             for (number, message) in context.messages.enumerated() where message.object == nil {
                 throw Problem("message \(number) is \(message.kind), not an object")
             }

@@ -171,6 +171,7 @@ extension Parser {
             }
         case .string(let first):
             next()
+            note(first)
             guard case .string = current.kind else { return .literal(.string(first)) }
             var bytes = first.bytes
             while case .string(let more) = current.kind {

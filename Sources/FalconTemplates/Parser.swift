@@ -16,6 +16,8 @@ struct Parser {
     var readsNamed = false
     var readsRest = false
     var hasGeneration = false
+    /// The strings that a template writes.
+    private(set) var literals: Set<[UInt8]> = []
 
     init(_ tokens: [Token], limits: TemplateLimits) {
         self.tokens = tokens
@@ -86,6 +88,8 @@ struct Parser {
         names.append(name)
         return names.count - 1
     }
+
+    mutating func note(_ literal: Text) { literals.insert(literal.bytes) }
 
     mutating func read(_ name: String) -> Expression {
         switch name {
