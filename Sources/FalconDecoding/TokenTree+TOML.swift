@@ -12,27 +12,28 @@ extension TokenTree {
     /// - Parameter blockSize: the draft head's k.
     /// - Throws: `TokenTreeError` where the file cannot be read, is no TOML, has unknown keys, or lists no tree.
     package init(tomlFile path: String, blockSize: Int) throws {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
             throw TokenTreeError.file(path: path, problem: "cannot be read: check that the tree file is there")
         }
         let fileName = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-        try self.init(toml: text, path: path, defaultName: fileName, blockSize: blockSize)
+        try self.init(toml: Array(bytes), path: path, defaultName: fileName, blockSize: blockSize)
     }
 
-    /// The same for text at hand; `path` is what errors call it.
+    /// The same for text that is there already; `path` is what errors call it.
     package init(toml text: String, path: String, defaultName: String, blockSize: Int) throws {
+        try self.init(toml: Array(text.utf8), path: path, defaultName: defaultName, blockSize: blockSize)
+    }
+
+    private init(toml bytes: [UInt8], path: String, defaultName: String, blockSize: Int) throws {
         func refused(_ problem: String) -> TokenTreeError { .file(path: path, problem: problem) }
 
-        let table: [String: TOMLValue]
+        let table: TOMLTable
         do {
-            table = try TOMLValue.parse(text)
+            table = try TOMLValue.parse(bytes)
         } catch {
             throw refused("is no TOML at \(error)")
         }
-        for key in table.keys.sorted() where !TokenTree.keys.contains(key) {
+        for key in table.keys where !TokenTree.keys.contains(key) {
             throw refused("unknown key \(key): a tree has \(TokenTree.keys.joined(separator: ", "))")
         }
         var name = defaultName

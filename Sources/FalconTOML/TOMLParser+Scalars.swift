@@ -109,16 +109,17 @@ extension TOMLParser {
         let start = position
         skipWord()
         // A space may stand between date and time.
-        if peek() == 0x20, TOMLScalar.isMoment(bytes[start..<position]), position - start == 10,
+        if peek() == 0x20, TOMLMoment(bytes[start..<position]) != nil, position - start == 10,
             bytes[(position + 1)...].prefix(3).last == UInt8(ascii: ":")
         {
             position += 1
             skipWord()
         }
         let word = bytes[start..<position]
-        guard !word.isEmpty else { throw error("expected a value") }
+        guard !word.isEmpty else { throw expected("a value") }
         if let value = TOMLScalar.value(of: word) { return value }
         let shown = String(decoding: word.prefix(40), as: UTF8.self)
+        guard TOMLMoment(word) == nil else { throw error("'\(shown)' is a date or time that there is not", at: start) }
         throw error("'\(shown)' is no value that fits 64 bits; text stands in quotes", at: start)
     }
 

@@ -3,15 +3,19 @@ struct TOMLParser {
     /// Deeper nesting, of values or in one header's name, is refused before it could exhaust the stack.
     static let maximumDepth = 64
 
+    /// U+FEFF, which some editors put in front of a file. Anywhere else but in text it is a mistake.
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+
     let bytes: [UInt8]
     var position = 0
 
-    init(_ text: String) { bytes = Array(text.utf8) }
+    /// - Parameter bytes: valid UTF-8.
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func document() throws(TOMLError) -> [String: TOMLValue] {
+    mutating func document() throws(TOMLError) -> TOMLTable {
         let root = TOMLTree(.header)
         var current = root
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
+        if bytes.starts(with: TOMLParser.byteOrderMark) { position = TOMLParser.byteOrderMark.count }
         while true {
             try skipLines()
             guard let next = peek() else { return root.value }
@@ -57,7 +61,7 @@ struct TOMLParser {
             default:
                 let start = position
                 while let byte = peek(), TOMLParser.isBare(byte) { position += 1 }
-                guard position > start else { throw error("expected a key") }
+                guard position > start else { throw expected("a key") }
                 keys.append(String(decoding: bytes[start..<position], as: UTF8.self))
             }
             let end = position
@@ -100,7 +104,7 @@ struct TOMLParser {
         position += 1
         let table = TOMLTree(.header)
         skipSpace()
-        if take("}") { return .table([:]) }
+        if take("}") { return .table(TOMLTable()) }
         while true {
             skipSpace()
             let start = position
@@ -141,7 +145,7 @@ struct TOMLParser {
     private mutating func endLine() throws(TOMLError) {
         skipSpace()
         try skipComment()
-        guard peek() == nil || takeLineEnd() else { throw error("expected the end of the line") }
+        guard peek() == nil || takeLineEnd() else { throw expected("the end of the line") }
     }
 
     private mutating func skipComment() throws(TOMLError) {
@@ -165,10 +169,24 @@ struct TOMLParser {
         error("'\(keys.joined(separator: "."))' is there already", at: place)
     }
 
+    /// Of bytes that are no UTF-8 text, the number of the first line that is none.
+    var firstLineNotText: Int {
+        let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
+        return (lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0) + 1
+    }
+
+    /// Something else stands where `thing` should; a mark that no editor shows is named.
+    func expected(_ thing: String) -> TOMLError {
+        let isMark = bytes[position...].starts(with: TOMLParser.byteOrderMark)
+        return error("expected \(thing)" + (isMark ? ", not a byte order mark (U+FEFF)" : ""))
+    }
+
     func error(_ problem: String, at place: Int? = nil) -> TOMLError {
         let before = bytes[..<min(place ?? position, bytes.count)]
         let line = before.count { $0 == 0x0a } + 1
-        let start = before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
+        // An editor does not show the mark that a file may begin with.
+        let first = before.starts(with: TOMLParser.byteOrderMark) ? TOMLParser.byteOrderMark.count : 0
+        let start = before.lastIndex(of: 0x0a).map { $0 + 1 } ?? first
         return TOMLError(line: line, column: before.count - start + 1, problem: problem)
     }
 }

@@ -11,7 +11,7 @@ enum TOMLScalar {
         case "inf", "+inf": return .number(.infinity)
         case "-inf": return .number(-.infinity)
         case "nan", "+nan", "-nan": return .number(.nan)
-        default: return isMoment(word) ? .moment(text) : number(word)
+        default: return TOMLMoment(word) == .valid ? .moment(text) : number(word)
         }
     }
 
@@ -59,30 +59,5 @@ enum TOMLScalar {
 
     private static func plain(_ word: Word) -> String {
         String(decoding: word.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
-    }
-
-    /// `1979-05-27`, `07:32:00.5`, or both with a `T` or a space between them and perhaps `Z` or an offset behind.
-    static func isMoment(_ word: Word) -> Bool {
-        var rest = word
-        /// Takes as many bytes as the form has; `d` in it stands for a digit.
-        func takes(_ form: String) -> Bool {
-            guard rest.count >= form.utf8.count else { return false }
-            for (byte, wanted) in zip(rest, form.utf8) {
-                let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                guard wanted == UInt8(ascii: "d") ? isDigit : byte == wanted else { return false }
-            }
-            rest.removeFirst(form.utf8.count)
-            return true
-        }
-        let hasDate = takes("dddd-dd-dd")
-        if hasDate, rest.isEmpty { return true }
-        if hasDate, !(takes("T") || takes("t") || takes(" ")) { return false }
-        guard takes("dd:dd:dd") else { return false }
-        if takes(".") {
-            guard takes("d") else { return false }
-            while takes("d") {}
-        }
-        if rest.isEmpty { return true }
-        return hasDate && (takes("Z") || takes("z") || takes("+dd:dd") || takes("-dd:dd")) && rest.isEmpty
     }
 }

@@ -17,7 +17,7 @@ final class TOMLTree {
         case dotted
     }
 
-    private(set) var entries: [String: Entry] = [:]
+    private(set) var entries: [TOMLKey: Entry] = [:]
     private var origin: Origin
 
     init(_ origin: Origin) { self.origin = origin }
@@ -54,7 +54,7 @@ final class TOMLTree {
     /// Sets `a.b.c = value` within this table; false where one of the names is taken.
     func set(_ keys: [String], _ value: TOMLValue) -> Bool {
         var table = self
-        for key in keys.dropLast() {
+        for key in keys.dropLast().map(TOMLKey.init) {
             switch table.entries[key] {
             case nil:
                 let next = TOMLTree(.dotted)
@@ -64,14 +64,14 @@ final class TOMLTree {
             default: return false
             }
         }
-        guard let last = keys.last, table.entries[last] == nil else { return false }
+        guard let last = keys.last.map(TOMLKey.init), table.entries[last] == nil else { return false }
         table.entries[last] = .value(value)
         return true
     }
 
-    private func parent(of keys: [String]) -> (TOMLTree, String)? {
+    private func parent(of keys: [String]) -> (TOMLTree, TOMLKey)? {
         var table = self
-        for key in keys.dropLast() {
+        for key in keys.dropLast().map(TOMLKey.init) {
             switch table.entries[key] {
             case nil:
                 let next = TOMLTree(.passed)
@@ -82,16 +82,19 @@ final class TOMLTree {
             case .value?: return nil
             }
         }
-        return keys.last.map { (table, $0) }
+        return keys.last.map { (table, TOMLKey($0)) }
     }
 
-    var value: [String: TOMLValue] {
-        entries.mapValues { entry in
-            switch entry {
-            case .value(let value): value
-            case .table(let table): .table(table.value)
-            case .tables(let tables): .list(tables.map { .table($0.value) })
-            }
+    var value: TOMLTable {
+        var table = TOMLTable()
+        for (key, entry) in entries {
+            table[key.text] =
+                switch entry {
+                case .value(let value): value
+                case .table(let table): .table(table.value)
+                case .tables(let tables): .list(tables.map { .table($0.value) })
+                }
         }
+        return table
     }
 }

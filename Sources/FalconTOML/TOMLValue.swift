@@ -5,7 +5,7 @@ package enum TOMLValue: Equatable, Sendable {
     case number(Double)
     case flag(Bool)
     case list([TOMLValue])
-    case table([String: TOMLValue])
+    case table(TOMLTable)
     /// A date or a time, as it was written.
     case moment(String)
 
@@ -28,8 +28,14 @@ extension TOMLValue {
     /// Reads a TOML 1.0 document. Safe on hostile input: nesting is bounded, and nothing traps.
     ///
     /// - Returns: the root table.
-    package static func parse(_ text: String) throws(TOMLError) -> [String: TOMLValue] {
-        var parser = TOMLParser(text)
+    package static func parse(_ text: String) throws(TOMLError) -> TOMLTable { try parse(Array(text.utf8)) }
+
+    /// The same for a file's bytes as they are: a byte order mark may stand in front of them once.
+    package static func parse(_ bytes: [UInt8]) throws(TOMLError) -> TOMLTable {
+        var parser = TOMLParser(bytes)
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw TOMLError(line: parser.firstLineNotText, column: 1, problem: "is not UTF-8 text")
+        }
         return try parser.document()
     }
 }
