@@ -59,8 +59,9 @@ package enum BarChart {
         return picture
     }
 
-    /// One bar cut into parts, with a legend.
-    package static func parts(_ title: String, _ parts: [Bar]) -> Picture {
+    /// One bar cut into parts, with a legend. Where there are more than colours, the last ones are one part.
+    package static func parts(_ title: String, _ all: [Bar]) -> Picture {
+        let parts = joined(all)
         var picture = Picture(title: title, width: 480, height: 56 + 18 * Double((parts.count + 1) / 2))
         let sum = max(parts.reduce(0) { $0 + $1.value }, .leastNormalMagnitude)
         var x = 14.0
@@ -76,7 +77,17 @@ package enum BarChart {
         return picture
     }
 
+    private static func joined(_ parts: [Bar]) -> [Bar] {
+        guard parts.count > Picture.Role.seriesCount else { return parts }
+        let rest = parts.dropFirst(Picture.Role.seriesCount - 1)
+        let sum = rest.reduce(0) { $0 + $1.value }
+        let share = 100 * sum / max(parts.reduce(0) { $0 + $1.value }, .leastNormalMagnitude)
+        return parts.prefix(Picture.Role.seriesCount - 1)
+            + [Bar("\(rest.count) others", sum, label: Markup.number(share, digits: 0) + " %")]
+    }
+
+    /// The middle goes: names of one kind often differ at their ends.
     private static func shortened(_ name: String) -> String {
-        name.count > 22 ? name.prefix(21) + "…" : name
+        name.count > 22 ? name.prefix(12) + "…" + name.suffix(9) : name
     }
 }

@@ -12,35 +12,45 @@ package enum CurvePlot {
     }
 
     private static let size = (width: 480.0, height: 260.0)
-    private static let frame = (left: 56.0, right: 10.0, top: 10.0, bottom: 46.0)
+    private static let frame = (left: 56.0, right: 18.0, top: 10.0, bottom: 46.0)
 
-    /// - Parameter axis: what the curves run over.
+    /// - Parameters:
+    ///   - curves: more than there are colours are thinned out evenly, and the picture says so; points that are no
+    ///     numbers, or infinite, are left out.
+    ///   - axis: what the curves run over.
     /// - Returns: `nil` where there is no point to draw.
     package static func picture(_ title: String, _ curves: [Curve], axis: String = "step") -> Picture? {
-        let points = curves.flatMap(\.points)
+        let drawn = curves.map { curve in
+            Curve(name: curve.name, points: curve.points.filter { isDrawable($0.x) && isDrawable($0.y) })
+        }.filter { !$0.points.isEmpty }
+        let shown = chosen(drawn)
+        let points = shown.flatMap(\.points)
         guard let firstX = points.map(\.x).min(), let lastX = points.map(\.x).max(),
             let low = points.map(\.y).min(), let high = points.map(\.y).max()
         else { return nil }
-        // A flat curve lies in the middle.
-        let margin = high > low ? (high - low) * 0.05 : max(abs(high) * 0.1, 0.1)
-        let (bottom, top) = (low - margin, high + margin)
+        let across = Axis(from: firstX, to: lastX, isTight: true, isWhole: true)
+        let up = Axis(from: low, to: high)
         // Names that do not fit in one line go on in the next.
-        let rows = legendRows(curves.map(\.name))
+        let rest = shown.count < drawn.count ? "\(shown.count) of \(drawn.count) are shown" : nil
+        let rows = legendRows(shown.map(\.name) + [rest].compactMap { $0 })
         let extra = Double(max(0, rows.count - 1)) * 14
         let inner = (width: size.width - frame.left - frame.right, height: size.height - frame.top - frame.bottom)
-        func x(_ value: Double) -> Double { frame.left + (value - firstX) / max(lastX - firstX, 1) * inner.width }
-        func y(_ value: Double) -> Double { frame.top + (top - value) / (top - bottom) * inner.height }
+        func x(_ value: Double) -> Double {
+            frame.left + (value - across.low) / max(across.high - across.low, .leastNormalMagnitude) * inner.width
+        }
+        func y(_ value: Double) -> Double { frame.top + (up.high - value) / (up.high - up.low) * inner.height }
 
         var picture = Picture(title: title, width: size.width, height: size.height + extra)
-        for tick in 0...4 {
-            let value = bottom + (top - bottom) * Double(tick) / 4
-            picture.line(from: (frame.left, y(value)), to: (size.width - frame.right, y(value)))
-            picture.words(Markup.axisLabel(value), x: frame.left - 4, y: y(value) + 4, .faint, anchor: .end)
+        for (tick, label) in zip(up.ticks, up.labels) {
+            picture.line(from: (frame.left, y(tick)), to: (size.width - frame.right, y(tick)))
+            picture.words(label, x: frame.left - 4, y: y(tick) + 4, .faint, anchor: .end)
         }
         let below = size.height - frame.bottom + 14
-        picture.words("\(axis) \(Int(firstX))", x: frame.left, y: below, .faint)
-        picture.words("\(Int(lastX))", x: size.width - frame.right, y: below, .faint, anchor: .end)
-        for (index, curve) in curves.enumerated() {
+        picture.words(axis, x: frame.left - 16, y: below, .faint, anchor: .end)
+        for (tick, label) in zip(across.ticks, across.labels) {
+            picture.words(label, x: x(tick), y: below, .faint, anchor: .middle)
+        }
+        for (index, curve) in shown.enumerated() {
             let points = thinned(curve.points).map { (x: x($0.x), y: y($0.y)) }
             if points.count == 1 {
                 picture.circle(x: points[0].x, y: points[0].y, radius: 3, .series(index))
@@ -52,12 +62,22 @@ package enum CurvePlot {
         for (row, names) in rows.enumerated() {
             var left = frame.left
             for name in names {
-                picture.words(name, x: left, y: size.height - 12 + Double(row) * 14, .series(index))
+                let role: Picture.Role = index < shown.count ? .series(index) : .faint
+                picture.words(name, x: left, y: size.height - 12 + Double(row) * 14, role)
                 left += nameWidth(name)
                 index += 1
             }
         }
         return picture
+    }
+
+    private static func isDrawable(_ value: Double) -> Bool { abs(value) <= Axis.greatest }
+
+    /// As many curves as there are colours: the first, the last, and others evenly between them.
+    private static func chosen(_ curves: [Curve]) -> [Curve] {
+        let most = Picture.Role.seriesCount
+        guard curves.count > most else { return curves }
+        return (0..<most).map { curves[$0 * (curves.count - 1) / (most - 1)] }
     }
 
     private static func legendRows(_ names: [String]) -> [[String]] {

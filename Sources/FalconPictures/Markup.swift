@@ -29,12 +29,4 @@ package enum Markup {
     package static func number(_ value: Double, digits: Int = 1) -> String {
         value.isFinite ? String(format: "%.\(digits)f", value) : "–"
     }
-
-    /// A number for an axis: short, whatever its size.
-    package static func axisLabel(_ value: Double) -> String {
-        let size = abs(value)
-        if size >= 10_000 || (size > 0 && size < 0.001) { return String(format: "%.1e", value) }
-        if value == value.rounded(), size < 1000 { return String(format: "%.0f", value) }
-        return String(format: size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 1 ? "%.2f" : "%.3f", value)
-    }
 }

@@ -54,13 +54,20 @@ import Testing
         #expect(CurvePlot.picture("none", []) == nil)
         let one = try #require(
             CurvePlot.picture("one", [CurvePlot.Curve(name: "a", points: [(x: 1, y: 2)])], axis: "depth"))
-        #expect(one.inline.contains("<circle") && one.inline.contains("depth 1"))
+        #expect(
+            one.inline.contains("<circle") && one.inline.contains(">depth</text>") && one.inline.contains(">1</text>"))
         let many = (0..<12).map {
             CurvePlot.Curve(name: "category \($0)", points: [(x: 1, y: 0), (x: 2, y: Double($0))])
         }
         let picture = try #require(CurvePlot.picture("many", many))
         #expect(Self.isWellFormed(picture.inline))
-        #expect(picture.inline.components(separatedBy: "<polyline").count == 13)
+        // As many as there are colours, and it says so.
+        #expect(picture.inline.components(separatedBy: "<polyline").count == 9)
+        #expect(picture.inline.contains("8 of 12 are shown"))
+        #expect(picture.inline.contains(">category 0<") && picture.inline.contains(">category 11<"))
+        for number in 0..<8 {
+            #expect(picture.inline.components(separatedBy: "class=\"series\(number) curve").count == 2)
+        }
     }
 
     @Test func `A page carries its title as text and nothing from elsewhere`() {

@@ -9,6 +9,7 @@ struct TrainingReport {
     private let records: [Record]
     private let recipe: String
     private let title: String
+    private let warnings: [String]
 
     /// Curves that belong in one picture; a list's values become one curve each, numbered from 1.
     private static let panels: [(title: String, names: [String])] = [
@@ -21,8 +22,10 @@ struct TrainingReport {
             ["accept_length_tree_estimate", "accept_length_chain_estimate"]
         ),
         ("Teacher-forced estimate of the accept length", ["validation_accept_length"]),
-        ("Top-1 accuracy by block offset", ["accuracy_top1", "validation_accuracy_top1"]),
-        ("Top-3 accuracy by block offset", ["accuracy_top3", "validation_accuracy_top3"]),
+        ("Top-1 accuracy by block offset", ["accuracy_top1"]),
+        ("Top-1 accuracy by block offset, held out", ["validation_accuracy_top1"]),
+        ("Top-3 accuracy by block offset", ["accuracy_top3"]),
+        ("Top-3 accuracy by block offset, held out", ["validation_accuracy_top3"]),
         ("Glancing: lambda", ["lambda"]),
         ("Glancing: wrong and shown positions", ["hamming", "glanced"]),
         ("Learning rate", ["lr"]),
@@ -31,7 +34,10 @@ struct TrainingReport {
     ]
 
     /// Reads a run's `metrics.jsonl`.
-    init(metrics: String, recipe: String, title: String) {
+    ///
+    /// - Parameter warnings: what the run hardly learns by, a line each.
+    init(metrics: String, recipe: String, title: String, warnings: [String] = []) {
+        self.warnings = warnings
         records = MetricsLog.lines(path: metrics, upTo: .max).compactMap { line in
             try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? Record
         }
@@ -51,7 +57,8 @@ struct TrainingReport {
         return ReportPage.html(
             title: title,
             body: """
-                <p>\(records.count) logged steps.\(explanation)</p>
+                \(warnings.map { "<p><strong>Warning:</strong> \(Markup.escaped($0))</p>" }.joined(separator: "\n"))
+                <p>\(records.count) logged \(records.count == 1 ? "step" : "steps").\(explanation)</p>
                 \(figures)
                 <main class="grid">
                 \(sections.joined(separator: "\n"))
@@ -119,18 +126,21 @@ struct TrainingReport {
     }
 
     private func curves(of name: String) -> [CurvePlot.Curve] {
-        var curves: [String: [CurvePlot.Point]] = [:]
+        // By the place in a list; -1 for what is no list.
+        var curves: [Int: [CurvePlot.Point]] = [:]
         for record in records {
             guard let step = record["step"] as? Double else { continue }
             if let list = record[name] as? [Any] {
                 for (index, value) in list.enumerated() {
                     guard let number = value as? Double else { continue }
-                    curves["\(name) \(index + 1)", default: []].append((step, number))
+                    curves[index, default: []].append((step, number))
                 }
             } else if let number = record[name] as? Double {
-                curves[name, default: []].append((step, number))
+                curves[-1, default: []].append((step, number))
             }
         }
-        return curves.keys.sorted().map { CurvePlot.Curve(name: $0, points: curves[$0] ?? []) }
+        return curves.sorted { $0.key < $1.key }.map { index, points in
+            CurvePlot.Curve(name: index < 0 ? name : "\(name) \(index + 1)", points: points)
+        }
     }
 }
