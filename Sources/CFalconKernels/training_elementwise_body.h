@@ -61,7 +61,7 @@ static float smooth_l1(const float *predicted, const float *target, size_t count
 static void adamw(
     const falcon_adamw *step, float *parameter, const float *gradient, float *first, float *second, size_t count
 ) {
-    const float beta1 = step->beta1, beta2 = step->beta2, rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
+    const float beta1 = step->beta1, beta2 = step->beta2, rest1 = step->rest1, rest2 = step->rest2;
     const float inverse_correction = 1.0f / step->root_correction, limit = step->limit;
     for (size_t i = 0; i < count; i += LANES) {
         const size_t left = count - i;

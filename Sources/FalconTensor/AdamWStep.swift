@@ -42,6 +42,7 @@ package struct AdamWStep: Sendable {
         let loops = unsafe TrainingLoops.best
         let constants = falcon_adamw(
             scale: scale, limit: limit ?? .infinity, beta1: Float(betas.first), beta2: Float(betas.second),
+            rest1: Float(1 - betas.first), rest2: Float(1 - betas.second),
             epsilon: Float(epsilon), decay: decay,
             step_size: Float(learningRate / (1 - pow(betas.first, Double(number)))),
             root_correction: Float((1 - pow(betas.second, Double(number))).squareRoot()))

@@ -31,6 +31,63 @@ import Testing
         }
     }
 
+    /// Weights and both moments after three steps of `torch.optim.AdamW` (2.13, float32): rate 1e-2, decay 0.1.
+    private static let torch: [(betas: (Double, Double), weights: [Float], first: [Float], second: [Float])] = [
+        (
+            (0.9, 0.95), [-1.6275690793991089, 0.23594780266284943, 2.2491018772125244, 0.8186197876930237],
+            [0.16617229580879211, 3.4600099752424285e-05, -1.2273452281951904, 0.020500173792243004],
+            [0.10015921294689178, 2.994893222307837e-08, 16.67020034790039, 0.0018959399312734604]
+        ),
+        (
+            (0.9, 0.999), [-1.6274065971374512, 0.23594726622104645, 2.249054193496704, 0.8185815811157227],
+            [0.16617229580879211, 3.4600099752424285e-05, -1.2273452281951904, 0.020500173792243004],
+            [0.002176733920350671, 6.376308925304386e-10, 0.35666215419769287, 4.0235368942376226e-05]
+        ),
+        (
+            (0.95, 0.9999), [-1.6277216672897339, 0.23636674880981445, 2.2493903636932373, 0.8184693455696106],
+            [0.0907784178853035, 1.7165082681458443e-05, -0.6575013995170593, 0.011110816150903702],
+            [0.0002179985895054415, 6.38347916193105e-11, 0.03570984676480293, 4.027828254038468e-06]
+        ),
+        (
+            (0, 0.5), [-1.6178804636001587, 0.2291758507490158, 2.2440006732940674, 0.8259495496749878],
+            [-0.08094292879104614, 5.1263901696074754e-05, -8.687564849853516, -0.027574613690376282],
+            [0.36653149127960205, 1.4010858251367608e-07, 82.73603820800781, 0.00923948734998703]
+        ),
+        (
+            (0.999, 0.999999), [-1.6280158758163452, 0.23676860332489014, 2.2497148513793945, 0.8183724880218506],
+            [0.0019721612334251404, 3.387083893358067e-07, -0.014078248292207718, 0.00023952513583935797],
+            [2.180343926738715e-06, 6.38426865626901e-13, 0.0003571464912965894, 4.028300537584073e-08]
+        ),
+    ]
+
+    @Test(arguments: 0..<5) func `Moments are torch's to the last digits whatever the betas`(number: Int) {
+        let expected = Self.torch[number]
+        let parameter = Parameter(
+            "w", Tensor([-1.605276346206665, 0.23248571157455444, 2.239870071411133, 0.8472937941551208], [4]))
+        let parameters = ParameterCollection([parameter])
+        var optimizer = AdamW(
+            parameters, .init(betas: (expected.betas.0, expected.betas.1), epsilon: 1e-8, weightDecay: 0.1))
+        let gradients: [[Float]] = [
+            [1.2006442546844482, -0.00040155035094358027, -14.260196685791016, 0.09039317816495895],
+            [0.8557155728340149, 0.0006888809730298817, 8.849857330322266, 0.17706429958343506],
+            [-0.08094292879104614, 5.1263901696074754e-05, -8.687564849853516, -0.027574613690376282],
+        ]
+        for gradient in gradients {
+            optimizer.beginStep()
+            optimizer.update(0, of: parameters, Tensor(gradient, [4]), learningRate: 1e-2, on: pool)
+        }
+        let state = Dictionary(uniqueKeysWithValues: optimizer.state(for: parameters).map { ($0.name, $0.tensor) })
+        expectClose(parameter.value, Tensor(expected.weights, [4]), absolute: 0, relative: 3e-7, "weights")
+        // 1 - beta taken in float32 would be 1.3e-5 off for 0.999, 2e-3 for 0.9999.
+        for (name, wanted) in [("w.exp_avg", expected.first), ("w.exp_avg_sq", expected.second)] {
+            guard let found = state[name] else {
+                Issue.record("no \(name)")
+                continue
+            }
+            expectClose(found, Tensor(wanted, [4]), absolute: 0, relative: 1e-6, name)
+        }
+    }
+
     @Test(arguments: ["plain", "clip_value", "clip_norm", "schedule", "zero_gradient", "tiny_gradients"])
     func `Ten steps agree with torch`(name: String) throws {
         let folder = "optim/" + name

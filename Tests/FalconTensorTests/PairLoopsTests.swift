@@ -142,8 +142,8 @@ import Testing
         for table in TrainingLoopsTests.tables {
             func moved(_ gradient: [Float], scale: Float, limit: Float) -> [Float] {
                 var step = falcon_adamw(
-                    scale: scale, limit: limit, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.99, step_size: 0.01,
-                    root_correction: 0.3)
+                    scale: scale, limit: limit, beta1: 0.9, beta2: 0.95, rest1: 0.1, rest2: 0.05, epsilon: 1e-8,
+                    decay: 0.99, step_size: 0.01, root_correction: 0.3)
                 var (parameter, first, second) = (gradient.map { $0 + 1 }, gradient, gradient.map { $0 * $0 })
                 parameter = Self.exact(count, seed: 8)
                 first = Self.exact(count, seed: 9)

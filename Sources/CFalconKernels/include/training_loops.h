@@ -42,7 +42,9 @@ typedef struct falcon_lstm_step_adjoint {
 // The constants of one step of AdamW.
 typedef struct falcon_adamw {
     float scale, limit;  // of gradients: multiplied first, then cut to +-limit (infinite: not at all; NaN stays NaN)
-    float beta1, beta2, epsilon;
+    float beta1, beta2;
+    float rest1, rest2;  // 1 - beta, rounded once: 1 - (float)0.999 is 1.3e-5 off
+    float epsilon;
     float decay;            // 1 - rate * weight_decay
     float step_size;        // rate / (1 - beta1^t)
     float root_correction;  // sqrt(1 - beta2^t)
