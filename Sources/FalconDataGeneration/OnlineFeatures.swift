@@ -59,6 +59,8 @@ package struct OnlineFeatures: FeatureSequences {
         (self.source, self.conversations) = (source, conversations)
     }
 
+    package func lossMask(_ index: Int) throws -> [UInt8] { conversations[index].lossMask }
+
     package func batch(_ indices: [Int], limit: Int?, on pool: ThreadPool) throws -> [FeatureSequence] {
         let batch = indices.map { index in
             let whole = conversations[index]

@@ -108,7 +108,9 @@ package struct ShardStatistics: Sendable, Encodable {
             if count > 0 || !bins.isEmpty { bins.append(LengthBin(from: from, through: through, sequences: count)) }
             from = through + 1
         }
-        return bins
+        // Other programs write sequences without tokens.
+        let empty = lengths.count { $0 == 0 }
+        return (empty > 0 ? [LengthBin(from: 0, through: 0, sequences: empty)] : []) + bins
     }
 
     /// The report for people.

@@ -13,6 +13,11 @@ package protocol FeatureSequences: Sendable {
     /// What decides the sequences, for a checkpoint: a word for it and its digest.
     var fingerprint: (name: String, digest: String) { get }
 
+    /// The loss mask of one whole sequence: 1 on the assistant's tokens. Reads or makes no features.
+    ///
+    /// - Parameter index: within `0..<sequences.count`; traps otherwise.
+    func lossMask(_ index: Int) throws -> [UInt8]
+
     /// Some sequences, in the order in which they are asked for. Features may have values that are not finite: training
     /// leaves such a sequence out or ends, as its recipe says.
     ///

@@ -14,25 +14,31 @@ enum HDF5ChunkTree {
         try visit(file, at: address, type: 0, keySize: 8) { _, child in try body(child) }
     }
 
-    /// The chunks of a dataset whose chunks are whole rows, by their number.
+    /// The chunks of a dataset, by their number in its grid.
     ///
-    /// - Parameters:
-    ///   - axes: of the dataset.
-    ///   - chunkRows: rows of a chunk.
-    static func chunks(_ file: MappedFile, at address: Int, axes: Int, chunkRows: Int) throws -> [Int: Chunk] {
+    /// - Parameter chunk: the sizes of a chunk, an axis each.
+    static func chunks(
+        _ file: MappedFile, at address: Int, chunk: [Int], grid: HDF5ChunkGrid
+    ) throws -> [Int: Chunk] {
         var chunks: [Int: Chunk] = [:]
+        let axes = chunk.count
         // A key: stored bytes, filter mask, then the chunk's origin on each axis and within an element.
         try visit(file, at: address, type: 1, keySize: 8 + 8 * (axes + 1)) { key, child in
             var key = key
             let size = try key.number(4)
             let mask = UInt32(try key.number(4))
-            let row = try key.number(8)
-            for _ in 0..<axes {
-                guard try key.number(8) == 0 else { throw key.problem("a chunk does not start at a row") }
+            let origin = try (0...axes).map { _ in try key.number(8) }
+            guard zip(origin, chunk).allSatisfy({ $0 % $1 == 0 }), origin[axes] == 0 else {
+                throw key.problem("a chunk starts in the middle of another")
             }
-            guard row % chunkRows == 0 else { throw key.problem("a chunk starts in the middle of another") }
+            guard origin.dropFirst(2).allSatisfy({ $0 == 0 }) else {
+                throw key.problem("a chunk does not start at a row")
+            }
+            let column = axes > 1 ? origin[1] / chunk[1] : 0
+            // Beyond the dataset's end, where it was made smaller.
+            guard let number = grid.number(row: origin[0] / chunk[0], column: column) else { return }
             var stored = try HDF5Cursor(file, at: child, length: size)
-            chunks[row / chunkRows] = Chunk(range: try stored.take(size), skippedFilters: mask)
+            chunks[number] = Chunk(range: try stored.take(size), skippedFilters: mask)
         }
         return chunks
     }

@@ -52,43 +52,55 @@ package final class HDF5Dataset: Sendable {
     package func bytes(rows: Range<Int>, on pool: ThreadPool? = nil) throws -> [UInt8] {
         precondition(
             rows.lowerBound >= 0 && rows.upperBound <= rowCount, "rows \(rows) of \(name), which has \(rowCount)")
-        let rowBytes = try type().size * shape.dropFirst().reduce(1, *)
+        _ = try type()
+        return try rawBytes(rows: rows, on: pool)
+    }
+
+    /// The same whatever the elements are.
+    private func rawBytes(rows: Range<Int>, on pool: ThreadPool? = nil) throws -> [UInt8] {
+        let rowBytes = layout.elementSize * shape.dropFirst().reduce(1, *)
         guard !rows.isEmpty, rowBytes > 0 else { return [] }
         switch layout.place {
         case .whole(let range):
             let start = range.lowerBound + rows.lowerBound * rowBytes
             return file.content.bytes(start..<(start + rows.count * rowBytes))
-        case .chunks(let chunkRows, let chunks):
+        case .chunks(let grid, let chunks):
             // All chunks must be there before any is decoded: this bounds the work of a claimed number of rows.
-            let numbers = (rows.lowerBound / chunkRows)...((rows.upperBound - 1) / chunkRows)
+            let lines = (rows.lowerBound / grid.rows)...((rows.upperBound - 1) / grid.rows)
+            let numbers = (lines.lowerBound * grid.across)..<((lines.upperBound + 1) * grid.across)
             guard numbers.count <= chunks.count else {
                 throw FileError(file.path, "the dataset \(name) claims more rows than its \(chunks.count) chunks hold")
             }
             func decode(_ index: Int) throws -> [UInt8] {
-                try self.decode(numbers.lowerBound + index, chunks, size: chunkRows * rowBytes)
+                try self.decode(
+                    numbers.lowerBound + index, chunks, size: grid.rows * grid.columns * layout.elementSize)
             }
             let decoded = try pool?.map(numbers.count, decode) ?? (0..<numbers.count).map(decode)
             var result: [UInt8] = []
             result.reserveCapacity(rows.count * rowBytes)
-            for (number, chunk) in zip(numbers, decoded) {
-                let part = rows.clamped(to: (number * chunkRows)..<((number + 1) * chunkRows))
-                let first = part.lowerBound - number * chunkRows
-                result.append(contentsOf: chunk[(first * rowBytes)..<((first + part.count) * rowBytes)])
+            for line in lines {
+                let part = rows.clamped(to: (line * grid.rows)..<((line + 1) * grid.rows))
+                let first = part.lowerBound - line * grid.rows
+                let start = (line - lines.lowerBound) * grid.across
+                if grid.isWholeRows {
+                    result.append(contentsOf: decoded[start][(first * rowBytes)..<((first + part.count) * rowBytes)])
+                } else {
+                    grid.gather(
+                        decoded[start..<start + grid.across], rows: first..<first + part.count,
+                        size: layout.elementSize, into: &result)
+                }
             }
             return result
         }
     }
 
-    /// Reads a one-dimensional dataset of strings, stored in one piece.
+    /// Reads a one-dimensional dataset of strings.
     package func texts() throws -> [String] {
-        guard shape.count == 1, case .whole(let range) = layout.place else {
-            throw FileError(file.path, "the dataset \(name) is no list of strings in one piece")
-        }
+        guard shape.count == 1 else { throw FileError(file.path, "the dataset \(name) is no list of strings") }
         guard layout.type == .variableText || { if case .fixedText = layout.type { true } else { false } }() else {
             throw FileError(file.path, "the dataset \(name) is not text")
         }
-        var cursor = try HDF5Cursor(file.content, range)
-        return try file.text.read(layout.type, count: rowCount, &cursor)
+        return try file.text.read(layout.type, try rawBytes(rows: 0..<rowCount), count: rowCount)
     }
 
     private func decode(_ number: Int, _ chunks: [Int: HDF5ChunkTree.Chunk], size: Int) throws -> [UInt8] {

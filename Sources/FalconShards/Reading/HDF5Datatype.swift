@@ -56,12 +56,25 @@ enum HDF5Datatype: Equatable {
 
 /// The sizes of the axes, from a dataspace message (section IV.A.2.b): `[]` for one single element.
 enum HDF5Dataspace {
-    static func shape(_ cursor: inout HDF5Cursor) throws -> [Int] {
+    static func shape(_ cursor: inout HDF5Cursor) throws -> [Int] { try sizes(&cursor).now }
+
+    /// The sizes as they are and at their greatest. An axis without a limit is given as it is: whoever asks for its
+    /// limit has none of that kind.
+    static func sizes(_ cursor: inout HDF5Cursor) throws -> (now: [Int], largest: [Int]) {
         let version = try cursor.number(1)
         guard version == 1 || version == 2 else { throw cursor.problem("a dataspace has an unknown version") }
-        let axes = try cursor.number(1)
-        try cursor.skip(version == 1 ? 6 : 2)
+        let (axes, flags) = (try cursor.number(1), try cursor.number(1))
+        try cursor.skip(version == 1 ? 5 : 1)
         guard axes <= 32 else { throw cursor.problem("a dataspace has \(axes) axes") }
-        return try (0..<axes).map { _ in try cursor.number(8) }
+        let now = try (0..<axes).map { _ in try cursor.number(8) }
+        guard flags & 1 != 0 else { return (now, now) }
+        let largest = try now.map { size in
+            let bits = try cursor.bits(8)
+            return bits == .max ? size : Int(exactly: bits) ?? size
+        }
+        guard zip(now, largest).allSatisfy({ $0 <= $1 && $1 < Int.max / 2 }) else {
+            throw cursor.problem("a dataspace is larger than its greatest size")
+        }
+        return (now, largest)
     }
 }

@@ -5,11 +5,14 @@ struct HDF5Layout {
     /// Where the rows are.
     enum Place {
         case whole(Range<Int>)
-        case chunks(rows: Int, [Int: HDF5ChunkTree.Chunk])
+        /// By the chunks' numbers in the grid.
+        case chunks(HDF5ChunkGrid, [Int: HDF5ChunkTree.Chunk])
     }
 
     let shape: [Int]
     let type: HDF5Datatype
+    /// Bytes of an element.
+    let elementSize: Int
     let place: Place
     let filters: ChunkFilters
 
@@ -21,9 +24,9 @@ struct HDF5Layout {
             var layout = try header.first(.layout)
         else { throw refuse("is no dataset") }
         type = try HDF5Datatype(&datatype)
-        shape = try HDF5Dataspace.shape(&space)
+        let largest: [Int]
+        (shape, largest) = try HDF5Dataspace.sizes(&space)
         guard !shape.isEmpty else { throw refuse("has no axes") }
-        let elementSize: Int
         switch type {
         case .number(let number): elementSize = number.size
         case .fixedText(let size): elementSize = size
@@ -50,13 +53,16 @@ struct HDF5Layout {
             place = .whole(try bytes.take(bytes.remaining))
         case 2:
             place = try HDF5Layout.chunks(
-                &layout, version, shape, elementSize, header.file, !filters.steps.isEmpty, refuse)
+                &layout, version, shape, largest, elementSize, header.file, refuse)
         default: throw refuse("is put together from other datasets, which is not supported")
         }
         if case .whole(let range) = place, range.count != byteCount {
             throw refuse("has \(range.count) stored bytes, which do not fit its shape \(shape)")
         }
     }
+
+    /// HDF5 stores a chunk's length in 32 bits.
+    private static let longestChunk = 0xffff_ffff
 
     /// The size in bytes, where it can be counted. Half of the range is left free, so that rounding up to whole chunks
     /// cannot overflow either.
@@ -71,8 +77,8 @@ struct HDF5Layout {
     }
 
     private static func chunks(
-        _ layout: inout HDF5Cursor, _ version: Int, _ shape: [Int], _ elementSize: Int, _ file: MappedFile,
-        _ isFiltered: Bool, _ refuse: (String) -> FileError
+        _ layout: inout HDF5Cursor, _ version: Int, _ shape: [Int], _ largest: [Int], _ elementSize: Int,
+        _ file: MappedFile, _ refuse: (String) -> FileError
     ) throws -> Place {
         // Version 4 puts flags before and the width of sizes behind the number of axes, which counts the element too.
         let flags = version == 3 ? 0 : try layout.number(1)
@@ -82,14 +88,21 @@ struct HDF5Layout {
         let width = version == 3 ? 4 : try layout.number(1)
         guard (1...8).contains(width) else { throw layout.problem("a chunk's size is \(width) bytes wide") }
         let chunk = try (0...axes).map { _ in try layout.number(width) }
-        guard chunk[axes] == elementSize, chunk[0] > 0, Array(chunk[1..<axes]) == Array(shape.dropFirst()),
-            let chunkBytes = byteCount(Array(chunk[..<axes]), elementSize)
-        else { throw refuse("has chunks \(chunk.dropLast()) that are not whole rows of its shape \(shape)") }
+        let sizes = Array(chunk[..<axes])
+        guard chunk[axes] == elementSize, !sizes.contains(0), let chunkBytes = byteCount(sizes, elementSize) else {
+            throw refuse("has chunks of the impossible shape \(sizes)")
+        }
+        guard let grid = HDF5ChunkGrid(shape: shape, chunk: sizes) else {
+            throw refuse("has chunks \(sizes) that cut the third axis of its shape \(shape), which is not supported")
+        }
+        guard chunkBytes <= HDF5Layout.longestChunk else {
+            throw refuse("has chunks of \(chunkBytes) bytes; HDF5 has none of 4 GiB or more")
+        }
         guard version > 3 else {
             let chunks = try indexAddress.map {
-                try HDF5ChunkTree.chunks(file, at: $0, axes: axes, chunkRows: chunk[0])
+                try HDF5ChunkTree.chunks(file, at: $0, chunk: sizes, grid: grid)
             }
-            return .chunks(rows: chunk[0], chunks ?? [:])
+            return .chunks(grid, chunks ?? [:])
         }
         let index = try layout.number(1)
         switch index {
@@ -97,15 +110,28 @@ struct HDF5Layout {
             // One chunk; with filters (bit 1 of the flags) its size and mask stand here.
             var (size, mask) = (chunkBytes, 0)
             if flags & 2 != 0 { (size, mask) = (try layout.number(8), try layout.number(4)) }
-            guard let address = try layout.address() else { return .chunks(rows: chunk[0], [:]) }
+            guard let address = try layout.address() else { return .chunks(grid, [:]) }
             var stored = try HDF5Cursor(file, at: address, length: size)
             let only = HDF5ChunkTree.Chunk(range: try stored.take(size), skippedFilters: UInt32(mask))
-            return .chunks(rows: chunk[0], [0: only])
-        case 3:
-            try layout.skip(1)
+            return .chunks(grid, [0: only])
+        case 2, 3:
+            // Both count the chunks of the dataset at its greatest size.
+            guard let whole = HDF5ChunkGrid(shape: largest, chunk: sizes) else {
+                throw refuse("has a greatest size \(largest) that does not fit its shape \(shape)")
+            }
+            try layout.skip(index == 3 ? 1 : 0)
             indexAddress = try layout.address()
-            let chunks = try indexAddress.map { try HDF5FixedArray.chunks(file, at: $0, chunkBytes: chunkBytes) }
-            return .chunks(rows: chunk[0], chunks ?? [:])
+            guard let indexAddress else { return .chunks(grid, [:]) }
+            let listed =
+                index == 3
+                ? try HDF5FixedArray.chunks(file, at: indexAddress, chunkBytes: chunkBytes)
+                : HDF5FixedArray.implicit(file, at: indexAddress, chunkBytes: chunkBytes)
+            var chunks: [Int: HDF5ChunkTree.Chunk] = [:]
+            for (number, found) in listed {
+                let place = (row: number / whole.across, column: number % whole.across)
+                if let own = grid.number(row: place.row, column: place.column) { chunks[own] = found }
+            }
+            return .chunks(grid, chunks)
         default:
             throw refuse("has an index of chunks (kind \(index)) that is not supported; repack it with h5repack")
         }

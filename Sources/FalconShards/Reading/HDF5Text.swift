@@ -16,33 +16,48 @@ final class HDF5Text: Sendable {
     ///   - type: `fixedText` or `variableText`.
     ///   - count: how many the file claims.
     func read(_ type: HDF5Datatype, count: Int, _ cursor: inout HDF5Cursor) throws -> [String] {
+        let size: Int
+        switch type {
+        case .fixedText(let bytes): size = bytes
+        case .variableText: size = HDF5Datatype.referenceSize
+        default: throw cursor.problem("it is not text")
+        }
+        guard count <= cursor.remaining / size else { throw cursor.problem("it has fewer strings than it claims") }
+        return try read(type, try cursor.bytes(count * size), count: count)
+    }
+
+    /// The same for elements that were read from chunks.
+    ///
+    /// - Parameter bytes: `count` elements.
+    func read(_ type: HDF5Datatype, _ bytes: [UInt8], count: Int) throws -> [String] {
+        func element(_ index: Int, _ size: Int) -> ArraySlice<UInt8> { bytes[(index * size)..<((index + 1) * size)] }
         switch type {
         case .fixedText(let size):
-            guard count <= cursor.remaining / size else { throw cursor.problem("it has fewer strings than it claims") }
-            return try (0..<count).map { _ in
-                String(decoding: try cursor.bytes(size).prefix { $0 != 0 }, as: UTF8.self)
-            }
+            return (0..<count).map { String(decoding: element($0, size).prefix { $0 != 0 }, as: UTF8.self) }
         case .variableText:
-            guard count <= cursor.remaining / HDF5Datatype.referenceSize else {
-                throw cursor.problem("it has fewer strings than it claims")
-            }
             var left = file.count
-            return try (0..<count).map { _ in try readVariable(&cursor, &left) }
-        default: throw cursor.problem("it is not text")
+            return try (0..<count).map { try readVariable(element($0, HDF5Datatype.referenceSize), &left) }
+        default: throw FileError(file.path, "is damaged: what should be text is not")
         }
     }
 
-    private func readVariable(_ cursor: inout HDF5Cursor, _ left: inout Int) throws -> String {
-        let length = try cursor.number(4)
-        let address = try cursor.address()
-        let index = try cursor.number(4)
+    /// - Parameter reference: a length, the address of a heap and an index into it.
+    private func readVariable(_ reference: ArraySlice<UInt8>, _ left: inout Int) throws -> String {
+        func number(_ range: Range<Int>) -> UInt64 {
+            reference.dropFirst(range.lowerBound).prefix(range.count).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        func damaged(_ problem: String) -> FileError { FileError(file.path, "is damaged: \(problem)") }
+        let (length, place, index) = (Int(number(0..<4)), number(4..<12), Int(number(12..<16)))
         // Empty strings may have no heap at all.
-        guard length > 0, let address, address > 0 else { return "" }
+        guard length > 0, place > 0, place < .max else { return "" }
+        guard let address = Int(exactly: place), address <= file.count else {
+            throw damaged("a string's address lies beyond the file's \(file.count) bytes")
+        }
         guard let object = try objects(ofHeap: address)[index], length <= object.count else {
-            throw cursor.problem("a string is not in its heap")
+            throw damaged("a string is not in its heap")
         }
         left -= length
-        guard left >= 0 else { throw cursor.problem("its strings share their bytes") }
+        guard left >= 0 else { throw damaged("its strings share their bytes") }
         let bytes = file.bytes(object.lowerBound..<(object.lowerBound + length))
         return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }

@@ -34,9 +34,10 @@ package final class ShardReader: Sendable {
         try scales?.require(.float32, [rows])
         statistics = try description.teacherEntries.map { try StatisticsReader(file, entryCount: $0, rows: rows) }
         for (index, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
-            guard (1...description.maxLength).contains(end - start) else {
+            guard end - start <= description.maxLength else {
                 throw FileError(
-                    path, "sequence \(index) has \(end - start) tokens; 1 to max_length \(description.maxLength) may be"
+                    path,
+                    "sequence \(index) has \(end - start) tokens; up to max_length \(description.maxLength) may be"
                 )
             }
         }
@@ -49,7 +50,7 @@ package final class ShardReader: Sendable {
     /// The number of sequences.
     package var count: Int { ids.count }
 
-    /// The number of tokens of a sequence.
+    /// The number of tokens of a sequence; other programs write some without any.
     package func length(of index: Int) -> Int { offsets[index + 1] - offsets[index] }
 
     /// Reads a sequence.
@@ -87,8 +88,7 @@ package final class ShardReader: Sendable {
 
         let tokens = Int32.array(littleEndian: try tokens.bytes(rows: rows))
         guard tokens.allSatisfy({ $0 >= 0 }) else { throw refuse("has a negative token") }
-        let mask = try lossMask.bytes(rows: rows)
-        guard mask.allSatisfy({ $0 <= 1 }) else { throw refuse("has a loss mask value other than 0 and 1") }
+        let mask = try mask(of: index, rows: rows)
         let scales = try self.scales.map { scales in
             UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
         }
@@ -98,6 +98,22 @@ package final class ShardReader: Sendable {
             id: ids[index], tokens: tokens, lossMask: mask,
             features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales),
             statistics: statistics)
+    }
+
+    /// Reads a sequence's loss mask alone.
+    ///
+    /// - Parameter index: within `0..<count`; traps otherwise.
+    func lossMask(of index: Int) throws -> [UInt8] {
+        precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
+        return try mask(of: index, rows: offsets[index]..<offsets[index + 1])
+    }
+
+    private func mask(of index: Int, rows: Range<Int>) throws -> [UInt8] {
+        let mask = try lossMask.bytes(rows: rows)
+        guard mask.allSatisfy({ $0 <= 1 }) else {
+            throw FileError(path, "sequence \(index) (\(ids[index])): has a loss mask value other than 0 and 1")
+        }
+        return mask
     }
 
     private static func readDescription(_ file: HDF5File) throws -> ShardDescription {
@@ -134,9 +150,9 @@ package final class ShardReader: Sendable {
         }
         let offsets = Int64.array(littleEndian: try dataset.bytes(rows: 0..<dataset.rowCount)).map { Int($0) }
         guard offsets[0] == 0 else { throw FileError(file.path, "offsets start at \(offsets[0]), not at 0") }
-        if let index = offsets.indices.dropFirst().first(where: { offsets[$0] <= offsets[$0 - 1] }) {
+        if let index = offsets.indices.dropFirst().first(where: { offsets[$0] < offsets[$0 - 1] }) {
             throw FileError(
-                file.path, "offsets do not ascend: \(offsets[index]) follows \(offsets[index - 1]) at \(index)")
+                file.path, "offsets descend: \(offsets[index]) follows \(offsets[index - 1]) at \(index)")
         }
         return offsets
     }

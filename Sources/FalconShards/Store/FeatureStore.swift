@@ -65,6 +65,11 @@ package final class FeatureStore: FeatureSequences {
         }
     }
 
+    package func lossMask(_ index: Int) throws -> [UInt8] {
+        let (shard, place) = place(of: index)
+        return try reader(shard).lossMask(of: place)
+    }
+
     /// Reads a sequence with its features as they are stored, to copy it into another shard.
     package func stored(at index: Int) throws -> StoredSequence {
         let (shard, place) = place(of: index)
