@@ -1,6 +1,6 @@
 import Foundation
 
-/// Something is wrong with a file: which one, what, and how to mend it, in one line.
+/// Something is wrong with a file: which one, what, and how to fix it, in one line.
 package struct FileError: Error, CustomStringConvertible, Equatable {
     package let path: String
     package let problem: String
@@ -11,6 +11,17 @@ package struct FileError: Error, CustomStringConvertible, Equatable {
     package init(_ path: String, _ problem: String) {
         self.path = path
         self.problem = problem
+    }
+
+    /// Why a call of Foundation on files failed, in the system's words where it has some: Foundation's own name no
+    /// reason, or another file.
+    package static func reason(_ error: any Error) -> String {
+        let outer = error as NSError
+        let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
+        guard inner.domain == NSPOSIXErrorDomain, let code = Int32(exactly: inner.code) else {
+            return inner.localizedDescription
+        }
+        return unsafe String(cString: strerror(code))
     }
 
     /// The system's own word for the last failed call, e.g. "No space left on device".

@@ -21,19 +21,24 @@ struct DraftExport {
     func write(to output: String, check: (_ folder: String) throws -> CheckResult) throws {
         let network = try DraftNetwork(folder: checkpoint.folder)
         let files = FileManager.default
-        let earlier = try files.fileExists(atPath: output) ? files.contentsOfDirectory(atPath: output) : nil
+        let earlier = try files.fileExists(atPath: output) ? DraftExport.contents(of: output) : nil
         if let foreign = earlier?.first(where: { !DraftExport.fileNames.contains($0) }) {
             throw FileError(output, "exists and holds '\(foreign)', which no export writes; choose another --output")
         }
         let temporary = output + ".partial-\(ProcessInfo.processInfo.processIdentifier)"
-        try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+        try DraftExport.naming(output, "cannot be made") {
+            try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+        }
         do {
             try fill(temporary, network)
+            try WrittenWeights(network: network, type: type).check(temporary)
             let card = ModelCard(
                 checkpoint: checkpoint, network: network, type: type, check: try check(temporary), reports: reports)
             try AtomicFile.write(temporary + "/README.md", text: card.text)
-            if earlier != nil { try files.removeItem(atPath: output) }
-            try files.moveItem(atPath: temporary, toPath: output)
+            try DraftExport.naming(output, "cannot be replaced") {
+                if earlier != nil { try files.removeItem(atPath: output) }
+                try files.moveItem(atPath: temporary, toPath: output)
+            }
         } catch {
             try? files.removeItem(atPath: temporary)
             throw error
@@ -44,6 +49,25 @@ struct DraftExport {
     private static let fileNames: Set<String> = [
         "config.json", "model.safetensors", "pytorch_model.bin", "README.md",
     ]
+
+    /// - Throws: `FileError` where the path is no folder that can be read.
+    private static func contents(of path: String) throws -> [String] {
+        // Only a folder has a place of its own within it, behind links too.
+        guard FileManager.default.fileExists(atPath: path + "/.") else {
+            throw FileError(path, "is a file, not a folder; choose another --output")
+        }
+        return try naming(path, "cannot be listed") { try FileManager.default.contentsOfDirectory(atPath: path) }
+    }
+
+    /// Names the folder in what the system says: its own words name none, or the temporary one.
+    private static func naming<Result>(_ path: String, _ problem: String, _ body: () throws -> Result) throws -> Result
+    {
+        do {
+            return try body()
+        } catch {
+            throw FileError(path, "\(problem): \(FileError.reason(error)); choose another --output")
+        }
+    }
 
     private func fill(_ folder: String, _ network: DraftNetwork) throws {
         var configuration = network.configuration

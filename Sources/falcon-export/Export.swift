@@ -23,8 +23,10 @@ struct Export: FalconCommand {
               falcon-export --checkpoint Checkpoints/llama-draft --output drafts/llama --dtype bfloat16
 
             Of a run's folder the best checkpoint is taken, by the accept length on held-out dialogues, or else the
-            newest. The exported files are checked first: replayed over those dialogues, they must give the accept
-            length of the training run. The output is written whole or not at all, with a model card (README.md).
+            newest. The exported files are checked first: they must hold the checkpoint's weights bit for bit (or
+            rounded to --dtype), and replayed over a few of those dialogues they must give the accept length that
+            the run logged for them: seconds. --full-check replays all of them, minutes on a large target.
+            The output is written whole or not at all, with a model card (README.md).
             """,
         version: falconVersion)
 
@@ -40,8 +42,11 @@ struct Export: FalconCommand {
     @Option(help: "How the weights are stored: float32, bfloat16 or float16.")
     var dtype: ElementType = .float32
 
-    @Flag(help: "Do not replay the exported files over the held-out dialogues of the run's features.")
+    @Flag(help: "Do not replay the exported files over held-out dialogues of the run's features.")
     var noCheck = false
+
+    @Flag(help: "Replay them over all held-out dialogues, not over a few, for the card's table by source.")
+    var fullCheck = false
 
     @Option(
         name: .customLong("report"), parsing: .singleValue,
@@ -51,6 +56,10 @@ struct Export: FalconCommand {
     var reports: [String] = []
 
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard !(noCheck && fullCheck) else { throw ValidationError("Give --no-check or --full-check, not both.") }
+    }
 
     func run() throws {
         // A folder named with a slash at its end would be renamed into itself.
@@ -67,8 +76,16 @@ struct Export: FalconCommand {
         try export.write(to: folder) { written in
             guard !noCheck else { return .skipped }
             do {
-                let check = ExportCheck(checkpoint: checkpoint, type: dtype, pool: common.makePool())
+                var reporter: ProgressReporter?
+                let check = ExportCheck(
+                    checkpoint: checkpoint, type: dtype, isFull: fullCheck, pool: common.makePool()
+                ) { done, total in
+                    let current = reporter ?? ProgressReporter(total: total, unit: "dialogues", quiet: common.quiet)
+                    reporter = current
+                    current.update(done)
+                }
                 let outcome = try check.run(written)
+                reporter?.finish()
                 note(outcome.verdict(dtype))
                 return .done(outcome)
             } catch let error as ExportCheck.Impossible {

@@ -6,11 +6,14 @@ import FalconTensor
 import FalconTraining
 import Foundation
 
-/// Whether exported files decode as the trainer's weights did: both are replayed over the held-out dialogues of the
+/// Whether exported files decode as the trainer's weights did: they are replayed over held-out dialogues of the
 /// features that the run was trained on (see `ReplayEvaluation`).
 ///
-/// Files in float32 must give the very counts that the checkpoint gives, and those must be the accept lengths that the
-/// run logged at this step. Files of fewer bits round the weights; what that does to the accept length is measured.
+/// That the files hold the checkpoint's weights, `WrittenWeights` has found before. What is left to see is that they
+/// decode as the run says: on a sample of the dialogues, whose figures the run logs with each evaluation, or, where
+/// that is asked for, on all of them, by where they come from. Files in float32 must give the very figures that the
+/// run logged at this step, or, where it logged none, the checkpoint's. Files of fewer bits round the weights; what
+/// that does to the accept length is measured.
 struct ExportCheck {
     struct Outcome {
         let features: String
@@ -18,11 +21,15 @@ struct ExportCheck {
         let chain, tree: String
         /// The checkpoint's own weights, and the exported ones, read back from their files.
         let trained, exported: ReplayEvaluation.Result
-        /// The exported ones by where the dialogues come from, as far as their ids tell; empty where they do not.
+        /// The exported ones by where the dialogues come from, as far as their ids tell; empty where they do not, or
+        /// where a sample was replayed.
         let bySource: [(name: String, dialogues: Int, result: ReplayEvaluation.Result)]
-        let dialogues: Int
+        /// How many were replayed, and how many the run holds out for its figures.
+        let dialogues, heldOut: Int
         /// Whether the run logged an evaluation at this step, which was compared.
         let isLogged: Bool
+
+        var isSample: Bool { dialogues < heldOut }
 
         /// How much of the accept length the exported type costs, e.g. -0.01 for one hundredth.
         var change: Double {
@@ -36,10 +43,14 @@ struct ExportCheck {
 
     let checkpoint: TrainedCheckpoint
     let type: ElementType
+    /// Whether all held-out dialogues are replayed.
+    let isFull: Bool
     let pool: ThreadPool
+    /// Told of dialogues that are replayed: how many of how many; of an unknown number in a sample.
+    let progress: (_ done: Int, _ total: Int?) -> Void
 
     /// - Parameter output: the exported folder.
-    /// - Throws: `Impossible` where the features or the target are not at hand, `FileError` where the figures differ.
+    /// - Throws: `Impossible` where the features or the target are not there, `FileError` where the figures differ.
     func run(_ output: String) throws -> Outcome {
         guard let recipe = checkpoint.recipe, recipe.pretrain == nil else {
             throw Impossible(reason: "\(checkpoint.folder) has no recipe.toml of a draft head's training")
@@ -47,34 +58,51 @@ struct ExportCheck {
         let (target, store) = try material(recipe)
         let heldOut = Array(
             store.split(validationFraction: recipe.data.validationFraction).validation
+                .filter { store.sequences[$0].length > 0 }
                 .prefix(recipe.evaluation.dialogues))
-        func replay(_ indices: [Int]) throws -> ReplayEvaluation {
-            try ReplayEvaluation(recipe: recipe, target: target, source: store, indices: indices, pool: pool)
-        }
         let ends = TargetEnds(
             target.configuration, fingerprint: target.fingerprint, embedding: target.embedding, head: target.weight,
             pool: pool)
-        let trained = try replay(heldOut).evaluate(
-            DraftHead(folder: checkpoint.folder, ends: ends, pool: pool), ends: ends)
-        guard trained.textTokens > 0 else {
+        let groups = isFull ? ExportCheck.sources(heldOut, store) : []
+        let total = isFull ? 2 * heldOut.count + groups.reduce(0) { $0 + $1.indices.count } : nil
+        var done = 0
+        func replay(_ head: DraftHead, _ indices: [Int]) throws -> ReplayEvaluation.Results {
+            let evaluation = try ReplayEvaluation(
+                recipe: recipe, target: target, source: store, indices: indices, pool: pool)
+            let results = try evaluation.evaluate(head, ends: ends, isSample: !isFull) { progress(done + $0, total) }
+            done += results.dialogues.count
+            return results
+        }
+        func figures(_ results: ReplayEvaluation.Results) -> (count: Int, result: ReplayEvaluation.Result) {
+            isFull ? (results.dialogues.count, results.whole) : results.sample
+        }
+
+        let head = try DraftHead(folder: output, ends: ends, pool: pool)
+        let written = try replay(head, heldOut)
+        let (count, exported) = figures(written)
+        guard exported.textTokens > 0 else {
             throw Impossible(reason: "\(store.folder) holds no held-out dialogue with an answer")
         }
-        let isLogged = try compareWithLog(trained)
-        let head = try DraftHead(folder: output, ends: ends, pool: pool)
-        var bySource: [(name: String, dialogues: Int, result: ReplayEvaluation.Result)] = []
-        for (name, indices) in ExportCheck.sources(heldOut, store) {
-            bySource.append((name, indices.count, try replay(indices).evaluate(head, ends: ends)))
-        }
-        let exported = try replay(heldOut).evaluate(head, ends: ends)
+        // The same weights need no second replay where the log says what they give.
+        let isCompared = type == .float32 && !isFull && hasSample(count)
+        let own =
+            isCompared
+            ? written : try replay(DraftHead(folder: checkpoint.folder, ends: ends, pool: pool), heldOut)
+        let isLogged = try compareWithLog(own)
+        let trained = figures(own).result
         if type == .float32, exported != trained {
             throw FileError(
                 output,
                 "the exported files give the accept length \(exported.tree.acceptLength), the checkpoint "
                     + "\(trained.tree.acceptLength); nothing is exported, please report it")
         }
+        let bySource = try groups.map { name, indices in
+            (name: name, dialogues: indices.count, result: try replay(head, indices).whole)
+        }
         return Outcome(
             features: store.folder, chain: "chain:\(recipe.evaluation.depths)", tree: recipe.evaluation.tree,
-            trained: trained, exported: exported, bySource: bySource, dialogues: heldOut.count, isLogged: isLogged)
+            trained: trained, exported: exported, bySource: bySource, dialogues: count, heldOut: heldOut.count,
+            isLogged: isLogged)
     }
 
     private func material(_ recipe: Recipe) throws -> (TargetHead, FeatureStore) {
@@ -95,20 +123,34 @@ struct ExportCheck {
         return (target, store)
     }
 
-    /// Compares with what the run logged at the checkpoint's step; `false` where it evaluated nothing there.
-    private func compareWithLog(_ replayed: ReplayEvaluation.Result) throws -> Bool {
-        let pairs = [
-            ("accept_length_tree", replayed.tree.acceptLength), ("accept_length_chain", replayed.chain.acceptLength),
-        ]
-        let logged = pairs.compactMap { name, own in checkpoint.metrics?[name]?.double.map { (name, own, $0) } }
-        // The log holds what a float32 holds.
-        for (name, own, logged) in logged where Float(own) != Float(logged) {
-            throw FileError(
-                checkpoint.folder,
-                "its weights give \(name) \(Float(own)), but the run logged \(Float(logged)) at this step: one of them "
-                    + "was changed; --no-check exports it all the same")
+    /// Whether the run logged the figures of a sample of so many dialogues at this step.
+    private func hasSample(_ count: Int) -> Bool { checkpoint.metrics?["sample_dialogues"]?.integer == count }
+
+    /// Compares with what the run logged at the checkpoint's step; `false` where it logged no figures of these
+    /// dialogues there.
+    private func compareWithLog(_ results: ReplayEvaluation.Results) throws -> Bool {
+        var pairs: [(String, ReplayEvaluation.Result)] = []
+        // Whatever was replayed holds the sample.
+        if hasSample(results.sample.count) { pairs.append(("sample_", results.sample.result)) }
+        if isFull { pairs.append(("", results.whole)) }
+        var isLogged = false
+        for (prefix, result) in pairs {
+            for (name, own) in [
+                (prefix + "accept_length_tree", result.tree.acceptLength),
+                (prefix + "accept_length_chain", result.chain.acceptLength),
+            ] {
+                guard let logged = checkpoint.metrics?[name]?.double else { continue }
+                isLogged = true
+                // The log holds what a float32 holds.
+                guard Float(own) == Float(logged) else {
+                    throw FileError(
+                        checkpoint.folder,
+                        "its weights give \(name) \(Float(own)), but the run logged \(Float(logged)) at this step: one "
+                            + "of them was changed; --no-check exports it all the same")
+                }
+            }
         }
-        return !logged.isEmpty
+        return isLogged
     }
 
     /// Held-out dialogues by the data set that their ids begin with: `gsm8k-train-12` comes from `gsm8k-train`.

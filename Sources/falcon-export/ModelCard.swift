@@ -90,9 +90,16 @@ struct ModelCard {
                 let lengths = [result.tree, result.chain].map { number($0.acceptLength, 3) }
                 rows.append("| \(name) | \(count) | \(lengths[0]) | \(lengths[1]) |")
             }
-            add("all", outcome.dialogues, outcome.exported)
+            let name = outcome.isSample ? "a sample" : "all"
+            add(name, outcome.dialogues, outcome.exported)
             for (name, count, result) in outcome.bySource { add("`\(name)`", count, result) }
-            if type != .float32 { add("all, as trained (float32)", outcome.dialogues, outcome.trained) }
+            if type != .float32 { add(name + ", as trained (float32)", outcome.dialogues, outcome.trained) }
+            let logged = ["accept_length_tree", "accept_length_chain"].compactMap { checkpoint.metrics?[$0]?.double }
+            if outcome.isSample, logged.count == 2 {
+                let lengths = logged.map { number($0, 3) }
+                rows.append(
+                    "| all, as the run logged (float32) | \(outcome.heldOut) | \(lengths[0]) | \(lengths[1]) |")
+            }
             let agreement =
                 100 * Double(outcome.exported.agreeingTokens) / Double(max(1, outcome.exported.textTokens))
             return title + """
@@ -151,9 +158,14 @@ extension ExportCheck.Outcome {
     /// What the check found, in a sentence.
     func verdict(_ type: ElementType) -> String {
         let origin = isLogged ? "what the run logged at this step" : "what the checkpoint gives"
-        guard type != .float32 else { return "The exported files give exactly \(origin)." }
+        let place =
+            isSample ? " on \(dialogues) of \(heldOut) held-out dialogues (--full-check replays all)" : ""
+        guard type != .float32 else {
+            return "The exported files hold the checkpoint's weights bit for bit and give exactly \(origin)\(place)."
+        }
         return String(
-            format: "Stored as %@, the accept length is %.3f instead of %.3f (%+.2f %%); as float32 it is exactly %@.",
-            type.rawValue, exported.tree.acceptLength, trained.tree.acceptLength, 100 * change, origin)
+            format:
+                "Stored as %@, the accept length is %.3f instead of %.3f (%+.2f %%)%@; as float32 it is exactly %@.",
+            type.rawValue, exported.tree.acceptLength, trained.tree.acceptLength, 100 * change, place, origin)
     }
 }

@@ -35,12 +35,20 @@ import Testing
         #expect(result.status == 0 && result.stderr.contains("exactly what the run logged at this step"))
         let whole = try card(folder)
         for part in [
-            "| all | 4 |", "tree `small`", "`chain:8`", "exactly what the run logged at this step", "```toml\n[target]",
+            "tree `small`", "`chain:8`", "exactly what the run logged at this step", "```toml\n[target]",
+            "bit for bit",
             "dataset sha256 ", "trained for ", " tokens read", "recipe SHA-256 ", "falcon-export 0.1.0 on ",
             "validation loss ",
         ] {
             #expect(whole.contains(part), "\(part)")
         }
+
+        // All dialogues, with the progress of it.
+        result = try export(folder, ["--full-check"])
+        #expect(result.status == 0 && result.stderr.contains(" dialogues"), "\(result.stderr)")
+        #expect(result.stderr.contains("exactly what the run logged at this step."), "\(result.stderr)")
+        #expect(try card(folder).contains("| all | 4 |"))
+        #expect(try export(folder, ["--full-check", "--no-check"]).status == 64)
 
         let report = try folder.write(
             """
@@ -48,7 +56,7 @@ import Testing
              "tree": {"name": "small"}, "without_loops": {"accept_length": 1.25},
              "categories": {"math": {"accept_length": 1.75, "acceptance_rate": 0.5, "prompts": 2}}}
             """, to: "live.json")
-        result = try export(folder, ["--dtype", "bfloat16", "--report", report])
+        result = try export(folder, ["--dtype", "bfloat16", "--full-check", "--report", report])
         #expect(result.status == 0 && result.stderr.contains("Stored as bfloat16, the accept length is "))
         let rounded = try card(folder)
         for part in [
@@ -63,12 +71,13 @@ import Testing
         // Weights that are not those of the log.
         let log = run + "/metrics.jsonl"
         let logged = try String(contentsOfFile: log, encoding: .utf8)
-        try logged.replacingOccurrences(of: "\"accept_length_tree\":", with: "\"accept_length_tree\":9")
+        try logged.replacingOccurrences(of: "accept_length_tree\":", with: "accept_length_tree\":9")
             .write(toFile: log, atomically: true, encoding: .utf8)
         result = try export(folder, [])
         #expect(result.status == 1 && result.stderr.contains("--no-check exports it all the same"), "\(result.stderr)")
         #expect(result.stderr.split(separator: "\n").count == 1)
         #expect(try card(folder) == rounded)
+        #expect(try export(folder, ["--full-check"]).status == 1)
         #expect(try export(folder, ["--no-check"]).status == 0)
         #expect(try card(folder).contains("Not checked: `--no-check`."))
 

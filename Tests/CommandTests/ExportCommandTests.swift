@@ -62,6 +62,33 @@ import Testing
         #expect(try folder.contents == ["draft", "run"])
     }
 
+    @Test func `an output that cannot be written is named, and why`() throws {
+        let folder = try run()
+        try folder.write("mine", to: "file")
+        func problem(_ output: String) throws -> String {
+            let result = try CommandRunner.run(
+                "falcon-export", ["--checkpoint", folder.file("run"), "--output", output, "--quiet"])
+            #expect(result.status == 1 && result.stderr.split(separator: "\n").count == 1, "\(result)")
+            return result.stderr
+        }
+        #expect(try problem(folder.file("file")).contains("/file: is a file, not a folder"))
+        #expect(try problem(folder.file("file/draft")).contains("/file/draft: cannot be made: "))
+        // No device has folders, and no user may make one there.
+        #expect(try problem("/dev/null/draft").hasPrefix("falcon-export: /dev/null/draft: cannot be made: "))
+        #expect(try folder.contents == ["file", "run"])
+    }
+
+    @Test(.disabled(if: getuid() == 0, "root may write anywhere"))
+    func `a locked folder is named`() throws {
+        let folder = try run()
+        let locked = folder.file("locked")
+        try FileManager.default.createDirectory(atPath: locked, withIntermediateDirectories: false)
+        try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: locked)
+        let result = try CommandRunner.run(
+            "falcon-export", ["--checkpoint", folder.file("run"), "--output", locked + "/draft"])
+        #expect(result.status == 1 && result.stderr.contains("locked/draft: cannot be made: "), "\(result.stderr)")
+    }
+
     @Test func `what is no checkpoint is refused in one line`() throws {
         let folder = try TemporaryFolder()
         let result = try CommandRunner.run(

@@ -49,6 +49,45 @@ import Testing
         #expect(last["accept_length_tree_estimate"] == last["accept_length_tree"])
     }
 
+    @Test func `a sample is the shortest beginning with enough tokens, alone and within the whole`() throws {
+        func result(_ tokens: Int) -> ReplayEvaluation.Result {
+            var result = ReplayEvaluation.Result()
+            result.textTokens = tokens
+            return result
+        }
+        let limit = ReplayEvaluation.sampleTokens
+        func sample(_ tokens: [Int]) -> [Int] {
+            let sample = ReplayEvaluation.Results(dialogues: tokens.map(result)).sample
+            return [sample.count, sample.result.textTokens]
+        }
+        #expect(sample([limit, 5]) == [1, limit] && sample([limit - 1, 5, 9]) == [2, limit + 4])
+        #expect(sample([3, 4]) == [2, 7] && sample([]) == [0, 0] && sample([0, 0, limit + 1, 1]) == [3, limit + 1])
+
+        let example = try DraftExample(sequences: 200, pool: pool)
+        let task = try example.task(try example.recipe())
+        let record = try task.evaluate()
+        let count = try #require(record.number("sample_dialogues"))
+        #expect(count >= 1 && count < 40)
+        // The same figures when nothing but the sample is decoded, by however many threads.
+        for threads in [1, 3] {
+            let pool = ThreadPool(threadCount: threads)
+            let store = try FeatureStore(folder: example.shards)
+            let replay = try ReplayEvaluation(
+                recipe: task.recipe, target: example.target, source: store,
+                indices: store.split(validationFraction: 0.2).validation, pool: pool)
+            let ends = TargetEnds(
+                example.target.configuration, fingerprint: "target", embedding: example.target.embedding,
+                head: example.target.weight, pool: pool)
+            var seen: [Int] = []
+            let results = try replay.evaluate(
+                DraftHead(task.network, ends: ends, pool: pool), ends: ends, isSample: true
+            ) { seen.append($0) }
+            #expect(Double(results.sample.count) == count && seen.last == results.dialogues.count)
+            #expect(record["sample_accept_length_tree"] == .number(results.sample.result.tree.acceptLength))
+            #expect(record["sample_accept_length_chain"] == .number(results.sample.result.chain.acceptLength))
+        }
+    }
+
     @Test func `the best checkpoint is that of the greatest accept length`() throws {
         let example = try DraftExample(pool: pool)
         let recipe = try example.recipe([

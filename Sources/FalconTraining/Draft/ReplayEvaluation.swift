@@ -43,6 +43,38 @@ package struct ReplayEvaluation {
         }
     }
 
+    /// The results over some dialogues, in order.
+    package struct Results: Equatable, Sendable {
+        package var dialogues: [Result] = []
+
+        package var whole: Result { dialogues.reduce(into: Result()) { $0.add($1) } }
+
+        /// The shortest beginning whose answers have `sampleTokens` tokens: enough to see that a head decodes as it
+        /// did, and a matter of seconds. All dialogues where they have fewer.
+        package var sample: (count: Int, result: Result) {
+            var (result, count) = (Result(), 0)
+            for dialogue in dialogues where result.textTokens < ReplayEvaluation.sampleTokens {
+                result.add(dialogue)
+                count += 1
+            }
+            return (count, result)
+        }
+
+        /// For `metrics.jsonl`: the figures of the whole and the sample's.
+        package var record: MetricRecord {
+            var record = whole.record
+            guard !record.entries.isEmpty else { return record }
+            let (count, result) = sample
+            record["sample_dialogues"] = .whole(count)
+            record["sample_accept_length_chain"] = .number(result.chain.acceptLength)
+            record["sample_accept_length_tree"] = .number(result.tree.acceptLength)
+            return record
+        }
+    }
+
+    /// Tokens of the answers of a sample.
+    package static let sampleTokens = 256
+
     /// Answers are decoded to so many tokens at most, as by `falcon-infer`.
     package static let answerLimit = 512
 
@@ -69,8 +101,8 @@ package struct ReplayEvaluation {
 
     /// Decodes the dialogues with a network as it stands. The LM head is packed for it and let go again: it would take
     /// memory that training needs.
-    func evaluate(_ network: DraftNetwork) throws -> Result {
-        guard !indices.isEmpty else { return Result() }
+    func evaluate(_ network: DraftNetwork) throws -> Results {
+        guard !indices.isEmpty else { return Results() }
         let ends = TargetEnds(
             target.configuration, fingerprint: target.fingerprint, embedding: target.embedding, head: target.weight,
             pool: pool)
@@ -78,28 +110,36 @@ package struct ReplayEvaluation {
     }
 
     /// The same for a head that is packed already, e.g. one that was exported.
-    package func evaluate(_ head: DraftHead, ends: TargetEnds) throws -> Result {
+    ///
+    /// - Parameters:
+    ///   - isSample: whether to end with the sample, which is the same as that of the whole.
+    ///   - progress: called with the number of dialogues that are done.
+    package func evaluate(
+        _ head: DraftHead, ends: TargetEnds, isSample: Bool = false, progress: (_ done: Int) -> Void = { _ in }
+    ) throws -> Results {
         let stop = StopRule(endTokens: ends.configuration.eosTokens, maximumTokens: ReplayEvaluation.answerLimit)
         let asChain = FeatureReplay(ends: ends, head: head, tree: chain, stop: stop)
         let asTree = FeatureReplay(ends: ends, head: head, tree: tree, stop: stop)
         let alone = ThreadPool(threadCount: 1)
-        var result = Result()
-        // Pieces bound how many features are held.
-        let piece = 4 * pool.threadCount
+        var results = Results()
+        // Pieces bound how many features are held, and what a sample decodes in vain.
+        let piece = (isSample ? 1 : 4) * pool.threadCount
         for first in stride(from: 0, to: indices.count, by: piece) {
             let numbers = Array(indices[first..<min(first + piece, indices.count)])
             let sequences = try source.finiteBatch(numbers, limit: maxLength, on: pool)
             // Each dialogue is the work of one thread, so the figures do not depend on how many there are.
-            let sum = Mutex(Result())
+            let found = Mutex([Result](repeating: Result(), count: sequences.count))
             pool.run(sequences.count) { number in
-                let found = ReplayEvaluation.result(
+                let result = ReplayEvaluation.result(
                     chain: asChain.replay(sequences[number], on: alone),
                     tree: asTree.replay(sequences[number], on: alone))
-                sum.withLock { $0.add(found) }
+                found.withLock { $0[number] = result }
             }
-            result.add(sum.withLock { $0 })
+            results.dialogues += found.withLock { $0 }
+            progress(results.dialogues.count)
+            if isSample, results.whole.textTokens >= ReplayEvaluation.sampleTokens { break }
         }
-        return result
+        return results
     }
 
     private static func result(chain: [ReplayedAnswer], tree: [ReplayedAnswer]) -> Result {

@@ -20,7 +20,7 @@ package struct RunFolder: Sendable {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw FileError(path, "cannot be made: \(RunFolder.reason(error)); choose another output folder")
+            throw FileError(path, "cannot be made: \(FileError.reason(error)); choose another output folder")
         }
         guard FileManager.default.isWritableFile(atPath: path) else {
             throw FileError(path, "is not writable; choose another output folder")
@@ -85,7 +85,7 @@ package struct RunFolder: Sendable {
             throw error
         } catch {
             try? FileManager.default.removeItem(atPath: temporary)
-            throw FileError(final, "cannot be written: \(RunFolder.reason(error))")
+            throw FileError(final, "cannot be written: \(FileError.reason(error))")
         }
         AtomicFile.syncFolder(of: final)
         try? FileManager.default.removeItem(atPath: path + "/" + RunFolder.partial + "old-" + name)
@@ -109,12 +109,7 @@ package struct RunFolder: Sendable {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
-            throw FileError(path, "cannot be listed: \(RunFolder.reason(error))")
+            throw FileError(path, "cannot be listed: \(FileError.reason(error))")
         }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        return (underlying ?? error as NSError).localizedDescription
     }
 }
