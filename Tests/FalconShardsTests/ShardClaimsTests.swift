@@ -131,7 +131,8 @@ import Testing
         let answer = try ShardClaims(scene.shards, lease: 0.3).take(1)
         let path = scene.folder.file("out/shard-00001.claim")
         let before = try String(contentsOfFile: path, encoding: .utf8)
-        for _ in 0..<200 where try String(contentsOfFile: path, encoding: .utf8) == before {
+        // Two minutes: only a claim that never counts fails.
+        for _ in 0..<12_000 where try String(contentsOfFile: path, encoding: .utf8) == before {
             Thread.sleep(forTimeInterval: 0.01)
         }
         #expect(try String(contentsOfFile: path, encoding: .utf8) != before)

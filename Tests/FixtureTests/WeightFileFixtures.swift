@@ -15,15 +15,14 @@ extension FixtureFamily {
                 try compare(good[file], with: try TensorExpectation(path: expected), &comparison)
             }
         }
-        let base = try peak(of: files.first.map { good[$0] })
         let bad = FixtureFolder(path: folder + "/torchbin/bad")
         let configuration = try FixtureFolder(path: folder + "/drafter").folders(with: "config.json").first
         return try read
             + bad.contents.map { file in
                 FixtureJob(file) { comparison in
-                    try refuse(bad[file], base, &comparison)
+                    try refuse(bad[file], &comparison)
                     if let configuration {
-                        try refuseAsWeights(bad[file], configuration["config.json"], base, &comparison)
+                        try refuseAsWeights(bad[file], configuration["config.json"], &comparison)
                     }
                 }
             }
@@ -36,12 +35,11 @@ extension FixtureFamily {
         let read = files.map { file in
             FixtureJob(file) { try compare(good[file], with: try TensorExpectation(path: good[file]), &$0) }
         }
-        let base = try peak(of: files.first.map { good[$0] })
         let bad = FixtureFolder(path: folder + "/safetensors/bad")
         let bait = try baits(in: bad)
         return try read
             + bad.contents.filter { !bait.contains($0) }.map { file in
-                FixtureJob(file) { try refuse(bad[file], base, &$0) }
+                FixtureJob(file) { try refuse(bad[file], &$0) }
             }
     }
 
@@ -66,15 +64,14 @@ extension FixtureFamily {
         }
     }
 
-    private static func refuse(_ path: String, _ base: Int, _ comparison: inout Comparison) throws {
+    private static func refuse(_ path: String, _ comparison: inout Comparison) throws {
         try comparison.refused(
-            "falcon-inspect", ["weights", "--weights", path], naming: (path as NSString).lastPathComponent,
-            fileBytes: bytes(of: path), base: base)
+            "falcon-inspect", ["weights", "--weights", path], naming: (path as NSString).lastPathComponent)
     }
 
     /// The same file where a user's own would lie.
     private static func refuseAsWeights(
-        _ path: String, _ configuration: String, _ base: Int, _ comparison: inout Comparison
+        _ path: String, _ configuration: String, _ comparison: inout Comparison
     ) throws {
         let scratch = try TemporaryFolder()
         try FileManager.default.createSymbolicLink(
@@ -86,23 +83,8 @@ extension FixtureFamily {
             ["features", "--target", scratch.path, "--tokens", "1", "--output", "features.safetensors"],
         ] {
             try comparison.refused(
-                "falcon-inspect", arguments, naming: "pytorch_model.bin", fileBytes: bytes(of: path), base: base)
+                "falcon-inspect", arguments, naming: "pytorch_model.bin")
         }
-    }
-
-    /// Bytes of a file, or of all files in a folder.
-    static func bytes(of path: String) throws -> Int {
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return try ([path] + files.map { path + "/" + $0 }).reduce(0) {
-            $0 + (try FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int ?? 0)
-        }
-    }
-
-    /// What `falcon-inspect weights` needs for a small file that is right.
-    private static func peak(of path: String?) throws -> Int {
-        guard let path else { return 0 }
-        return try MeasuredCommand.run("falcon-inspect", ["weights", "--weights", path], in: TemporaryFolder())
-            .peakBytes
     }
 
     /// Sound files that an index in a folder beside them reaches for with a path.
