@@ -71,10 +71,8 @@ package struct TrainingBatch: Sendable {
         nextTokens = shifted(by: 1)
         targetTokens = shifted(by: k + 1)
         counting = zip(sequences, lengths).map { sequence, length in
-            var counting = maskShift.counting(lossMask: Array(sequence.lossMask.prefix(length)), blockSize: k)
-            if needsTargetToken {
-                for position in counting.indices where position + k + 1 >= length { counting[position] = false }
-            }
+            let counting = maskShift.counting(
+                lossMask: Array(sequence.lossMask.prefix(length)), blockSize: k, needsTargetToken: needsTargetToken)
             return counting + [Bool](repeating: false, count: time - length)
         }
     }

@@ -42,21 +42,38 @@ struct Train: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let run = try TrainingRun(recipePath: recipe, settings: settings, folder: output) { recipe, environment in
-            let features = try OnlineFeatures(
-                target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
-                maxLength: recipe.data.maxLength, pool: environment.pool)
-            features.notes.forEach(environment.log)
-            return features
-        }
+        let run = try makeRun()
         let interruption = Interruption()
-        var environment = TrainingEnvironment(
+        let environment = TrainingEnvironment(
             pool: common.makePool(), now: { ProcessInfo.processInfo.systemUptime },
             date: { Date().timeIntervalSince1970 },
             shouldStop: { interruption.isRequested },
             log: { if !common.quiet { StandardError.print($0) } })
         if dryRun { return try rehearse(run, environment) }
+        try train(run, environment)
+    }
 
+    /// - Throws: `ExitCode` of wrong usage where a `--set` is to blame; its line is printed.
+    private func makeRun() throws -> TrainingRun {
+        do {
+            return try TrainingRun(
+                recipePath: recipe, settings: settings, folder: output, online: Train.onlineFeatures)
+        } catch let error as RecipeError where error.isUsage {
+            StandardError.print("\(Train._commandName): \(ErrorLine.text(of: error))")
+            throw ExitCode(EX_USAGE)
+        }
+    }
+
+    private static func onlineFeatures(_ recipe: Recipe, _ environment: TrainingEnvironment) throws -> OnlineFeatures {
+        let features = try OnlineFeatures(
+            target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
+            maxLength: recipe.data.maxLength, pool: environment.pool)
+        features.notes.forEach(environment.log)
+        return features
+    }
+
+    private func train(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
+        var environment = environment
         var progress: ProgressReporter?
         var (last, acceptLength) = (MetricRecord(), Double?.none)
         environment.report = { step, totalSteps, tokens, metrics in
@@ -89,10 +106,11 @@ struct Train: FalconCommand {
         let rehearsal = try run.rehearse(environment: environment)
         if let json { try JSONOutput.write(rehearsal, to: json) }
         guard json != "-" else { return }
+        let epochs = rehearsal.epochs == 1 ? "epoch" : "epochs"
         func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
         print(
             """
-            steps            \(rehearsal.steps) in \(rehearsal.epochs) epochs at most
+            steps            \(rehearsal.steps) in \(rehearsal.epochs) \(epochs) at most
             parameters       \(rehearsal.trainableParameters) trainable
             time per step    \(String(format: "%.3f s", rehearsal.secondsPerStep))
             per evaluation   \(String(format: "%.3f s", rehearsal.secondsPerEvaluation))
@@ -101,6 +119,7 @@ struct Train: FalconCommand {
             peak memory      \(megabytes(rehearsal.peakMemoryBytes))
             checkpoints      \(megabytes(rehearsal.checkpointBytes)) on disk
             """)
+        for warning in rehearsal.warnings { print("warning          \(warning)") }
     }
 
     /// What stands behind the progress bar.

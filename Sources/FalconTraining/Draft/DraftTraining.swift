@@ -47,10 +47,16 @@ package final class DraftTraining: TrainingTask {
                 "has no teacher statistics; make it with falcon-gen-data --teacher-statistics or set "
                     + "loss.teacher = \"exact\"")
         }
-        let (training, heldOut) = source.split(validationFraction: recipe.data.validationFraction)
+        let parts = source.split(validationFraction: recipe.data.validationFraction)
+        // Other programs write sequences without tokens: there is nothing in them to pad, to train or to replay.
+        func filled(_ indices: [Int]) -> [Int] { indices.filter { source.sequences[$0].length > 0 } }
+        let (training, heldOut) = (filled(parts.training), filled(parts.validation))
+        let empty = source.sequences.count - training.count - heldOut.count
+        if empty > 0 { log("\(empty) \(empty == 1 ? "sequence" : "sequences") without tokens left out") }
         guard !training.isEmpty else {
             throw FileError(source.path, "holds no sequence for training; lower data.validation_fraction")
         }
+        try DraftTraining.requireCountingPosition(recipe, source, training)
         let seed = RandomSource(seed: UInt64(recipe.training.seed))
         random = Dictionary(
             uniqueKeysWithValues: ["noise", "glance", "dropout", "labels"].map { ($0, seed.stream($0)) })
@@ -73,9 +79,39 @@ package final class DraftTraining: TrainingTask {
         self.recipe = recipe
         self.target = target
         let tokens = training.reduce(0) { $0 + min(source.sequences[$1].length, recipe.data.maxLength) }
+        let cut = training.count { source.sequences[$0].length > recipe.data.maxLength }
         log(
-            "\(training.count) sequences, \(tokens) tokens an epoch; \(heldOut.count) held out; "
+            "\(training.count) \(training.count == 1 ? "sequence" : "sequences")"
+                + (cut > 0 ? " (\(cut) cut to data.max_length = \(recipe.data.maxLength))" : "")
+                + ", \(tokens) tokens an epoch; \(heldOut.count) held out; "
                 + "\(network.parameters.trainableCount) parameters")
+    }
+
+    /// Looks for a position that counts, up to the first one.
+    ///
+    /// - Throws: `FileError` where nothing would be learned from any of the sequences.
+    private static func requireCountingPosition(
+        _ recipe: Recipe, _ source: any FeatureSequences, _ indices: [Int]
+    ) throws {
+        let k = recipe.draft.blockSize
+        func counts(_ mask: [UInt8]) -> Bool {
+            recipe.glance.maskShift.counting(
+                lossMask: mask, blockSize: k, needsTargetToken: recipe.loss.hardLabel == .data
+            ).contains(true)
+        }
+        var isCut = false
+        for index in indices {
+            let mask = try source.lossMask(index)
+            if counts(Array(mask.prefix(recipe.data.maxLength))) { return }
+            isCut = isCut || counts(mask)
+        }
+        throw FileError(
+            source.path,
+            "nothing would be learned: "
+                + (isCut
+                    ? "data.max_length = \(recipe.data.maxLength) cuts the answer of every sequence off; raise it"
+                    : "no sequence has a token of an answer that lies further than \(k) tokens in; train on other "
+                        + "chats" + (k > 1 ? " or lower draft.block_size" : "")))
     }
 
     package func batchCount(epoch: Int) -> Int { batches.count(epoch: epoch) }

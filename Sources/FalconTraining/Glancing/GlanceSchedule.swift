@@ -53,15 +53,16 @@ package enum MaskShift: String, CaseIterable, Sendable, RecipeChoice {
     /// - Parameters:
     ///   - lossMask: 1 on the assistant's tokens.
     ///   - blockSize: k.
+    ///   - needsTargetToken: positions without a t_{i+k+1} do not count, as when the text gives the hard label.
     /// - Returns: for each position, whether it counts.
-    package func counting(lossMask: [UInt8], blockSize: Int) -> [Bool] {
+    package func counting(lossMask: [UInt8], blockSize: Int, needsTargetToken: Bool = false) -> [Bool] {
         lossMask.indices.map { position in
-            switch self {
+            if needsTargetToken, position + blockSize + 1 >= lossMask.count { return false }
+            return switch self {
             case .target:
-                let asked = position + blockSize + 1
-                return asked < lossMask.count && lossMask[asked] != 0
+                position + blockSize + 1 < lossMask.count && lossMask[position + blockSize + 1] != 0
             case .authors:
-                return position + blockSize < lossMask.count && lossMask[position] != 0
+                position + blockSize < lossMask.count && lossMask[position] != 0
             }
         }
     }

@@ -42,7 +42,12 @@ struct PretrainingData {
         }
         self.tokenizer = tokenizer
         training = try PretrainingData.rows(dialogues, tokenizer, recipe)
-        guard !training.rows.isEmpty else { throw FileError(recipe.dataset, "holds nothing to train on") }
+        guard !training.rows.isEmpty else {
+            throw FileError(
+                recipe.dataset,
+                "holds nothing to train on: no dialogue has two tokens"
+                    + (recipe.lossOn == .assistant ? ", or an answer that pretrain.row_length does not cut off" : ""))
+        }
         var fingerprints = [
             "dataset": try SHA256Digest.hexadecimal(ofFile: recipe.dataset), "tokenizer": tokenizer.fingerprint,
         ]
@@ -55,7 +60,8 @@ struct PretrainingData {
         }
         self.fingerprints = fingerprints
         log(
-            "\(training.rows.count) dialogues, \(training.tokenCount) tokens an epoch; "
+            "\(training.rows.count) \(training.rows.count == 1 ? "dialogue" : "dialogues"), "
+                + "\(training.tokenCount) tokens an epoch; "
                 + "\(validation.rows.count) held out"
         )
     }
@@ -64,7 +70,7 @@ struct PretrainingData {
         let reading = try DatasetFile.read(path)
         let (dialogues, problems) = (reading.dialogues, reading.problems)
         for problem in problems.prefix(5) { log(problem.description) }
-        if problems.count > 5 { log("\(path): \(problems.count - 5) more dialogues left out") }
+        if problems.count > 5 { log("\(path): \(problems.count - 5) more left out") }
         guard !dialogues.isEmpty else { throw FileError(path, "holds no dialogue") }
         for note in reading.notes(of: dialogues) { log("\(path): \(note)") }
         return dialogues

@@ -62,7 +62,7 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.integer("block_size", &blockSize, 1...64)
         try walker.integer("layers", &layers, 1...64)
         try walker.choice("fusion", &fusion)
-        try walker.number("dropout", &dropout, 0...0.9)
+        try walker.number("dropout", &dropout, 0...1)
         try walker.flag("look_ahead", &lookAhead)
         try walker.integer("init_seed", &initSeed, 0...Int.max)
         try walker.text("init_from", &initFrom)

@@ -37,14 +37,15 @@ package struct Recipe: Equatable, Sendable {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw RecipeError(source: path, key: "", problem: "no such file, or not readable")
         }
-        guard let toml = String(data: bytes, encoding: .utf8) else {
-            throw RecipeError(source: path, key: "", problem: "is not UTF-8 text")
-        }
-        try self.init(toml: toml, source: path, settings: settings)
+        try self.init(toml: Array(bytes), source: path, settings: settings)
     }
 
     /// Reads a recipe from TOML text; see `init(path:settings:)`. `source` is named in errors.
     package init(toml: String, source: String, settings: [String] = []) throws {
+        try self.init(toml: Array(toml.utf8), source: source, settings: settings)
+    }
+
+    private init(toml: [UInt8], source: String, settings: [String]) throws {
         var sections: [String: [String: RecipeValue]] = [:]
         for (name, value) in try RecipeValue.table(toml: toml, source: source) {
             guard case .table(let entries) = value else {
@@ -66,17 +67,18 @@ package struct Recipe: Equatable, Sendable {
             let name = type(of: section).name
             names.append(name)
             var reader = RecipeReader(section: name, entries: sections.removeValue(forKey: name) ?? [:]) { key in
-                given.contains("\(name).\(key)") ? "--set" : source
+                given.contains("\(name).\(key)") ? RecipeError.setting : source
             }
             try section.fields(&reader)
             try reader.finish()
         }
         if let unknown = sections.keys.min() {
+            let isGiven = sections[unknown]?.keys.contains { given.contains("\(unknown).\($0)") } ?? false
             throw RecipeError(
-                source: source, key: "[\(unknown)]",
+                source: isGiven ? RecipeError.setting : source, key: "[\(unknown)]",
                 problem: "is not a section of this recipe" + NearestName.suggestion(for: unknown, among: names))
         }
-        try check(source: source)
+        try check { key in given.contains(key) ? RecipeError.setting : source }
     }
 
     /// The whole recipe as TOML, every field with its value. Reading it back gives an equal recipe.
@@ -116,51 +118,68 @@ package struct Recipe: Equatable, Sendable {
     }
 
     /// What no single field can know.
-    private func check(source: String) throws {
-        func refuse(_ key: String, _ problem: String) -> RecipeError {
-            RecipeError(source: source, key: key, problem: problem)
+    ///
+    /// - Parameter source: where a key's value came from.
+    private func check(source: (_ key: String) -> String) throws {
+        /// - Parameter others: further keys that are to blame.
+        func refuse(_ key: String, _ problem: String, _ others: String...) -> RecipeError {
+            RecipeError(
+                source: ([key] + others).map(source).first { $0 == RecipeError.setting } ?? source(key), key: key,
+                problem: problem)
         }
         if pretrain != nil {
             if model.hidden % (2 * model.heads) != 0 {
-                throw refuse("model.hidden", "must be a multiple of twice model.heads, but is \(model.hidden)")
+                throw refuse(
+                    "model.hidden", "must be a multiple of twice model.heads, but is \(model.hidden)", "model.heads")
             }
             if model.heads % model.keyValueHeads != 0 {
-                throw refuse("model.key_value_heads", "must divide model.heads, but is \(model.keyValueHeads)")
+                throw refuse(
+                    "model.key_value_heads", "must divide model.heads, but is \(model.keyValueHeads)", "model.heads")
             }
             return
         }
         do {
             _ = try evaluation.chain(blockSize: draft.blockSize)
         } catch {
-            throw refuse("evaluation.depths", "makes no chain: \(error)")
+            throw refuse("evaluation.depths", "makes no chain: \(error)", "draft.block_size")
         }
         do {
             _ = try evaluation.tree(blockSize: draft.blockSize)
         } catch {
-            throw refuse("evaluation.tree", "cannot be used: \(error)")
+            throw refuse("evaluation.tree", "cannot be used: \(error)", "draft.block_size")
         }
         if glance.enabled && draft.blockSize < 2 {
-            throw refuse("glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1")
+            throw refuse(
+                "glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1",
+                "draft.block_size")
+        }
+        guard loss.featureWeight > 0 || loss.distillWeight > 0 else {
+            throw refuse(
+                "loss.feature_weight",
+                "and loss.distill_weight are both 0, so that nothing would be learned; give one "
+                    + "of them a weight", "loss.distill_weight")
         }
         if loss.teacher == .stored {
             guard loss.temperature == 1, loss.hardLabel != .sample else {
                 throw refuse(
                     "loss.teacher",
-                    "can only be \"stored\" with loss.temperature = 1 and without hard_label = \"sample\"")
+                    "can only be \"stored\" with loss.temperature = 1 and without hard_label = \"sample\"",
+                    "loss.temperature", "loss.hard_label")
             }
             guard data.source == .shards else {
-                throw refuse("loss.teacher", "can only be \"stored\" with data.source = \"shards\"")
+                throw refuse("loss.teacher", "can only be \"stored\" with data.source = \"shards\"", "data.source")
             }
         }
         if data.source == .online && data.dataset.isEmpty {
-            throw refuse("data.dataset", "must name the chats that data.source = \"online\" makes features of")
+            throw refuse(
+                "data.dataset", "must name the chats that data.source = \"online\" makes features of", "data.source")
         }
     }
 
     /// `section.key=value`, where the value is TOML, or else a text without quotes.
     private static func parse(setting: String) throws -> (section: String, key: String, value: RecipeValue) {
         func refuse() -> RecipeError {
-            RecipeError(source: "--set", key: setting, problem: "is not of the form section.key=value")
+            RecipeError(source: RecipeError.setting, key: setting, problem: "is not of the form section.key=value")
         }
         guard let equals = setting.firstIndex(of: "=") else { throw refuse() }
         let name = setting[..<equals].split(separator: ".", omittingEmptySubsequences: false).map {

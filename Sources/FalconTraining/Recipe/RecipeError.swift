@@ -1,10 +1,16 @@
-/// Something is wrong with a recipe: where, what, and how to mend it, in one line.
+/// Something is wrong with a recipe: where, what, and how to fix it, in one line.
 package struct RecipeError: Error, CustomStringConvertible, Equatable {
     /// The recipe's file, or `--set` where the command line gave the value.
     package let source: String
     /// The key with its section, e.g. `optimizer.learning_rate`; empty where the whole file is meant.
     package let key: String
     package let problem: String
+
+    /// The source of what the command line gave.
+    package static let setting = "--set"
+
+    /// Whether the command line is to blame, not a file: wrong usage then.
+    package var isUsage: Bool { source == RecipeError.setting }
 
     package var description: String {
         key.isEmpty ? "\(source): \(problem)" : "\(source): \(key) \(problem)"

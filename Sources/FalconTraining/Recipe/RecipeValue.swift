@@ -40,11 +40,21 @@ enum RecipeValue: Equatable {
     ///
     /// - Throws: `RecipeError` with the line and column of the first mistake.
     static func table(toml: String, source: String) throws -> [String: RecipeValue] {
+        try table(toml: Array(toml.utf8), source: source)
+    }
+
+    /// The same for a file's bytes.
+    static func table(toml: [UInt8], source: String) throws -> [String: RecipeValue] {
         do {
-            return try TOMLValue.parse(toml).mapValues(RecipeValue.init)
+            return RecipeValue.dictionary(try TOMLValue.parse(toml))
         } catch {
             throw RecipeError(source: source, key: "", problem: "is not TOML at \(error)")
         }
+    }
+
+    /// Keys that differ in their bytes only are not a recipe's anyway, so any one of them may be the one to name.
+    private static func dictionary(_ table: TOMLTable) -> [String: RecipeValue] {
+        Dictionary(table.members.map { ($0.key, RecipeValue($0.value)) }) { first, _ in first }
     }
 
     private init(_ value: TOMLValue) {
@@ -54,7 +64,7 @@ enum RecipeValue: Equatable {
         case .number(let value): self = .number(value)
         case .flag(let value): self = .flag(value)
         case .list(let values): self = .list(values.map(RecipeValue.init))
-        case .table(let entries): self = .table(entries.mapValues(RecipeValue.init))
+        case .table(let entries): self = .table(RecipeValue.dictionary(entries))
         case .moment: self = .other("date or time")
         }
     }

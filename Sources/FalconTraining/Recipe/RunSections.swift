@@ -29,13 +29,23 @@ package struct ScheduleSection: RecipeSection, Equatable, Sendable {
     static let name = "schedule"
     package var kind = Kind.linear
     package var warmupSteps = 2000
+    /// The warm-up as a share of the run's steps, in place of `warmup_steps`; 0: off.
+    package var warmupShare = 0.0
     /// The step at which the rate reaches its end; 0: the run's last step.
     package var totalSteps = 0
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.choice("kind", &kind)
         try walker.integer("warmup_steps", &warmupSteps, 0...1_000_000_000)
+        try walker.number("warmup_share", &warmupShare, 0...1)
         try walker.integer("total_steps", &totalSteps, 0...1_000_000_000)
+    }
+}
+
+extension ScheduleSection {
+    /// Steps of the warm-up in a run of so many.
+    func warmup(totalSteps: Int) -> Int {
+        warmupShare > 0 ? Int((warmupShare * Double(totalSteps)).rounded()) : warmupSteps
     }
 }
 

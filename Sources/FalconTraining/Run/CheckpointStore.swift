@@ -33,9 +33,16 @@ struct CheckpointStore {
                 checkpoint, "holds a \(state.kind) run, not a \(expected.kind) run; choose another --output")
         }
         if let key = try CheckpointStore.differingKey(state.recipe, recipe, source: checkpoint + "/recipe.toml") {
+            let others = "resume with its own recipe.toml or choose another --output"
+            // A longer run has another schedule from its first step on: it is not the same run.
+            let isLonger = CheckpointStore.lasting.contains(key) && state.kind == "draft"
             throw FileError(
                 checkpoint,
-                "was trained with another \(key); resume with its own recipe.toml or choose another --output")
+                "was trained with another \(key); "
+                    + (isLonger
+                        ? "to train on from its weights, start a new run with --set draft.init_from=\(checkpoint) "
+                            + "--output OTHER; else \(others)"
+                        : others))
         }
         for (name, value) in expected.fingerprints.sorted(by: { $0.key < $1.key })
         where state.fingerprints[name] != value {
@@ -69,6 +76,12 @@ struct CheckpointStore {
         "pretrain.model_folder",
     ])
 
+    /// What somebody changes who wants to train for longer.
+    private static let lasting: Set<String> = [
+        "training.epochs", "training.max_steps", "schedule.total_steps", "schedule.warmup_steps", "schedule.kind",
+        "schedule.warmup_share", "optimizer.learning_rate", "data.shards",
+    ]
+
     /// Those of them that decide what an evaluation's figures mean.
     private static let measuring: Set<String> = [
         "evaluation.depths", "evaluation.sequences", "evaluation.dialogues", "evaluation.tree",
@@ -83,7 +96,8 @@ struct CheckpointStore {
         try differingKeys(stored, recipe, source: source).first { name in
             // More steps change nothing for the steps before, unless a schedule's end hangs on them.
             let isEnd =
-                recipe.schedule.totalSteps == 0 || (recipe.glance.enabled && recipe.glance.schedule.followsSteps)
+                recipe.schedule.totalSteps == 0 || recipe.schedule.warmupShare > 0
+                || (recipe.glance.enabled && recipe.glance.schedule.followsSteps)
             return !free.contains(name) && (name != "training.max_steps" || isEnd)
         }
     }

@@ -5,14 +5,19 @@ final class RunLog {
     private let recipe: String
     private let folder: String
     private let date: () -> Double
+    private let warnings: [String]
     private let metrics: MetricsLog
     private let events: EventFile?
 
     /// - Parameters:
     ///   - folder: the run's.
     ///   - step: the step that the run goes on from.
+    ///   - warnings: what the run will hardly learn by.
     ///   - date: seconds since 1970.
-    init(recipe: Recipe, folder: String, step: Int, date: @escaping () -> Double) throws {
+    init(
+        recipe: Recipe, folder: String, step: Int, warnings: [String] = [], date: @escaping () -> Double
+    ) throws {
+        self.warnings = warnings
         self.recipe = try recipe.toml
         self.folder = folder
         self.date = date
@@ -25,10 +30,11 @@ final class RunLog {
         try events?.append(record, step: step, time: date())
     }
 
-    /// Called after each checkpoint: makes the metrics last, and draws the report anew.
+    /// Called after each checkpoint: makes the metrics last, and draws the report again.
     func checkpoint() throws {
         try metrics.synchronize()
-        try TrainingReport(metrics: metrics.path, recipe: recipe, title: title).write(folder + "/report.html")
+        try TrainingReport(metrics: metrics.path, recipe: recipe, title: title, warnings: warnings)
+            .write(folder + "/report.html")
     }
 
     private var title: String { folder.split(separator: "/").last.map(String.init) ?? folder }

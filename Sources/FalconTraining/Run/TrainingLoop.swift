@@ -55,6 +55,10 @@ package final class TrainingLoop {
     private let schedule: LearningRateSchedule
     /// Batches without a finite loss, in a row.
     private var failures = 0
+    /// Why the last of them was left out.
+    private var lastFailure: String?
+    /// What the run will hardly learn by, a line each.
+    package private(set) var warnings: [String]
     /// Steps of the whole run.
     package let totalSteps: Int
 
@@ -75,6 +79,7 @@ package final class TrainingLoop {
         self.environment = environment
         totalSteps = TrainingLoop.totalSteps(recipe: recipe, task: task)
         schedule = recipe.learningRateSchedule(totalSteps: totalSteps)
+        warnings = LearningOutlook(recipe: recipe, schedule: schedule, totalSteps: totalSteps).warnings
         optimizer = AdamW(
             task.parameters,
             AdamW.Configuration(
@@ -108,7 +113,10 @@ package final class TrainingLoop {
     ///
     /// - Throws: `TrainingError` where the loss stays without a finite value, `FileError` where the disk fails.
     package func run() throws -> TrainingOutcome {
-        let log = try RunLog(recipe: recipe, folder: checkpoints.folder.path, step: state.step, date: environment.date)
+        let log = try RunLog(
+            recipe: recipe, folder: checkpoints.folder.path, step: state.step, warnings: warnings,
+            date: environment.date)
+        for warning in warnings { environment.log("warning: \(warning)") }
         var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
         while state.step < totalSteps, !hasStalled {
@@ -119,6 +127,8 @@ package final class TrainingLoop {
             }
             var (record, stepTokens) = try step()
             tokens += stepTokens
+            // Before anything is saved: weights that are as they began are no result.
+            if state.step == totalSteps { try requireLearning() }
             let seconds = max(environment.now() - stepStart, 1e-9)
             record["tokens_per_second"] = .number(Double(stepTokens) / seconds)
             let isEvaluated = state.step == totalSteps || isDue(recipe.evaluation.everySteps)
@@ -137,8 +147,28 @@ package final class TrainingLoop {
                 "ended at step \(state.step): \(recipe.evaluation.earlyStopping) evaluations were no better than that "
                     + "of step \(best)")
         }
+        if state.skippedBatches > 0 {
+            let count = state.skippedBatches
+            environment.log("\(count) \(count == 1 ? "batch was" : "batches were") left out on the way")
+        }
         try task.finish()
         return .finished(step: state.step)
+    }
+
+    /// Whether any step so far has moved the weights.
+    package var hasLearned: Bool { optimizer.stepCount > 0 }
+
+    private func requireLearning() throws {
+        guard !hasLearned else { return }
+        let steps = totalSteps == 1 ? "the run's only step" : "any of the run's \(totalSteps) steps"
+        guard let lastFailure else {
+            throw TrainingError(
+                "nothing was learned in \(steps): no position of any batch counts; raise data.max_length, lower "
+                    + "draft.block_size or train on longer answers")
+        }
+        throw TrainingError(
+            "nothing was learned in \(steps), the last one being left out (\(lastFailure)); look at the target, at "
+                + "the features and at optimizer.learning_rate")
     }
 
     /// Measures the held-out data. Returns whether it never looked better.
@@ -241,6 +271,7 @@ package final class TrainingLoop {
         failures += 1
         let names = ids.prefix(8).joined(separator: ", ") + (ids.count > 8 ? ", ..." : "")
         let line = "step \(state.step + 1): \(reason) for \(names)"
+        lastFailure = line
         if recipe.training.onNonfinite == .stop {
             throw TrainingError("\(line); the weights are as they were before, and the last checkpoint is whole")
         }
@@ -275,7 +306,7 @@ extension Recipe {
             case .constant: .constant
             }
         return LearningRateSchedule(
-            kind, baseRate: optimizer.learningRate, warmupSteps: schedule.warmupSteps,
+            kind, baseRate: optimizer.learningRate, warmupSteps: schedule.warmup(totalSteps: totalSteps),
             totalSteps: schedule.totalSteps > 0 ? schedule.totalSteps : totalSteps)
     }
 }

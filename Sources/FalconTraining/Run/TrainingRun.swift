@@ -71,9 +71,11 @@ package struct Rehearsal: Codable, Sendable {
     package let peakMemoryBytes: Int
     /// Weights and both moments of the optimizer in float32, times the checkpoints that are kept and the best one.
     package let checkpointBytes: Int
+    /// What the run will hardly learn by, a line each.
+    package let warnings: [String]
 
     enum CodingKeys: String, CodingKey {
-        case steps, epochs
+        case steps, epochs, warnings
         case trainableParameters = "trainable_parameters"
         case secondsPerStep = "seconds_per_step"
         case tokensPerSecond = "tokens_per_second"
@@ -100,6 +102,7 @@ package struct Rehearsal: Codable, Sendable {
         let keep = recipe.training.keepCheckpoints
         let kept = (keep > 0 ? min(keep, written) : written) + 1
         checkpointBytes = kept * 4 * (task.modelValueCount + 2 * trainableParameters)
+        var warnings = loop.warnings
         // The first step touches its memory for the first time and is not like the others.
         var (tokens, taken, start) = (0, 0, environment.now())
         for number in 0..<min(measured + 1, loop.totalSteps) where !environment.shouldStop() {
@@ -112,7 +115,11 @@ package struct Rehearsal: Codable, Sendable {
             }
         }
         let seconds = max(environment.now() - start, 1e-9)
-        if !environment.shouldStop() { _ = try loop.step(from: task.largestBatch) }
+        if !environment.shouldStop() {
+            _ = try loop.step(from: task.largestBatch)
+            if !loop.hasLearned { warnings.append("none of the steps that were tried learned anything") }
+        }
+        self.warnings = warnings
         let evaluationStart = environment.now()
         if !environment.shouldStop() { _ = try task.evaluate() }
         secondsPerEvaluation = environment.now() - evaluationStart
