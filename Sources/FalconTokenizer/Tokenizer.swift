@@ -4,13 +4,14 @@ import Synchronization
 
 /// A Hugging Face tokenizer: text to tokens and back, exactly as `tokenizers` does it, for byte-pair models.
 ///
-/// Byte-level models with the pre-tokenizers of GPT-2, Llama 3 and Qwen 2, and SentencePiece-style models with byte
-/// fallback (Llama 2, Mistral, Vicuna). Special tokens named in a text are recognised; none is added to it.
+/// Byte-level models, and SentencePiece-style models with byte fallback (Llama 2, Mistral, Gemma). Special tokens named
+/// in a text are recognised; none is added to it.
 /// May be used from several threads at once.
 package final class Tokenizer: Sendable {
     /// One more than the highest id.
     package let vocabularySize: Int
-    /// The SHA-256 of `tokenizer.json`, 64 hexadecimal digits.
+    /// The SHA-256 of `tokenizer.json` and of the tokens that other files add to it, or of a GGUF file's vocabulary;
+    /// 64 hexadecimal digits.
     package let fingerprint: String
 
     let decoder: TokenDecoder
@@ -18,7 +19,7 @@ package final class Tokenizer: Sendable {
     /// Caches that no thread is using: each call takes one and gives it back.
     private let caches = Mutex<[WordCache]>([])
 
-    /// Reads `tokenizer.json` in a model's folder.
+    /// Reads `tokenizer.json` in a model's folder, and the tokens that only the files beside it name.
     ///
     /// - Throws: `TokenizerError` naming the file and the field, where it is missing, broken, or of a kind not known.
     package convenience init(folder: String) throws {
@@ -27,24 +28,42 @@ package final class Tokenizer: Sendable {
             throw TokenizerError(
                 path, "no such file; a folder with only 'tokenizer.model' has to be converted by Hugging Face first")
         }
-        try self.init(json: FileContent.bytes(of: path), path: path)
+        try self.init(json: FileContent.bytes(of: path), path: path, others: AddedTokenFiles(folder: folder))
     }
 
     /// - Parameters:
     ///   - json: the content of a `tokenizer.json`.
     ///   - path: what errors call it.
     /// - Throws: `TokenizerError` naming `path` and the field.
-    package init(json: [UInt8], path: String) throws {
-        definition = try TokenizerDefinition(json: json, path: path)
+    package convenience init(json: [UInt8], path: String) throws {
+        try self.init(json: json, path: path, others: nil)
+    }
+
+    /// - Parameters:
+    ///   - vocabulary: a tokenizer as the metadata of a GGUF file describes it.
+    ///   - name: what errors call the file.
+    /// - Throws: `TokenizerError` naming `name` and the key, where it is broken or of a kind not known.
+    package convenience init(vocabulary: GGUFVocabulary, name: String) throws {
+        self.init(try TokenizerDefinition(vocabulary, file: name), content: vocabulary.content)
+    }
+
+    private convenience init(json: [UInt8], path: String, others: AddedTokenFiles?) throws {
+        let (definition, further) = try TokenizerDefinition.read(json: json, path: path, others: others)
+        self.init(definition, content: json + further)
+    }
+
+    /// - Parameter content: what the tokenizer is made of, for its fingerprint.
+    private init(_ definition: TokenizerDefinition, content: [UInt8]) {
+        self.definition = definition
         decoder = definition.decoder
         vocabularySize = definition.decoder.pieces.count
-        fingerprint = SHA256Digest.hexadecimal(of: json)
+        fingerprint = SHA256Digest.hexadecimal(of: content)
     }
 
     /// The token spelled so in the vocabulary or among the added tokens, e.g. `<|im_end|>`.
     package func id(of token: String) -> Int32? {
         let spelling = Array(token.utf8)
-        return definition.added.first { $0.content.utf8.elementsEqual(spelling) }?.id
+        return definition.added.first { $0.token.content.utf8.elementsEqual(spelling) }?.id
             ?? definition.model.id(spelling: spelling)
     }
 

@@ -59,12 +59,14 @@ import Testing
             (file(added: "{}"), "'added_tokens' should be a list"),
             (file(added: added("0", "3")), "'added_tokens[0].content' should be a string"),
             (file(added: added("\"0\"", "\"<x>\"")), "'added_tokens[0].id' should be an integer"),
-            (file(added: added("99999999", "\"<x>\"")), "does not fit"),
-            (file(added: added("1", "\"<x>\"")), "the id 1"),
+            (file(vocabulary: #"{"a": 1, "b": 2, "ab": 3}"#, added: added("4", "\"<x>\"")), "has no free id"),
             (file(added: added("3", "\"\"")), "is empty"),
             (file(more: #""unk_token": "<unk>","#), "is no token"),
             (file(more: #""continuing_subword_prefix": "@@","#), "is not supported"),
             (file(more: #""byte_fallback": 1,"#), "should be true or false"),
+            (file(more: #""dropout": 1,"#), "'model.dropout' is not supported"),
+            (file(more: #""dropout": 0.1,"#), "'model.dropout' is not supported"),
+            (file(more: #""dropout": "0.1","#), "'model.dropout' is not supported"),
         ]
         for (json, expected) in cases {
             let message = message(json) ?? "no error for \(json)"
@@ -80,17 +82,31 @@ import Testing
         let cases: [(String, String)] = [
             (file(normalizer: #"{"type": "Precompiled"}"#), "Precompiled"),
             (file(normalizer: #"{"type": 1}"#), "normalizer.type"),
+            (file(normalizer: #"{"type": "NFKC"}"#), "NFKC"),
+            (file(normalizer: #"{"type": "Replace", "content": ""}"#), "normalizer.pattern.String"),
             (
-                file(normalizer: #"{"type": "Replace", "pattern": {"Regex": " +"}, "content": ""}"#),
-                "normalizer.pattern.String"
+                file(normalizer: #"{"type": "Replace", "pattern": {"Regex": "(?<x>a)"}, "content": ""}"#),
+                "'(?...' that is not supported"
             ),
-            (file(preTokenizer: split("\\\\w+", "Isolated")), "regular expression that is not known"),
-            (file(preTokenizer: split("'s", "MergedWithNext")), "not known"),
+            (file(preTokenizer: split("[[:alpha:]]+", "Isolated")), "a set within a set"),
+            (file(preTokenizer: split("\\\\p{Han}", "Isolated")), "'\\p{Han}', which is not supported"),
+            (file(preTokenizer: split("(a", "Isolated")), "has a '(' without ')'"),
+            (file(preTokenizer: split("a)", "Isolated")), "has a ')' without '('"),
+            (file(preTokenizer: split("(a*)*", "Isolated")), "repeats what can be empty"),
+            (file(preTokenizer: split("(?:(?:a{1000}b){1000}){1000}", "Isolated")), "too long when unrolled"),
+            (file(preTokenizer: split(String(repeating: "(", count: 5000), "Isolated")), "nested deeper than 50"),
+            (file(preTokenizer: split("[z-a]", "Isolated")), "a range in a set that is none"),
+            (file(preTokenizer: split("(?i:ss)", "Isolated")), "ignores case in 'ss'"),
+            (file(preTokenizer: split("(?<=ab)c", "Isolated")), "looks behind for more than one character"),
+            (file(preTokenizer: split("a", "Merged")), "'pre_tokenizer.behavior' is 'Merged'"),
             (file(preTokenizer: #"{"type": "BertPreTokenizer"}"#), "BertPreTokenizer"),
             (file(preTokenizer: #"{"type": "Metaspace", "replacement": "", "split": true}"#), "is empty"),
             (file(preTokenizer: #"{"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}"#), "last"),
             (file(decoder: #"{"type": "WordPiece"}"#), "WordPiece"),
-            (file(decoder: #"{"type": "Strip", "content": " ", "start": 1, "stop": 2}"#), "decoder.stop"),
+            (file(decoder: #"{"type": "Strip", "content": " ", "start": 1, "stop": -2}"#), "decoder.stop"),
+            (file(decoder: #"{"type": "Strip", "content": "ab", "start": 1, "stop": 0}"#), "should be one character"),
+            (file(decoder: #"{"type": "Replace", "pattern": {"String": ""}, "content": ""}"#), "is empty"),
+            (file(decoder: #"{"type": "Sequence", "decoders": [null]}"#), "decoder.decoders[0].type"),
         ]
         for (json, expected) in cases {
             let message = message(json) ?? "no error for \(json)"
@@ -110,6 +126,23 @@ import Testing
         let folder = try TemporaryFolder()
         let error = #expect(throws: TokenizerError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.description.contains("tokenizer.json: no such file") == true)
+    }
+
+    /// As in Hugging Face tokenizers: what the vocabulary has keeps its id, the rest follows it.
+    @Test func `added tokens get the next ids whatever the file says`() throws {
+        let added = #"[{"id": 99999999, "content": "<x>"}, {"id": 1, "content": "<y>"}, {"id": 7, "content": "b"}]"#
+        let tokenizer = try Tokenizer(json: Array(file(added: added).utf8), path: "t")
+        #expect(tokenizer.encode("<y>b<x>") == [4, 1, 3])
+        #expect(tokenizer.vocabularySize == 5)
+    }
+
+    /// Expressions that need exponential time where alternatives that failed are tried again.
+    @Test func `an expression that goes back and back does not hang`() throws {
+        for expression in ["(?:a|a)+b", "(?:a?a)+b", "a*a*a*a*a*b", "(?:(?:a|aa)+c?)+b"] {
+            let split = #"{"type": "Split", "pattern": {"Regex": "\#(expression)"}, "behavior": "Isolated"}"#
+            let tokenizer = try Tokenizer(json: Array(file(preTokenizer: split).utf8), path: "t")
+            #expect(tokenizer.encode(String(repeating: "a", count: 120)) == [Int32](repeating: 0, count: 120))
+        }
     }
 
     @Test func `texts of unknown characters neither trap nor hang`() throws {

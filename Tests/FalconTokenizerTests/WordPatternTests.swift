@@ -34,9 +34,9 @@ import Testing
             let expected = matches.map { (text as NSString).substring(with: $0.range) }
             var words: [String] = []
             let bytes = Array(text.utf8)
-            PreTokenizer(patterns: [pattern])
-                .forEachWord(of: AlignedText(bytes, 0..<bytes.count, tracksOrigins: false)) {
-                    words.append(String(decoding: bytes[$0], as: UTF8.self))
+            PreTokenizer(steps: [.words(pattern)])
+                .forEachWord(of: AlignedText(bytes, 0..<bytes.count, tracksOrigins: false)) { _, word in
+                    words.append(String(decoding: bytes[word], as: UTF8.self))
                 }
             #expect(words.map { Array($0.utf8) } == expected.map { Array($0.utf8) }, "\(text.debugDescription)")
         }
@@ -46,9 +46,9 @@ import Testing
         let bytes = Array("ab12cd345".utf8)
         func words(_ pattern: WordPattern) -> [String] {
             var words: [String] = []
-            PreTokenizer(patterns: [pattern, .gpt2])
-                .forEachWord(of: AlignedText(bytes, 0..<bytes.count, tracksOrigins: false)) {
-                    words.append(String(decoding: bytes[$0], as: UTF8.self))
+            PreTokenizer(steps: [.words(pattern), .words(.gpt2)])
+                .forEachWord(of: AlignedText(bytes, 0..<bytes.count, tracksOrigins: false)) { _, word in
+                    words.append(String(decoding: bytes[word], as: UTF8.self))
                 }
             return words
         }

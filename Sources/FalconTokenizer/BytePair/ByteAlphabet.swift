@@ -19,6 +19,11 @@ enum ByteAlphabet {
     /// The UTF-8 spelling of each byte's character.
     static let spellings: [[UInt8]] = scalars.map { Array(String($0).utf8) }
 
+    /// The names of the tokens that stand for bytes in SentencePiece's vocabularies: "<0x00>", ..., "<0xFF>".
+    static let byteTokenNames: [[UInt8]] = (0..<256).map { byte in
+        Array(("<0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true) + ">").utf8)
+    }
+
     /// The byte of each character below U+0144; -1 where a character stands for none.
     private static let bytes: [Int16] = {
         var bytes = [Int16](repeating: -1, count: 0x144)

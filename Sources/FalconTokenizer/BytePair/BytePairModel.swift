@@ -5,7 +5,7 @@
 struct BytePairModel: Sendable {
     /// How to spell a character that has no token.
     struct Fallback: Sendable {
-        /// The tokens "<0x00>"..."<0xFF>"; `nil` where the model has no byte fallback or not all of them.
+        /// The tokens "<0x00>"..."<0xFF>", -1 for one that the vocabulary lacks; `nil` without byte fallback.
         var byteTokens: [Int32]?
         var unknown: Int32?
         /// Whether neighbouring unknown characters become one unknown token.
@@ -50,44 +50,50 @@ struct BytePairModel: Sendable {
     private func spellBytes(
         _ bytes: [UInt8], _ range: Range<Int>, _ symbols: [Int32], in workspace: inout MergeWorkspace
     ) {
-        var afterUnknown = false
+        var unknown = 0
         for index in range {
             let symbol = symbols[Int(bytes[index])]
             if symbol >= 0 {
+                appendUnknown(&unknown, in: &workspace)
                 workspace.append(symbol, length: 1)
-                afterUnknown = false
             } else {
-                spellUnknown(length: 1, afterUnknown: &afterUnknown, in: &workspace)
+                spellUnknown(length: 1, &unknown, in: &workspace)
             }
         }
+        appendUnknown(&unknown, in: &workspace)
     }
 
     private func spellCharacters(_ bytes: [UInt8], _ range: Range<Int>, in workspace: inout MergeWorkspace) {
         var start = range.lowerBound
-        var afterUnknown = false
+        var unknown = 0
         while start < range.upperBound {
             let length = UTF8Scalar.length(lead: bytes[start])
-            if let number = spellings.number(of: bytes, start..<start + length) {
+            let character = start..<start + length
+            if let number = spellings.number(of: bytes, character) {
+                appendUnknown(&unknown, in: &workspace)
                 workspace.append(ids[number], length: length)
-                afterUnknown = false
-            } else if let byteTokens = fallback.byteTokens {
-                for index in start..<start + length { workspace.append(byteTokens[Int(bytes[index])], length: 1) }
-                afterUnknown = false
+            } else if let byteTokens = fallback.byteTokens, bytes[character].allSatisfy({ byteTokens[Int($0)] >= 0 }) {
+                // These come before an unknown character that is still waiting, as in Hugging Face tokenizers.
+                for byte in bytes[character] { workspace.append(byteTokens[Int(byte)], length: 1) }
             } else {
-                spellUnknown(length: length, afterUnknown: &afterUnknown, in: &workspace)
+                spellUnknown(length: length, &unknown, in: &workspace)
             }
             start += length
         }
+        appendUnknown(&unknown, in: &workspace)
     }
 
-    /// Without an unknown token the character is dropped, as Hugging Face tokenizers do.
-    private func spellUnknown(length: Int, afterUnknown: inout Bool, in workspace: inout MergeWorkspace) {
-        guard let unknown = fallback.unknown else { return }
-        if afterUnknown && fallback.fusesUnknown {
-            workspace.extendLast(by: length)
-        } else {
-            workspace.append(unknown, length: length)
-        }
-        afterUnknown = true
+    /// The character waits for neighbours to become one with. Without an unknown token it is dropped, as Hugging Face
+    /// tokenizers do.
+    private func spellUnknown(length: Int, _ waiting: inout Int, in workspace: inout MergeWorkspace) {
+        guard fallback.unknown != nil else { return }
+        if !fallback.fusesUnknown { appendUnknown(&waiting, in: &workspace) }
+        waiting += length
+    }
+
+    private func appendUnknown(_ waiting: inout Int, in workspace: inout MergeWorkspace) {
+        guard waiting > 0, let unknown = fallback.unknown else { return }
+        workspace.append(unknown, length: waiting)
+        waiting = 0
     }
 }

@@ -21,11 +21,6 @@ struct MergeWorkspace {
         lengths.append(Int32(length))
     }
 
-    /// Lengthens the last symbol, for unknown characters that are fused into one token.
-    mutating func extendLast(by length: Int) {
-        lengths[lengths.count - 1] += Int32(length)
-    }
-
     /// Merges neighbours, always the merge of lowest rank and among equals the leftmost, until none is left.
     /// O(n log n) in the number of symbols.
     mutating func merge(_ table: MergeTable) {

@@ -85,6 +85,32 @@ struct AlignedText {
         take(result)
     }
 
+    /// Spells each byte in GPT-2's alphabet.
+    mutating func spellBytes() {
+        var result = Builder(source: self)
+        for index in range {
+            result.append(ByteAlphabet.spellings[Int(bytes[index])], from: origin(of: index..<index + 1))
+        }
+        take(result)
+    }
+
+    /// Leaves out white space at the ends.
+    mutating func strip(left: Bool, right: Bool) {
+        var start = range.lowerBound
+        var end = range.upperBound
+        while left, start < end {
+            let (value, length) = UTF8Scalar.decode(bytes, at: start)
+            guard ScalarClass.of(value) == .space else { break }
+            start += length
+        }
+        while right, end > start {
+            let last = UTF8Scalar.start(bytes, before: end)
+            guard ScalarClass.of(UTF8Scalar.decode(bytes, at: last).value) == .space else { break }
+            end = last
+        }
+        replace([(range.lowerBound..<start, []), (end..<range.upperBound, [])])
+    }
+
     func starts(with text: [UInt8]) -> Bool {
         bytes[range].starts(with: text)
     }

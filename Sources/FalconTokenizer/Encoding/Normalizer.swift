@@ -1,35 +1,61 @@
-import Foundation
-
 /// What a tokenizer does to text before it is cut into words.
 enum Normalizer: Sendable {
-    /// Unicode's canonical composition.
-    case composition
+    /// NFC or NFD.
+    case canonical(CanonicalForm)
     case prepend([UInt8])
     case replace([UInt8], by: [UInt8])
+    case replaceMatches(WordExpression, by: [UInt8])
+    case lowercase
+    /// Leaves out white space at the ends.
+    case strip(left: Bool, right: Bool)
+    /// Spells the bytes in GPT-2's alphabet.
+    case spellBytes
 
     func apply(to text: inout AlignedText) {
         switch self {
-        case .composition: Self.compose(&text)
+        case .canonical(let form): Self.normalize(&text, form)
         case .prepend(let prefix): text.prepend(prefix)
         case .replace(let pattern, let content): text.replace(pattern, by: content)
+        case .replaceMatches(let expression, let content):
+            var changes: [(part: Range<Int>, content: [UInt8])] = []
+            expression.forEachMatch(in: text.bytes, text.range) { changes.append(($0, content)) }
+            text.replace(changes)
+        case .lowercase: Self.lowercase(&text)
+        case .strip(let left, let right): text.strip(left: left, right: right)
+        case .spellBytes: text.spellBytes()
         }
     }
 
-    /// Canonical composition changes little of most text: only stretches around characters that could change are
-    /// handed to Foundation, each from a character that composes with nothing before it.
-    private static func compose(_ text: inout AlignedText) {
+    private static func lowercase(_ text: inout AlignedText) {
+        var changes: [(part: Range<Int>, content: [UInt8])] = []
+        var position = text.range.lowerBound
+        while position < text.range.upperBound {
+            let (value, length) = UTF8Scalar.decode(text.bytes, at: position)
+            if let scalar = Unicode.Scalar(value) {
+                let lower = Array(scalar.properties.lowercaseMapping.utf8)
+                let part = position..<position + length
+                if !text.bytes[part].elementsEqual(lower) { changes.append((part, lower)) }
+            }
+            position += length
+        }
+        text.replace(changes)
+    }
+
+    /// A normal form changes little of most text: only stretches with characters that could change are worked on,
+    /// each from a character that stays whatever is before it.
+    private static func normalize(_ text: inout AlignedText, _ form: CanonicalForm) {
         let bytes = text.bytes
         let range = text.range
-        // Characters below U+0300 start with bytes below 0xCC and are all composed.
-        guard bytes[range].contains(where: { $0 >= 0xcc }) else { return }
+        // Characters below U+00C0 start with bytes below 0xC3 and stay.
+        guard bytes[range].contains(where: { $0 >= 0xc3 }) else { return }
         var changes: [(part: Range<Int>, content: [UInt8])] = []
         var start = range.lowerBound
         var isUnsure = false
         var position = range.lowerBound
         while position < range.upperBound {
             let (value, length) = UTF8Scalar.decode(bytes, at: position)
-            if isComposed(value) {
-                if isUnsure { compose(bytes, start..<position, into: &changes) }
+            if form.isStable(value) {
+                if isUnsure { normalize(bytes, start..<position, form, into: &changes) }
                 start = position
                 isUnsure = false
             } else {
@@ -37,15 +63,19 @@ enum Normalizer: Sendable {
             }
             position += length
         }
-        if isUnsure { compose(bytes, start..<range.upperBound, into: &changes) }
+        if isUnsure { normalize(bytes, start..<range.upperBound, form, into: &changes) }
         text.replace(changes)
     }
 
-    private static func compose(
-        _ bytes: [UInt8], _ part: Range<Int>, into changes: inout [(part: Range<Int>, content: [UInt8])]
+    private static func normalize(
+        _ bytes: [UInt8], _ part: Range<Int>, _ form: CanonicalForm,
+        into changes: inout [(part: Range<Int>, content: [UInt8])]
     ) {
         let old = Array(bytes[part])
-        let composed = Array(String(decoding: old, as: UTF8.self).precomposedStringWithCanonicalMapping.utf8)
+        let scalars = String(decoding: old, as: UTF8.self).unicodeScalars.map(\.value)
+        var new = String.UnicodeScalarView()
+        new.append(contentsOf: form.apply(to: scalars).compactMap(Unicode.Scalar.init))
+        let composed = Array(String(new).utf8)
         guard old != composed else { return }
         // Leave out whole characters that stay at both ends, so that the origins of tokens are as narrow as can be.
         var head = 0
@@ -66,17 +96,5 @@ enum Normalizer: Sendable {
 
     private static func isContinuation(_ bytes: [UInt8], _ index: Int) -> Bool {
         index < bytes.count && bytes[index] & 0xc0 == 0x80
-    }
-
-    /// Blocks of common characters that are composed already and compose with nothing before them (NFC_Quick_Check
-    /// yes and combining class 0). Leaving some out costs time only.
-    private static func isComposed(_ value: UInt32) -> Bool {
-        switch value {
-        case 0..<0x300, 0x0388...0x0482, 0x05d0...0x05ea, 0x0620...0x064a, 0x2010...0x2027, 0x2030...0x205f,
-            0x2190...0x2328, 0x2400...0x2adb, 0x3000...0x3029, 0x3041...0x3096, 0x30a0...0x30ff, 0x4e00...0x9fff,
-            0xac00...0xd7a3, 0xff00...0xffef, 0x1f300...0x1faff:
-            true
-        default: false
-        }
     }
 }

@@ -13,25 +13,20 @@ enum ScalarClass: UInt8, Sendable {
         return classify(value)
     }
 
-    /// Whether a scalar is a word character, \w: a letter, mark, decimal number, connector or joiner.
+    /// Whether a scalar is a word character or joins two, as `\w` in Rust.
     static func isWord(_ value: UInt32) -> Bool {
-        guard let properties = Unicode.Scalar(value)?.properties else { return false }
-        if properties.isAlphabetic || properties.isJoinControl { return true }
-        switch properties.generalCategory {
-        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
-        default: return false
-        }
+        GeneralCategories.isWord(value) || 0x200c...0x200d ~= value
     }
 
     private static let table: [ScalarClass] = (0..<0x3100).map { classify($0) }
 
     private static func classify(_ value: UInt32) -> ScalarClass {
-        guard let properties = Unicode.Scalar(value)?.properties else { return .other }
-        if properties.isWhitespace { return .space }
-        switch properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
-        case .decimalNumber, .letterNumber, .otherNumber: return .number
-        default: return .other
-        }
+        let category = GeneralCategories.bit(of: value)
+        if category & letters != 0 { return .letter }
+        if category & numbers != 0 { return .number }
+        return Unicode.Scalar(value)?.properties.isWhitespace ?? false ? .space : .other
     }
+
+    private static let letters = GeneralCategories.bits(named: "L") ?? 0
+    private static let numbers = GeneralCategories.bits(named: "N") ?? 0
 }

@@ -63,12 +63,12 @@ package struct BytePairTrainer {
 
     private static func countWords(_ texts: some Sequence<String>) -> [[UInt8]: Int] {
         var counts: [[UInt8]: Int] = [:]
-        let cutting = PreTokenizer(patterns: [.llama3(digits: 1)])
+        let cutting = PreTokenizer(steps: [.words(.llama3(digits: 1))])
         for text in texts {
             let bytes = Array(text.utf8)
             var piece = AlignedText(bytes, 0..<bytes.count, tracksOrigins: false)
-            Normalizer.composition.apply(to: &piece)
-            cutting.forEachWord(of: piece) { counts[Array(piece.bytes[$0]), default: 0] += 1 }
+            Normalizer.canonical(.composed).apply(to: &piece)
+            cutting.forEachWord(of: piece) { text, word in counts[Array(text.bytes[word]), default: 0] += 1 }
         }
         return counts
     }

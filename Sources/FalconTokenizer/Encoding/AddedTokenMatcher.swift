@@ -1,27 +1,17 @@
-/// A token that is recognised in text as a whole, before words are cut: special ones such as `<|im_end|>`, and others.
-struct AddedToken: Sendable {
-    let id: Int32
-    let content: String
-    /// Whether decoding may leave it out.
-    let isSpecial: Bool
-    /// Whether it takes the white space before it along.
-    let stripsLeft: Bool
-    /// Whether it takes the white space after it along.
-    let stripsRight: Bool
-    /// Whether it is looked for in normalised text rather than in the text as given.
-    let isNormalized: Bool
-    /// Whether it counts only where no word character touches it.
-    let isSingleWord: Bool
-}
-
 /// Finds added tokens in text: at each place the longest, from left to right.
 struct AddedTokenMatcher: Sendable {
+    /// What to look for, and the token that it is.
+    struct Entry: Sendable {
+        let content: [UInt8]
+        let id: Int32
+        let token: AddedToken
+    }
+
     /// By first byte, longest first.
-    private var byFirst: [[(content: [UInt8], token: AddedToken)]] = Array(repeating: [], count: 256)
+    private var byFirst: [[Entry]] = Array(repeating: [], count: 256)
     private var isEmpty = true
 
-    /// - Parameter tokens: each token and the bytes to look for.
-    init(_ tokens: [(content: [UInt8], token: AddedToken)]) {
+    init(_ tokens: [Entry]) {
         for entry in tokens {
             guard let first = entry.content.first else { continue }
             byFirst[Int(first)].append(entry)
@@ -30,8 +20,9 @@ struct AddedTokenMatcher: Sendable {
         for first in byFirst.indices { byFirst[first].sort { $0.content.count > $1.content.count } }
     }
 
-    /// Calls `body` with each stretch of `bytes[range]` in order: an added token, or text between them (`nil`).
-    func forEachStretch(of bytes: [UInt8], _ range: Range<Int>, _ body: (Range<Int>, AddedToken?) -> Void) {
+    /// Calls `body` with each stretch of `bytes[range]` in order: the id of an added token, or text
+    /// between them (`nil`).
+    func forEachStretch(of bytes: [UInt8], _ range: Range<Int>, _ body: (Range<Int>, Int32?) -> Void) {
         guard !isEmpty else {
             if !range.isEmpty { body(range, nil) }
             return
@@ -39,31 +30,35 @@ struct AddedTokenMatcher: Sendable {
         var done = range.lowerBound
         var position = range.lowerBound
         while position < range.upperBound {
-            guard let (token, length) = match(bytes, at: position, range.upperBound) else {
+            guard let entry = match(bytes, at: position, range.upperBound) else {
                 position += 1
                 continue
             }
+            let token = entry.token
             var start = position
-            var end = position + length
+            var end = position + entry.content.count
             position = end
             if token.isSingleWord, touchesWord(bytes, range, start, end) { continue }
             if token.stripsLeft { start = max(done, skipSpaceBackwards(bytes, start, range.lowerBound)) }
             if token.stripsRight { end = skipSpace(bytes, end, range.upperBound) }
+            // All of it went with the token before.
+            if start >= end { continue }
             if done < start { body(done..<start, nil) }
-            body(start..<end, token)
+            body(start..<end, entry.id)
             done = end
         }
         if done < range.upperBound { body(done..<range.upperBound, nil) }
     }
 
     @inline(__always)
-    private func match(_ bytes: [UInt8], at position: Int, _ end: Int) -> (AddedToken, Int)? {
+    private func match(_ bytes: [UInt8], at position: Int, _ end: Int) -> Entry? {
         let candidates = byFirst[Int(bytes[position])]
         if candidates.isEmpty { return nil }
-        for (content, token) in candidates where content.count <= end - position {
+        for entry in candidates where entry.content.count <= end - position {
+            let content = entry.content
             var matched = 1
             while matched < content.count, bytes[position + matched] == content[matched] { matched += 1 }
-            if matched == content.count { return (token, content.count) }
+            if matched == content.count { return entry }
         }
         return nil
     }
