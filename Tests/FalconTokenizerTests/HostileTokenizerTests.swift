@@ -64,6 +64,12 @@ import Testing
             (file(more: #""unk_token": "<unk>","#), "is no token"),
             (file(more: #""continuing_subword_prefix": "@@","#), "is not supported"),
             (file(more: #""byte_fallback": 1,"#), "should be true or false"),
+            (
+                file(
+                    added: #"[{"id": 3, "content": "\n", "normalized": true}]"#,
+                    normalizer: #"{"type": "Strip", "strip_left": true, "strip_right": true}"#),
+                "of the added token '\\n' the normalizer leaves nothing"
+            ),
             (file(more: #""dropout": 1,"#), "'model.dropout' is not supported"),
             (file(more: #""dropout": 0.1,"#), "'model.dropout' is not supported"),
             (file(more: #""dropout": "0.1","#), "'model.dropout' is not supported"),

@@ -89,6 +89,7 @@ import Testing
         ("special_tokens_map.json", #"{"eos_token": {"lstrip": true}}"#, "'eos_token.content' is missing"),
         ("added_tokens.json", #"{"<x>": "7"}"#, "'<x>' should be an integer"),
         ("added_tokens.json", "3", "no object"),
+        ("added_tokens.json", #"{"<x>": 7, "<y>": 7}"#, "gives '<x>' and '<y>' the id 7"),
     ])
     func `broken files beside it are refused in one line`(name: String, content: String, expected: String) throws {
         let folder = try TemporaryFolder()

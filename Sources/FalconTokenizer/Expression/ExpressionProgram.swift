@@ -20,6 +20,7 @@ struct ExpressionProgram: Sendable {
 
     private(set) var instructions: [Instruction] = []
     private(set) var sets: [ScalarSet] = []
+    private var numbers: [ScalarSet: Int] = [:]
 
     /// - Throws: `ExpressionParser.Failure` for an expression of too many instructions.
     init(_ node: ExpressionNode) throws(ExpressionParser.Failure) {
@@ -87,7 +88,8 @@ struct ExpressionProgram: Sendable {
     }
 
     private mutating func number(of set: ScalarSet) -> Int {
-        if let number = sets.firstIndex(of: set) { return number }
+        if let number = numbers[set] { return number }
+        numbers[set] = sets.count
         sets.append(set)
         return sets.count - 1
     }

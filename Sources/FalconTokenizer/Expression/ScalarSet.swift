@@ -1,7 +1,7 @@
 /// A set of Unicode scalars as a regular expression writes one: `\p{L}`, `[^\s\p{L}]`, `[a-z]`, `x`.
-struct ScalarSet: Sendable, Equatable {
+struct ScalarSet: Sendable, Hashable {
     /// What is true of a scalar beside its category.
-    struct Traits: OptionSet, Sendable {
+    struct Traits: OptionSet, Hashable, Sendable {
         let rawValue: UInt8
         static let space = Traits(rawValue: 1)
         static let notSpace = Traits(rawValue: 2)

@@ -89,6 +89,9 @@ struct AddedTokenFiles {
             for member in added.value == nil ? [] : try added.members() {
                 let id = try added[member.key].integer()
                 guard !member.key.isEmpty else { throw added.error("names a token without any character") }
+                if let other = listed[id] {
+                    throw added.error("gives '\(other.token.content)' and '\(member.key)' the id \(id)")
+                }
                 var mention = Mention(text: member.key)
                 mention.token.isSpecial = special.contains(mention.content)
                 mention.token.isNormalized = !mention.token.isSpecial
@@ -107,9 +110,10 @@ struct AddedTokenFiles {
     ) -> [AddedToken] {
         var result = listed
         let known = Set(own.map { Array($0.content.utf8) } + listed.map(\.content))
+        var seen: Set<[UInt8]> = []
         for mention in named + further where !known.contains(mention.content) {
-            let isThere = result.contains { $0.isText == mention.isText && $0.token == mention.token }
-            if !isThere { result.append(mention) }
+            let summary = Array(((mention.isText ? "text " : "") + mention.token.summary).utf8)
+            if seen.insert(summary).inserted { result.append(mention) }
         }
         let roles = Set(named.map(\.content))
         return result.map { mention in
@@ -167,7 +171,7 @@ struct AddedTokenFiles {
         var isNamed = false
         for file in readsMap ? [config, map] : [config] {
             let extra = file["extra_special_tokens"]
-            let isEmpty = extra.value?.array?.isEmpty ?? true
+            let isEmpty = extra.value == nil || extra.value?.object != nil || extra.value?.array?.isEmpty == true
             // The older name counts only where no other has been given.
             let field = isEmpty && !isNamed ? file["additional_special_tokens"] : extra
             if file.value?["extra_special_tokens"].map({ $0.object == nil }) ?? (field.value != nil) { isNamed = true }

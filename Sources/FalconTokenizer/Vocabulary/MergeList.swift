@@ -44,6 +44,8 @@ struct MergeList: Sendable {
         let mark = Array("\u{2581}".utf8)
         var isSafe = vocabulary.id(of: mark) != nil
         var merges: [(left: Int32, right: Int32, merge: MergeTable.Merge)] = []
+        // Only so long parts can be tokens, which bounds the work where one token is very long.
+        let lengths = Set(vocabulary.tokens.compactMap { $0?.utf8.count })
         var rank: Int32 = 0
         var lastScore = Float.infinity
         for id in scores.indices.sorted(by: { scores[$0] > scores[$1] }) {
@@ -54,7 +56,8 @@ struct MergeList: Sendable {
             lastScore = scores[id]
             let count = merges.count
             for cut in token.indices.dropFirst() where token[cut] & 0xc0 != 0x80 {
-                guard let left = vocabulary.id(of: token, 0..<cut),
+                guard lengths.contains(cut), lengths.contains(token.count - cut),
+                    let left = vocabulary.id(of: token, 0..<cut),
                     let right = vocabulary.id(of: token, cut..<token.count)
                 else { continue }
                 merges.append((left, right, MergeTable.Merge(rank: rank, result: Int32(id))))

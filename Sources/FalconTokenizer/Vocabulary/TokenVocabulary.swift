@@ -60,6 +60,11 @@ struct TokenVocabulary: Sendable {
         spellings.number(of: text, part).map { ids[$0] }
     }
 
+    /// An error about the file that the tokens come from.
+    func error(_ problem: String) -> TokenizerError {
+        TokenizerError(source.file, problem)
+    }
+
     /// Whether this is the spelling of an added token that decoding may leave out.
     func isSpecial(spelling: [UInt8]) -> Bool {
         places.number(of: spelling).map { isSpecial[Int(added[$0].id)] } ?? false

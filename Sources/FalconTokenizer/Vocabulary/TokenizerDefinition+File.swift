@@ -32,7 +32,7 @@ extension TokenizerDefinition {
         var words = PreTokenizer(steps: steps)
         if steps.isEmpty, !spellsBytes, !model.ignoresMerges { words.safeBoundary = file.merges.safeBoundary }
         let normalizers = try Self.readNormalizers(root["normalizer"])
-        let (tokens, isSpecial) = Self.spellings(of: file.vocabulary, normalizers)
+        let (tokens, isSpecial) = try Self.spellings(of: file.vocabulary, normalizers)
         let definition = TokenizerDefinition(
             normalizers: normalizers,
             preTokenizer: words,

@@ -39,13 +39,18 @@ struct TokenizerDefinition: Sendable {
 
     /// What a decoder has to know of each id: its spelling, that of an added token being normalised where it is looked
     /// for in normalised text, and whether it may be left out, which Hugging Face tokenizers decides by that spelling.
+    ///
+    /// - Throws: `TokenizerError` where nothing is left of an added token, which would then be found everywhere.
     static func spellings(
         of vocabulary: TokenVocabulary, _ normalizers: [Normalizer]
-    ) -> (tokens: [String?], isSpecial: [Bool]) {
+    ) throws -> (tokens: [String?], isSpecial: [Bool]) {
         var tokens = vocabulary.tokens
         var isSpecial = vocabulary.isSpecial
         for (id, token) in vocabulary.added where token.isNormalized {
             let content = normalized(token.content, normalizers)
+            guard !content.isEmpty else {
+                throw vocabulary.error("of the added token '\(token.content)' the normalizer leaves nothing")
+            }
             if !content.elementsEqual(token.content.utf8) {
                 tokens[Int(id)] = String(decoding: content, as: UTF8.self)
                 isSpecial[Int(id)] = vocabulary.isSpecial(spelling: content)
