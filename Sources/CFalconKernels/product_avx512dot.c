@@ -7,6 +7,8 @@
 #define VARIANT(name) falcon_avx512dot_##name
 #define VARIANT_NAME "avx512dot"
 #define HAS_DOT_PRODUCTS
+#define BLOCK_ROWS 8
+#define BLOCK_TILES TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8)
 #include "product_tiles_avx512.h"
 #include "product_body.h"
 #pragma clang attribute pop

@@ -15,4 +15,6 @@
 #define QUAD_ROWS 2
 #define QUAD_TILES TILE(1, 1) TILE(2, 1)
 #define QUAD_PANELS 1
+#define BLOCK_ROWS 2
+#define BLOCK_TILES TILE(1) TILE(2)
 #include "product_body.h"

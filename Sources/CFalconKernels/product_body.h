@@ -1,12 +1,19 @@
 // The loops of inference products, once. Each variant file sets VARIANT(name), the tiles of each form (rows, panels)
 // that its registers hold, and the processor's features, and includes this.
 #include "include/product.h"
+#include "product_blocks.h"
 #include <string.h>
 
 #include "inference_vectors.h"
 
 // Loops over the depth are long and their bodies wide: copies of them would only make a megabyte of code.
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
+
+// How far ahead of a tile its weights are fetched: what a processor fetches by itself comes late where a row's
+// arithmetic on few bytes keeps it from seeing the next reads. (Panels follow each other, and fetching beyond the last
+// one reads nothing.)
+enum { VARIANT(ahead) = 8192 };
+#define AHEAD VARIANT(ahead)
 
 // The lanes that lie inside the matrix. Not inlined: once for each vector of a tile it would be most of the code.
 static __attribute__((noinline)) void VARIANT(put_edge)(
@@ -59,6 +66,7 @@ INLINE uint32_t VARIANT(rounded_bits)(uint32_t bits) {
 #include "product_float32_body.h"
 #include "product_pairs_body.h"
 #include "product_quads_body.h"
+#include "product_blocks_body.h"
 
 static float VARIANT(peak_read)(const float *values, size_t count) {
     lanes part[4] = {0};
@@ -73,6 +81,7 @@ static const falcon_panel_form VARIANT(forms)[FALCON_PANEL_FORMS] = {
     [FALCON_BFLOAT16_PANELS] = VALUE_FORM(bfloat16, 2),
     [FALCON_PAIR_PANELS] = PAIR_FORM,
     [FALCON_QUAD_PANELS] = QUAD_FORM,
+    FALCON_BLOCK_FORMS(BLOCK_FORM)
 };
 
 const falcon_product_kernels VARIANT(products) = {VARIANT_NAME, VARIANT(forms), VARIANT(peak_read)};

@@ -31,7 +31,7 @@ package struct MachineLimits: Sendable {
         of arithmetic: ProductArithmetic, on pool: ThreadPool, seconds: Double = 0.5,
         now: () -> Double = { ProcessInfo.processInfo.systemUptime }
     ) -> Double {
-        let form = PanelForm(arithmetic, storedAs: [.float32]).code
+        let form = PanelForm(peakOf: arithmetic).code
         let peak = unsafe falcon_products()!.pointee.forms[Int(form)].peak!
         let steps = 1 << 20
         let sink = TensorStorage(uninitialized: 16 * pool.threadCount)

@@ -1,5 +1,3 @@
-internal import CFalconKernels
-
 /// How inference multiplies rows of activations by weights. Everything else (the residual stream, norms, attention)
 /// is float32 always, and sums of products are float32 or exact.
 ///
@@ -14,39 +12,10 @@ package enum ProductArithmetic: String, Sendable, CaseIterable, Codable {
     /// Weights and rows rounded to 8 bits in groups of 64 with a scale each, weights when they are packed and rows
     /// before each product: half the memory of bfloat16. Sums of a group are exact.
     case int8
-}
-
-/// How packed weights lie in memory, which says how they are multiplied.
-enum PanelForm {
-    case float32, bfloat16, pairs, quads
-
-    /// - Parameter types: of the stored parts. Packing for `float32` never rounds.
-    init(_ arithmetic: ProductArithmetic, storedAs types: [ElementType]) {
-        switch arithmetic {
-        case .float32: self = types.allSatisfy { $0 == .bfloat16 } ? .bfloat16 : .float32
-        case .bfloat16: self = .pairs
-        case .int8: self = .quads
-        }
-    }
-
-    /// The number by which the C loops know the form.
-    var code: Int32 {
-        switch self {
-        case .float32: Int32(FALCON_FLOAT32_PANELS)
-        case .bfloat16: Int32(FALCON_BFLOAT16_PANELS)
-        case .pairs: Int32(FALCON_PAIR_PANELS)
-        case .quads: Int32(FALCON_QUAD_PANELS)
-        }
-    }
-}
-
-extension ElementType {
-    /// The number by which the C loops know the type.
-    var kernelCode: Int32 {
-        switch self {
-        case .float32: Int32(FALCON_FLOAT32)
-        case .float16: Int32(FALCON_FLOAT16)
-        case .bfloat16: Int32(FALCON_BFLOAT16)
-        }
-    }
+    /// Weights in a quantised file's own blocks, nothing of them rounded again, by rows rounded to 8 bits in groups of
+    /// 32. Matrices that are stored as numbers are multiplied as in `float32`.
+    case stored
+    /// Weights rounded to 4 bits in groups of 32 with a scale and a minimum each when they are packed, 5 bits a weight
+    /// altogether; rows as for `stored`.
+    case int4
 }

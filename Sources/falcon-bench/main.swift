@@ -85,10 +85,10 @@ struct Benchmark: FalconCommand {
         guard job == .randomTarget || random.config == nil else {
             throw ValidationError("--config and --output are random-target's alone.")
         }
-        guard job != .randomTarget || dtype != .int8 else {
+        guard job != .randomTarget || [.float32, .bfloat16].contains(dtype) else {
             throw ValidationError("random-target has --dtype float32 and bfloat16.")
         }
-        guard job != .trainStep || dtype != .int8 else {
+        guard job != .trainStep || [.float32, .bfloat16].contains(dtype) else {
             throw ValidationError("train-step has --dtype float32 and bfloat16.")
         }
     }

@@ -26,7 +26,23 @@ enum {
     // Rows are rounded to 8 bits in the same groups. The sum of a group is exact; one chain of fused multiply-adds
     // over the groups, each with the product of its two scales.
     FALCON_QUAD_PANELS = 3,
-    FALCON_PANEL_FORMS = 4
+    // Blocks of GGUF files, and what is made like them: product_blocks.h says how they lie. Rows are rounded to 8 bits
+    // in groups of 32.
+    FALCON_Q4_0_PANELS = 4,
+    FALCON_Q4_1_PANELS = 5,
+    FALCON_Q5_0_PANELS = 6,
+    FALCON_Q5_1_PANELS = 7,
+    FALCON_Q8_0_PANELS = 8,
+    FALCON_Q3_K_PANELS = 9,
+    FALCON_Q4_K_PANELS = 10,
+    FALCON_Q5_K_PANELS = 11,
+    FALCON_Q6_K_PANELS = 12,
+    FALCON_IQ4_NL_PANELS = 13,
+    FALCON_IQ4_XS_PANELS = 14,
+    FALCON_MXFP4_PANELS = 15,
+    // Made of float32 or bfloat16 weights: 4 bits with a scale and a minimum for 32 values of the depth.
+    FALCON_INT4_PANELS = 16,
+    FALCON_PANEL_FORMS = 17
 };
 
 // Values of the depth that share a scale in FALCON_QUAD_PANELS.
