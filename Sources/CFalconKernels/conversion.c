@@ -57,8 +57,24 @@ void falcon_narrow_bfloat16(const float *source, void *target, size_t count) {
     }
 }
 
-int falcon_all_finite(const float *values, size_t count) {
+int falcon_all_finite(const void *values, size_t count) {
+    const unsigned char *bytes = values;
     uint32_t bad = 0;
-    for (size_t i = 0; i < count; i++) bad |= (bits_of(values[i]) & 0x7f800000) == 0x7f800000;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, bytes + 4 * i, 4);
+        bad |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !bad;
+}
+
+int falcon_all_finite_halves(const void *values, uint16_t exponent, size_t count) {
+    const unsigned char *bytes = values;
+    uint16_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, bytes + 2 * i, 2);
+        bad |= (uint16_t)((bits & exponent) == exponent);
+    }
     return !bad;
 }

@@ -23,9 +23,7 @@ struct FeatureSource: Sendable {
     /// - Throws: `FileError` or `TokenizerError`, naming the file or the option.
     init(_ options: GenerationOptions, pool: ThreadPool, beforeWeights: () throws -> Void = {}) throws {
         self.pool = pool
-        guard FileManager.default.fileExists(atPath: options.target + "/config.json") else {
-            throw FileError(options.target, "is no model folder: it has no config.json")
-        }
+        try TargetModel.checkFolder(options.target)
         tokenizer = try Tokenizer(folder: options.target)
         let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
         try beforeWeights()

@@ -16,16 +16,17 @@ package enum FusionKind: String, Sendable, CaseIterable, Codable {
 /// The shape and constants of a draft head: `config.json` beside its weights.
 ///
 /// It is a Llama configuration with `k_mask` (the block size), `bias` and `qkv_bias` as the authors write them, and
-/// `fusion`, which is Falcon's own. A configuration without `fusion` is the authors': its fusion is `gated`, and with
-/// linear or dynamic position scaling its rotary base is 10000 whatever `rope_theta` says, as in their code.
+/// `fusion`, which is Falcon's own. A configuration without `fusion` is the authors': its fusion is `gated`, or
+/// `linear` where the weights are a linear layer's (EAGLE-1), and with linear or dynamic position scaling its rotary
+/// base is 10000 whatever `rope_theta` says, as in their code. A `dropout` is for training, where the recipe's counts.
 package struct DraftConfiguration: Sendable, Equatable {
     /// The sizes of the head's decoder layers; vocabulary and hidden size are the target's.
     package var model: ModelConfiguration
     /// k: how many positions one pass predicts, and how far ahead each of them looks.
     package var blockSize: Int
     package var fusion: FusionKind
-    /// Whether a linear fusion has `fc.bias`; the LSTM's biases are always there.
-    package var hasLinearBias: Bool
+    /// Whether the fusion has biases: `fc.bias`, or the four of the LSTM (`bias` of the authors' class).
+    package var hasFusionBias: Bool
 
     /// A new head for a target: its layers have the target's sizes, positions and attention biases.
     ///
@@ -43,10 +44,79 @@ package struct DraftConfiguration: Sendable, Equatable {
         model.hasAttentionBias = target.hasAttentionBias
         self.blockSize = blockSize
         self.fusion = fusion
-        hasLinearBias = true
+        hasFusionBias = true
     }
 
-    /// Reads `config.json` of a draft head's folder.
+    /// Reads the members of a draft head's config.json.
+    ///
+    /// - Parameters:
+    ///   - path: where they come from, for messages.
+    ///   - weights: those beside it. They tell an EAGLE-1 head, which has `fc.weight` and neither `k_mask` nor
+    ///     `fusion`, and what Falcon noted in them must be what the configuration says.
+    ///   - override: the fusion to take in place of what is said.
+    /// - Throws: `FileError` where something is missing, malformed, not supported or contradicted.
+    package init(
+        _ object: JSONObject, path: String, weights: WeightFolder? = nil, fusion override: FusionKind? = nil
+    )
+        throws
+    {
+        let fields = ConfigurationFields(object, path: path)
+        model = try ModelConfiguration(object, path: path)
+        let said = try DraftConfiguration.fusion(fields)
+        let noted = DraftConfiguration.Noted(weights?.metadata ?? [:])
+        // The linear layer's weight is its own sign: no other fusion has it.
+        let isLinear = weights.map { $0.contains("fc.weight") && !$0.contains("lstm.weight_ih_l0") } ?? false
+        let isEagle = isLinear && said == nil && noted.fusion == nil
+
+        if fields["k_mask"] != nil {
+            blockSize = try fields.size("k_mask")
+            if let size = noted.blockSize, size != blockSize {
+                throw fields.problem(
+                    "k_mask", "is \(blockSize), but the weights were trained with \(size); set it to \(size)")
+            }
+        } else if isEagle {
+            blockSize = 1
+        } else if let size = noted.blockSize {
+            throw fields.problem("k_mask", "is missing; the weights were trained with \(size): add \"k_mask\": \(size)")
+        } else {
+            throw fields.problem("k_mask", "is missing; a draft head needs its block size (1 for an EAGLE head)")
+        }
+
+        if let override {
+            fusion = override
+        } else if said == nil, noted.fusion == nil, let made = fields["target_fingerprint"]?.string, !made.isEmpty {
+            // Nobody but Falcon notes that, and Falcon names the fusion beside it.
+            throw fields.problem(
+                "fusion",
+                "is missing, though the head is one of Falcon's: add \"fusion\" as it was trained ("
+                    + (isLinear ? "\"linear\"" : "\"lstm\" or \"gated\"; its recipe says which")
+                    + "), or give --fusion")
+        } else if let own = noted.fusion, said?.rawValue != own {
+            throw fields.problem(
+                "fusion",
+                (said.map { "is '\($0.rawValue)', but" } ?? "is missing;")
+                    + " the weights were trained with \(own): set \"fusion\": \"\(own)\", or give --fusion to mean it")
+        } else {
+            fusion = said ?? (isLinear ? .linear : .gated)
+        }
+        // Published EAGLE-1 heads come with and without a bias, whatever they say of it.
+        let hasBias = isEagle ? weights?.contains("fc.bias") ?? true : true
+        hasFusionBias = try fields.boolean("bias", default: hasBias)
+        if isEagle, weights?.contains("fc.bias") == true { hasFusionBias = true }
+        // Only in training is a value dropped, and there the recipe's rate counts; but torch has none beyond 1 either.
+        if let dropout = fields["dropout"], !(dropout.double.map { (0...1).contains($0) } ?? false) {
+            throw fields.problem("dropout", "must be a number from 0 to 1, not \(dropout.text())")
+        }
+        if said == nil { model.rotary = model.rotary.asInAuthorsDraftHead }
+        // The head's layers are Llama's whatever the target is: a bias only where `qkv_bias` says so.
+        model.family = .llama
+        model.hasAttentionBias = try fields.boolean("qkv_bias", default: false)
+        model.hasOutputBias = false
+        model.hasMLPBias = false
+        model.hasQueryKeyNorm = false
+    }
+
+    /// Reads `config.json` of a draft head's folder, and looks at no weights.
     ///
     /// - Throws: `FileError` where something is missing, malformed or not supported.
     package init(folder: String) throws {
@@ -56,33 +126,24 @@ package struct DraftConfiguration: Sendable, Equatable {
         try self.init(object, path: path)
     }
 
-    /// Reads the members of a draft head's config.json.
-    ///
-    /// - Parameter path: where they come from, for messages.
-    package init(_ object: JSONObject, path: String) throws {
-        let fields = ConfigurationFields(object, path: path)
-        model = try ModelConfiguration(object, path: path)
-        guard fields["k_mask"] != nil else {
-            throw fields.problem("k_mask", "is missing; a draft head needs its block size (1 for an EAGLE head)")
+    /// What the metadata of weights says of them.
+    private struct Noted {
+        let fusion: String?
+        let blockSize: Int?
+
+        init(_ metadata: [String: String]) {
+            fusion = metadata[DraftMetadata.fusion]
+            blockSize = metadata[DraftMetadata.blockSize].flatMap { Int($0) }
         }
-        blockSize = try fields.size("k_mask")
-        hasLinearBias = try fields.boolean("bias", default: true)
-        if let name = try fields.string("fusion") {
-            guard let kind = FusionKind(rawValue: name) else {
-                let known = FusionKind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw fields.problem("fusion", "'\(name)' is not known; one of \(known)")
-            }
-            fusion = kind
-        } else {
-            fusion = .gated
-            model.rotary = model.rotary.asInAuthorsDraftHead
+    }
+
+    private static func fusion(_ fields: ConfigurationFields) throws -> FusionKind? {
+        guard let name = try fields.string("fusion") else { return nil }
+        guard let kind = FusionKind(rawValue: name) else {
+            let known = FusionKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw fields.problem("fusion", "'\(name)' is not known; one of \(known)")
         }
-        // The head's layers are Llama's whatever the target is: a bias only where `qkv_bias` says so.
-        model.family = .llama
-        model.hasAttentionBias = try fields.boolean("qkv_bias", default: false)
-        model.hasOutputBias = false
-        model.hasMLPBias = false
-        model.hasQueryKeyNorm = false
+        return kind
     }
 
     /// The members for a config.json, from which this configuration can be read again.
@@ -92,7 +153,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         object["attention_bias"] = .boolean(false)
         object["qkv_bias"] = .boolean(model.hasAttentionBias)
         object["k_mask"] = .integer(blockSize)
-        object["bias"] = .boolean(hasLinearBias)
+        object["bias"] = .boolean(hasFusionBias)
         object["fusion"] = .string(fusion.rawValue)
         return object
     }

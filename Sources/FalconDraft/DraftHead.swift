@@ -19,20 +19,20 @@ package final class DraftHead: Sendable {
     ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
     ///   - arithmetic: of the head's products; where it is left out as the target's, float32 without one.
-    /// - Throws: `FileError` where a file is missing or damaged, a tensor is missing or has another shape, or the
-    ///   head's sizes are not the target's.
+    ///   - allowsOtherTarget: whether a head of another target of the same sizes will do. What is decoded greedily is
+    ///     the target's own with any head; it only takes longer with a wrong one.
+    /// - Throws: `FileError` where a file is missing or damaged, the tensors are not those of the configuration, a
+    ///   weight is infinite or not a number, or the head is another target's.
     package convenience init(
         folder: String, ends: TargetEnds? = nil, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
-        pool: ThreadPool
+        allowsOtherTarget: Bool = false, pool: ThreadPool
     ) throws {
-        var configuration = try DraftConfiguration(folder: folder)
-        if let fusion { configuration.fusion = fusion }
-        if let ends {
-            try DraftHead.check(configuration.model, against: ends.configuration, path: folder + "/config.json")
-        }
+        let head = try DraftFolder(path: folder, fusion: fusion)
+        try head.check()
+        if let ends { try DraftTarget(ends).check(head, isAllowed: allowsOtherTarget, on: pool) }
         try self.init(
-            configuration, weights: LayerWeights(WeightFolder(path: folder)), ends: ends, arithmetic: arithmetic,
-            pool: pool)
+            head.configuration, weights: LayerWeights(head.weights, checkedOn: pool), ends: ends,
+            arithmetic: arithmetic, pool: pool)
     }
 
     /// Packs a head in training as it stands: the same bits as packing it from a float32 file.
@@ -47,9 +47,11 @@ package final class DraftHead: Sendable {
     /// The same for a target that is at hand whole.
     package convenience init(
         folder: String, target: TargetModel, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
-        pool: ThreadPool
+        allowsOtherTarget: Bool = false, pool: ThreadPool
     ) throws {
-        try self.init(folder: folder, ends: target.ends, fusion: fusion, arithmetic: arithmetic, pool: pool)
+        try self.init(
+            folder: folder, ends: target.ends, fusion: fusion, arithmetic: arithmetic,
+            allowsOtherTarget: allowsOtherTarget, pool: pool)
     }
 
     /// Packs a head whose configuration is at hand.
@@ -83,17 +85,6 @@ package final class DraftHead: Sendable {
 
     /// k: how many tokens a pass drafts.
     package var blockSize: Int { configuration.blockSize }
-
-    private static func check(_ own: ModelConfiguration, against target: ModelConfiguration, path: String) throws {
-        let sizes = [
-            ("hidden_size", own.hiddenSize, target.hiddenSize),
-            ("vocab_size", own.vocabularySize, target.vocabularySize),
-        ]
-        for (name, size, expected) in sizes where size != expected {
-            throw FileError(
-                path, "\(name) is \(size), the target's is \(expected): use a draft head trained for this target")
-        }
-    }
 
     /// The head's input: embedding of the next token beside the feature, `[rows, 2 * hidden]`.
     func inputs(features: Tensor, nextTokens: [Int32]) -> Tensor {

@@ -11,16 +11,20 @@ extension DraftNetwork {
     ///   - embedding: as in `init(_:_:embedding:)`.
     /// - Throws: `FileError` that names the folder and everything that does not fit.
     package convenience init(folder: String, fusion: FusionKind? = nil, embedding: StoredMatrix? = nil) throws {
-        var configuration = try DraftConfiguration(folder: folder)
-        if let fusion { configuration.fusion = fusion }
-        try self.init(configuration, weightsIn: folder, embedding: embedding)
+        let head = try DraftFolder(path: folder, fusion: fusion)
+        try self.init(head.configuration, head.weights, path: folder, embedding: embedding)
     }
 
     /// Reads a head's weights from a folder whose configuration is known.
     package convenience init(
         _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil
     ) throws {
-        let weights = try WeightFolder(path: folder)
+        try self.init(configuration, WeightFolder(path: folder), path: folder, embedding: embedding)
+    }
+
+    private convenience init(
+        _ configuration: DraftConfiguration, _ weights: WeightFolder, path folder: String, embedding: StoredMatrix?
+    ) throws {
         do {
             try self.init(configuration, .stored(StoredParameters(weights)), embedding: embedding)
         } catch let error as StateDictError {
@@ -32,12 +36,18 @@ extension DraftNetwork {
     ///
     /// - Parameter withEmbedding: whether the frozen embedding goes along; the authors' layout has it, a checkpoint
     ///   need not.
-    package func write(folder: String, as type: ElementType = .float32, withEmbedding: Bool = true) throws {
+    /// - Parameter target: the fingerprint of the target that the head is trained for.
+    package func write(
+        folder: String, as type: ElementType = .float32, withEmbedding: Bool = true, target: String? = nil
+    ) throws {
+        var configuration = configuration
+        if let target { configuration.model.raw["target_fingerprint"] = .string(target) }
         try configuration.write(folder: folder)
         let tensors = parameters.all.filter { withEmbedding || $0.isTrainable }.map { ($0.name, $0.value) }
         let matrices = withEmbedding ? borrowed.map { [(DraftNetwork.embeddingName, $0)] } ?? [] : []
         try SafetensorsWriter.write(
-            folder + "/model.safetensors", matrices: matrices, tensors: tensors, as: type, metadata: ["format": "pt"])
+            folder + "/model.safetensors", matrices: matrices, tensors: tensors, as: type,
+            metadata: DraftMetadata.entries(configuration))
     }
 
     /// How many values `write` writes, the embedding's among them.
@@ -65,6 +75,11 @@ extension StoredParameters {
     /// The weights of a model folder.
     package init(_ weights: WeightFolder) {
         self.init(
-            names: weights.names, shape: { weights.shape(of: $0) }, read: { try weights.tensor($0, shape: $1) })
+            names: weights.names, shape: { weights.shape(of: $0) },
+            read: { name, shape in
+                let stored = try weights.stored(name, shape: shape)
+                guard try stored.isFinite() else { throw FileError(stored.file.path, WeightCheck.notFinite(name)) }
+                return try stored.tensor()
+            })
     }
 }

@@ -1,6 +1,7 @@
 import FalconAutograd
 import FalconNN
 import FalconTensor
+import FalconWeights
 
 /// The draft head in training form: whole sequences at once, on a tape.
 ///
@@ -67,9 +68,8 @@ package final class DraftNetwork {
         }
         table = model.rotary.table(headSize: model.headSize)
         self.configuration = configuration
-        // Older files carry the rotary frequencies, which follow from the configuration.
         parameters = try builder.finish {
-            $0.hasSuffix("rotary_emb.inv_freq") || embedding != nil && $0 == DraftNetwork.embeddingName
+            HarmlessTensors.contains($0) || embedding != nil && $0 == DraftNetwork.embeddingName
         }
     }
 

@@ -15,13 +15,14 @@ enum FusionLayer {
             self = .recurrent(
                 StackedLSTM(
                     scope.scope("lstm"), from: 2 * hidden, hidden: hidden,
-                    recurrence: configuration.fusion == .lstm ? .overTime : .none))
+                    hasBias: configuration.hasFusionBias, recurrence: configuration.fusion == .lstm ? .overTime : .none)
+            )
         case .linear:
             // PyTorch's default for a linear layer, weight and bias.
             let initializer = Initializer.uniform(bound: 1 / Float(2 * hidden).squareRoot())
             self = .linear(
                 Linear(
-                    scope.scope("fc"), from: 2 * hidden, to: hidden, hasBias: configuration.hasLinearBias,
+                    scope.scope("fc"), from: 2 * hidden, to: hidden, hasBias: configuration.hasFusionBias,
                     initializer: initializer, biasInitializer: initializer))
         }
     }

@@ -58,6 +58,8 @@ struct PackedFusion: Sendable {
         let lstm = weights.scope("lstm")
         let gates = 4 * hiddenSize
         func bias(_ layer: Int) throws -> Tensor {
+            // Zeros add nothing but the sign of a zero, which no gate tells apart.
+            guard configuration.hasFusionBias else { return Tensor(zeros: [gates]) }
             var bias = try lstm.vector("bias_ih_l\(layer)", count: gates)
             bias.add(try lstm.vector("bias_hh_l\(layer)", count: gates))
             return bias
@@ -65,7 +67,7 @@ struct PackedFusion: Sendable {
         switch configuration.fusion {
         case .linear:
             let matrix = try weights.matrix("fc.weight", rows: hiddenSize, columns: 2 * hiddenSize)
-            let bias = configuration.hasLinearBias ? try weights.vector("fc.bias", count: hiddenSize) : nil
+            let bias = configuration.hasFusionBias ? try weights.vector("fc.bias", count: hiddenSize) : nil
             form = .linear(packed(matrix), bias: bias)
         case .gated:
             // The forget gate and the recurrent weights multiply a state of zeros: they are left out.

@@ -19,7 +19,8 @@ enum DraftDoctor {
                     .note("\(name) is exactly 1 everywhere: the head is not trained, or its weights were in bfloat16"))
             }
         }
-        for name in weights.names where name != "embed_tokens.weight" && !name.contains("bias") {
+        for name in weights.names
+        where name != "embed_tokens.weight" && !name.contains("bias") && !HarmlessTensors.contains(name) {
             if try weights.tensor(name).scalars.allSatisfy({ $0 == 0 }) {
                 findings.append(.problem("\(name) is 0 everywhere"))
             }
@@ -77,46 +78,11 @@ enum DraftDoctor {
     }
 
     /// Compares a head with the target that it is to draft for.
-    static func targetFindings(
-        _ configuration: DraftConfiguration, _ weights: WeightFolder, target: String
-    ) throws -> [Finding] {
-        let own = configuration.model
-        let other = try ModelConfiguration(folder: target)
-        let targetWeights = try WeightFolder(path: target)
-        var findings: [Finding] = []
-        for (name, mine, theirs) in [
-            ("hidden_size", own.hiddenSize, other.hiddenSize), ("vocab_size", own.vocabularySize, other.vocabularySize),
-        ] where mine != theirs {
-            findings.append(.problem("\(name) is \(mine), the target's is \(theirs): made for another target"))
-        }
-        if own.rotary != other.rotary {
-            findings.append(
-                .note("positions turn by \(own.rotary.words), the target's by \(other.rotary.words)"))
-        }
-        if let made = own.raw["target_fingerprint"]?.string {
-            let fingerprint = TargetModel.fingerprint(other, targetWeights)
-            if made != fingerprint {
-                findings.append(
-                    .problem("trained for the target \(made.prefix(12)), this one is \(fingerprint.prefix(12))"))
-            }
-        }
-        return try findings + embeddingFindings(weights, targetWeights)
-    }
-
-    private static func embeddingFindings(
-        _ weights: WeightFolder, _ target: WeightFolder
-    ) throws -> [Finding] {
-        let (name, targetName) = ("embed_tokens.weight", "model.embed_tokens.weight")
-        guard let shape = weights.shape(of: name), target.shape(of: targetName) == shape else { return [] }
-        let (mine, theirs) = (try weights.tensor(name), try target.tensor(targetName))
-        let different = (0..<mine.rowCount).count { row in
-            // The copies may be stored in different types: bfloat16 keeps 8 bits.
-            zip(mine.row(row), theirs.row(row)).contains { abs($0 - $1) > 0x1p-7 * max(abs($0), abs($1)) + 1e-6 }
-        }
-        guard different > 0 else { return [] }
-        return [
-            .problem(
-                "\(different) of \(mine.rowCount) rows of the embedding differ from the target's: made for another")
-        ]
+    static func targetFindings(_ head: DraftFolder, target path: String) throws -> [Finding] {
+        let target = try DraftTarget(folder: path)
+        var findings = target.problems(with: head, on: ThreadPool(threadCount: 1)).map(Finding.problem)
+        let (own, other) = (head.configuration.model.rotary, target.configuration.rotary)
+        if own != other { findings.append(.note("positions turn by \(own.words), the target's by \(other.words)")) }
+        return findings
     }
 }

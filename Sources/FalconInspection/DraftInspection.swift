@@ -19,10 +19,9 @@ package struct DraftInspection: Sendable, Encodable {
     ///   - blockSize: the k that the head is expected to have.
     ///   - target: the folder of the model that the head is to draft for.
     /// - Throws: `FileError` where a configuration is not supported or a file is damaged.
-    package init(folder: String, fusion: FusionKind?, blockSize expected: Int? = nil, target: String?) throws {
-        var configuration = try DraftConfiguration(folder: folder)
-        if let fusion { configuration.fusion = fusion }
-        let weights = try WeightFolder(path: folder)
+    package init(folder: String, fusion: FusionKind?, blockSize wanted: Int? = nil, target: String?) throws {
+        let head = try DraftFolder(path: folder, fusion: fusion)
+        let (configuration, weights) = (head.configuration, head.weights)
         self.folder = folder
         let model = configuration.model
         (blockSize, layers) = (configuration.blockSize, model.layerCount)
@@ -33,18 +32,23 @@ package struct DraftInspection: Sendable, Encodable {
         parameters = stored.reduce(0) { $0 + ($1.name == "embed_tokens.weight" ? 0 : $1.count) }
         storedTypes = Dictionary(stored.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
 
-        var findings = try TensorList.findings(
-            TensorList.draft(configuration, hasEmbedding: weights.contains("embed_tokens.weight")), in: weights
-        ) { $0.hasSuffix("rotary_emb.inv_freq") }
-        if let expected, expected != blockSize {
+        var findings = head.problems.map(Finding.problem)
+        let expected = configuration.tensors(hasEmbedding: weights.contains("embed_tokens.weight"))
+        for (name, _) in expected {
+            guard let stored = weights.stored(name), stored.type.isFloatingPoint, try !stored.isFinite() else {
+                continue
+            }
+            findings.append(.problem(WeightCheck.notFinite(name)))
+        }
+        if let wanted, wanted != blockSize {
             findings.append(
-                .problem("k_mask is \(blockSize), not \(expected): trees and features for one fit no other"))
+                .problem("k_mask is \(blockSize), not \(wanted): trees and features for one fit no other"))
         }
         if findings.isEmpty { findings += try DraftDoctor.weightFindings(configuration, weights) }
         if !weights.contains("embed_tokens.weight") {
             findings.append(.note("no embed_tokens.weight: the embedding is taken from the target"))
         }
-        if let target { findings += try DraftDoctor.targetFindings(configuration, weights, target: target) }
+        if let target { findings += try DraftDoctor.targetFindings(head, target: target) }
         self.findings = findings
     }
 

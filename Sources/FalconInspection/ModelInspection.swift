@@ -51,21 +51,15 @@ package struct ModelInspection: Sendable, Encodable {
     private static func findings(
         _ configuration: ModelConfiguration, _ weights: WeightFolder
     ) throws -> [Finding] {
-        var findings = try TensorList.findings(TensorList.target(configuration), in: weights) { name in
-            // Frequencies that old files carry follow from the configuration; a tied head may be stored all the same.
-            name.hasSuffix("rotary_emb.inv_freq") || (configuration.tiesEmbeddings && name == "lm_head.weight")
+        var findings = TargetFolder.problems(configuration, weights).map(Finding.problem)
+        for (name, _) in ModelTensors.target(configuration) {
+            guard let stored = weights.stored(name), stored.type.isFloatingPoint, try !stored.isFinite() else {
+                continue
+            }
+            findings.append(.problem(WeightCheck.notFinite(name)))
         }
         if configuration.eosTokens.isEmpty {
             findings.append(.problem("no eos_token_id in config.json or generation_config.json: answers never end"))
-        }
-        for token in configuration.eosTokens where Int(token) >= configuration.vocabularySize {
-            findings.append(.problem("eos_token_id \(token) lies outside the vocabulary"))
-        }
-        if configuration.tiesEmbeddings, weights.contains("lm_head.weight"),
-            try weights.tensor("lm_head.weight") != weights.tensor("model.embed_tokens.weight")
-        {
-            findings.append(
-                .problem("lm_head.weight is stored and differs from the embedding, but tie_word_embeddings is true"))
         }
         return findings
     }

@@ -16,25 +16,28 @@ package final class TargetEnds: Sendable {
     /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the LM head.
     ///
     /// - Parameter arithmetic: of the product with the LM head.
-    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or one of the two tensors
-    ///   is missing or has another shape than the configuration says.
+    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
+    ///   of the configuration, or a weight of the whole model is infinite or not a number.
     package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
-        try self.init(
-            ModelConfiguration(folder: path), WeightFolder(path: path), arithmetic: arithmetic, pool: pool)
+        let target = try TargetFolder(path: path)
+        // The layers, too, though nothing of them is kept: features and heads of a broken model are worth nothing.
+        try target.checkValues(on: pool)
+        try self.init(target, arithmetic: arithmetic, pool: pool)
     }
 
-    init(
-        _ configuration: ModelConfiguration, _ folder: WeightFolder, arithmetic: ProductArithmetic, pool: ThreadPool
-    ) throws {
-        self.configuration = configuration
-        fingerprint = TargetModel.fingerprint(configuration, folder)
-        let weights = LayerWeights(folder)
+    /// Packs the LM head of a folder that is open.
+    init(_ target: TargetFolder, arithmetic: ProductArithmetic, pool: ThreadPool) throws {
+        configuration = target.configuration
+        fingerprint = TargetModel.fingerprint(target.configuration, target.weights)
+        let weights = LayerWeights(target.weights, checkedOn: pool)
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
         embeddingMatrix = try weights.matrix("model.embed_tokens.weight", rows: vocabulary, columns: hidden)
         headMatrix =
             configuration.tiesEmbeddings
             ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
         head = PackedMatrix([headMatrix], arithmetic: arithmetic, on: pool)
+        // It was read whole to be checked; of now on a row at a time is read.
+        embeddingMatrix.releasePages()
     }
 
     /// The ends of a target that is known already, e.g. to its trainer.

@@ -20,13 +20,13 @@ package final class TargetModel: Sendable {
     /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the layers.
     ///
     /// - Parameter arithmetic: of all products with the model's weights.
-    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or a tensor is missing
-    ///   or has another shape than the configuration says.
+    /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
+    ///   of the configuration, or a weight is infinite or not a number.
     package init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
-        let configuration = try ModelConfiguration(folder: path)
-        let folder = try WeightFolder(path: path)
-        ends = try TargetEnds(configuration, folder, arithmetic: arithmetic, pool: pool)
-        let model = LayerWeights(folder).scope("model")
+        let target = try TargetFolder(path: path)
+        let configuration = target.configuration
+        ends = try TargetEnds(target, arithmetic: arithmetic, pool: pool)
+        let model = LayerWeights(target.weights, checkedOn: pool).scope("model")
         finalNorm = try model.vector("norm.weight", count: configuration.hiddenSize)
         let shape = DecoderLayerShape(configuration)
         layers = try (0..<configuration.layerCount).map {
@@ -35,6 +35,9 @@ package final class TargetModel: Sendable {
         }
         rotary = configuration.rotary.table(headSize: configuration.headSize)
     }
+
+    /// Refuses a path that is no model's folder, and says what it is instead; opens nothing.
+    package static func checkFolder(_ path: String) throws { try ModelPath.check(path, as: .target) }
 
     /// An empty cache with room for at least `capacity` positions, provisional rows included.
     package func makeCache(capacity: Int) -> KeyValueCache {

@@ -2,8 +2,8 @@ import FalconAutograd
 import FalconTensor
 
 /// Stacked LSTM cells with PyTorch's parameters: `weight_ih_l0` `[4 hidden, input]`, `weight_hh_l0`
-/// `[4 hidden, hidden]`, `bias_ih_l0` and `bias_hh_l0` `[4 hidden]`, then `_l1` and so on; gates in the order i, f,
-/// g, o.
+/// `[4 hidden, hidden]`, `bias_ih_l0` and `bias_hh_l0` `[4 hidden]` (none with `bias=False`), then `_l1` and so on;
+/// gates in the order i, f, g, o.
 package struct StackedLSTM {
     /// What a position starts from.
     package enum Recurrence: Sendable {
@@ -16,15 +16,16 @@ package struct StackedLSTM {
     package struct Layer {
         package let inputWeight: Parameter
         package let hiddenWeight: Parameter
-        package let inputBias: Parameter
-        package let hiddenBias: Parameter
+        /// b_ih and b_hh, or none.
+        package let biases: [Parameter]
     }
 
     package let layers: [Layer]
     package let recurrence: Recurrence
 
     package init(
-        _ scope: ParameterScope, from inputSize: Int, hidden: Int, layerCount: Int = 2, recurrence: Recurrence
+        _ scope: ParameterScope, from inputSize: Int, hidden: Int, layerCount: Int = 2, hasBias: Bool = true,
+        recurrence: Recurrence
     ) {
         // PyTorch's default for every weight and bias of an LSTM.
         let initializer = Initializer.uniform(bound: 1 / Float(hidden).squareRoot())
@@ -33,8 +34,9 @@ package struct StackedLSTM {
             return Layer(
                 inputWeight: scope.parameter("weight_ih_l\(number)", [4 * hidden, width], initializer),
                 hiddenWeight: scope.parameter("weight_hh_l\(number)", [4 * hidden, hidden], initializer),
-                inputBias: scope.parameter("bias_ih_l\(number)", [4 * hidden], initializer),
-                hiddenBias: scope.parameter("bias_hh_l\(number)", [4 * hidden], initializer))
+                biases: (hasBias ? ["bias_ih_l\(number)", "bias_hh_l\(number)"] : []).map {
+                    scope.parameter($0, [4 * hidden], initializer)
+                })
         }
         self.recurrence = recurrence
     }
@@ -54,7 +56,7 @@ package struct StackedLSTM {
 
     private func cells(_ input: Variable, _ layer: Layer, tape: inout Tape) -> Variable {
         let weight = tape.variable(layer.inputWeight)
-        let biases = [tape.variable(layer.inputBias), tape.variable(layer.hiddenBias)]
+        let biases = layer.biases.map { tape.variable($0) }
         switch recurrence {
         case .overTime:
             let projected = tape.linear(input, weight: weight, biases: biases)

@@ -13,6 +13,10 @@ extension JSONValue {
         do {
             self = try JSONParser.parse(bytes)
         } catch {
+            // A header's bytes have a sound file around them.
+            if part == nil, let problem = FileSignature.problem(beginning: Array(bytes.prefix(FileSignature.length))) {
+                throw FileError(path, problem)
+            }
             let whole = part.map { $0 + " " } ?? ""
             throw FileError(path, "\(whole)is not valid JSON: \(error)")
         }

@@ -7,8 +7,11 @@ extension ModelConfiguration {
         if let activation = try fields.string("hidden_act"), activation != "silu" {
             throw fields.problem("hidden_act", "'\(activation)' is not supported; silu is")
         }
-        if fields["quantization_config"] != nil {
-            throw fields.problem("quantization_config", "is not supported; use the model's unquantized weights")
+        for key in ["quantization_config", "compression_config"] {
+            guard let value = fields[key] else { continue }
+            let method = value.object?["quant_method"]?.string.map { " ('\($0)')" } ?? ""
+            throw fields.problem(
+                key, "means quantised weights\(method), which are not supported; use the model's unquantised weights")
         }
         for key in ["num_local_experts", "num_experts", "n_routed_experts", "moe_intermediate_size"]
         where fields[key] != nil {

@@ -52,6 +52,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     ///
     /// - Throws: `FileError` where something is missing, malformed or not supported.
     package init(folder: String) throws {
+        try ModelPath.check(folder, as: .target)
         let path = folder + "/config.json"
         let document = try JSONValue(path: path)
         guard let object = document.object else { throw FileError(path, "is \(document.kind), not an object") }
@@ -121,8 +122,12 @@ package struct ModelConfiguration: Sendable, Equatable {
                 architectures.isEmpty ? $0.rawValue == name : $0.traits.architecture == name
             })
         else {
+            let isMixture = ["moe", "mixtral", "deepseek", "dbrx"].contains { name.lowercased().contains($0) }
             throw fields.problem(
-                architectures.isEmpty ? "model_type" : "architectures", "'\(name)' is not supported; \(known) are")
+                architectures.isEmpty ? "model_type" : "architectures",
+                "'\(name)' is \(isMixture ? "a mixture of experts, which is not supported" : "not supported"); "
+                    + "\(known) are"
+            )
         }
         if let type, type != family.rawValue {
             throw fields.problem("model_type", "'\(type)' does not fit the architecture \(name)")

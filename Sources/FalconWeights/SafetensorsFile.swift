@@ -22,6 +22,18 @@ package struct SafetensorsFile: Sendable {
     /// - Throws: `FileError` with one line that says what of the file is wrong.
     package init(path: String) throws {
         let file = try MappedFile(path: path)
+        do {
+            try self.init(file)
+        } catch {
+            // What is no safetensors file at all is better called by its own name.
+            let start = file.bytes(0..<min(file.count, FileSignature.length))
+            if let problem = FileSignature.problem(beginning: start) { throw FileError(path, problem) }
+            throw error
+        }
+    }
+
+    private init(_ file: MappedFile) throws {
+        let path = file.path
         guard file.count >= 8 else { throw FileError(path, "is too short for a safetensors file") }
         let length = file.integer(UInt64.self, at: 0)
         guard length <= UInt64(file.count - 8) else {
@@ -95,7 +107,9 @@ package struct SafetensorsFile: Sendable {
         }
         guard let typeName = object["dtype"]?.string else { throw refusal("has no dtype") }
         guard let type = StoredType(safetensors: typeName) else {
-            throw refusal("has the dtype \(typeName), which is not one of \(StoredType.safetensorsNames)")
+            throw refusal(
+                "has the dtype \(typeName), which is not one of \(StoredType.safetensorsNames); "
+                    + "8-bit and 4-bit floats are quantised weights: use the unquantised ones")
         }
         guard let sizes = object["shape"]?.array?.map(\.integer), !sizes.contains(where: { ($0 ?? -1) < 0 }) else {
             throw refusal("has no shape of whole, non-negative sizes")

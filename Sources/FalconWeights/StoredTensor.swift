@@ -119,22 +119,26 @@ package struct StoredTensor: Sendable {
         return Tensor(values, shape)
     }
 
-    /// Whether no value is infinite or not a number, found out piece by piece.
+    /// Whether no value is infinite or not a number.
     ///
+    /// - Parameter releasesPages: whether the memory of mapped pages is given back at once.
     /// - Throws: as `tensor`.
-    package func isFinite() throws -> Bool {
-        if blocks != nil, let matrix {
-            let piece = max(1, (1 << 22) / max(1, matrix.columns))
-            return stride(from: 0, to: matrix.rows, by: piece).allSatisfy {
-                matrix.rows($0..<min($0 + piece, matrix.rows)).tensor().isFinite
-            }
-        }
+    package func isFinite(on pool: ThreadPool? = nil, releasesPages: Bool = false) throws -> Bool {
+        if blocks != nil, let matrix { return matrix.isFinite(releasesPages: releasesPages, on: pool) }
         guard let elementType = type.elementType, isContiguous else { return try tensor().isFinite }
-        let piece = (1 << 22) * type.size
-        return stride(from: range.lowerBound, to: range.upperBound, by: piece).allSatisfy { start in
-            let part = start..<min(start + piece, range.upperBound)
-            return Tensor(file: file, range: part, as: elementType, [part.count / type.size]).isFinite
+        return file.isFinite(range, as: elementType, releasesPages: releasesPages, on: pool)
+    }
+
+    /// Whether another tensor has the same shape and holds the same numbers, in whatever type.
+    package func hasSameValues(as other: StoredTensor) -> Bool {
+        guard shape == other.shape, type.isFloatingPoint, other.type.isFloatingPoint else { return false }
+        if encoding == other.encoding, rowOrder == other.rowOrder, isContiguous, other.isContiguous,
+            file.hasSameBytes(range, as: other.range, of: other.file)
+        {
+            return true
         }
+        guard let left = try? tensor(), let right = try? other.tensor() else { return false }
+        return left == right
     }
 
     /// The values of a tensor of whole numbers (`boolean`: 0 and 1) in row-major order.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTensor
 
 /// A PyTorch `.bin` or `.pt` file that holds a dictionary of tensors, written by `torch.save` in its zip layout or in
@@ -18,7 +19,11 @@ package struct TorchCheckpoint: Sendable {
             switch file.count >= 4 ? file.integer(UInt32.self, at: 0) : 0 {
             case 0x0403_4B50: try TorchCheckpoint.zipContents(file)
             case let start where start & 0xFF == 0x80: try TorchCheckpoint.legacyContents(file)
-            default: throw FileError(path, "is not a file that torch.save has written")
+            default:
+                throw FileError(
+                    path,
+                    FileSignature.problem(beginning: file.bytes(0..<min(file.count, FileSignature.length)))
+                        ?? "is not a file that torch.save has written")
             }
         guard case .dictionary(let index) = contents.value else {
             throw FileError(path, "holds \(contents.value.kind), not a dictionary of tensors")

@@ -8,10 +8,12 @@ package struct WeightFolder: Sendable {
     package let path: String
     /// All tensors, sorted by name.
     package let names: [String]
+    /// What the writer noted in safetensors files, under `__metadata__`.
+    package let metadata: [String: String]
     private let tensors: [String: StoredTensor]
 
     /// The files that a folder may hold, in the order in which they are looked for, as in transformers.
-    private static let candidates = [
+    package static let candidates = [
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
     ]
 
@@ -24,7 +26,10 @@ package struct WeightFolder: Sendable {
         // Only a folder has contents.
         if let contents = try? FileManager.default.contentsOfDirectory(atPath: path) {
             guard let found = WeightFolder.candidates.first(where: contents.contains) else {
-                throw FileError(path, "holds no weights (none of \(WeightFolder.candidates.joined(separator: ", ")))")
+                throw FileError(
+                    path,
+                    ModelPath.foreignWeights(contents)
+                        ?? "holds no weights (none of \(WeightFolder.candidates.joined(separator: ", ")))")
             }
             source = path + "/" + found
         }
@@ -33,9 +38,10 @@ package struct WeightFolder: Sendable {
             let files = try GGUFModelFiles(path: source)
             tensors = Dictionary(uniqueKeysWithValues: files.tensors.map { ($0.name, $0) })
             names = tensors.keys.sorted()
+            metadata = [:]
             return
         }
-        tensors =
+        (tensors, metadata) =
             source.hasSuffix(".json")
             ? try WeightFolder.indexed(source) : try WeightFolder.whole(source)
         names = tensors.keys.sorted()
@@ -46,6 +52,7 @@ package struct WeightFolder: Sendable {
         self.path = path
         self.tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
         names = self.tensors.keys.sorted()
+        metadata = [:]
     }
 
     package func contains(_ name: String) -> Bool { tensors[name] != nil }
@@ -85,26 +92,31 @@ package struct WeightFolder: Sendable {
         return tensor
     }
 
-    private static func whole(_ path: String) throws -> [String: StoredTensor] {
+    private typealias Contents = (tensors: [String: StoredTensor], metadata: [String: String])
+
+    private static func whole(_ path: String) throws -> Contents {
         let stored: [StoredTensor]
+        var metadata: [String: String] = [:]
         if path.hasSuffix(".safetensors") {
             let file = try SafetensorsFile(path: path)
             stored = file.names.compactMap(file.stored)
+            metadata = file.metadata
         } else {
             let file = try TorchCheckpoint(path: path)
             stored = file.names.compactMap(file.stored)
         }
-        return Dictionary(uniqueKeysWithValues: stored.map { ($0.name, $0) })
+        return (Dictionary(uniqueKeysWithValues: stored.map { ($0.name, $0) }), metadata)
     }
 
     /// Reads an index, `{"weight_map": {"tensor": "file in the same folder"}}`, and the files that it names.
-    private static func indexed(_ path: String) throws -> [String: StoredTensor] {
+    private static func indexed(_ path: String) throws -> Contents {
         guard let map = try JSONValue(path: path).object?["weight_map"]?.object else {
             throw FileError(path, "has no weight_map")
         }
         let folder = (path as NSString).deletingLastPathComponent
         var shards: [String: [String: StoredTensor]] = [:]
         var tensors: [String: StoredTensor] = [:]
+        var metadata: [String: String] = [:]
         for member in map.members {
             let name = member.key
             guard let shard = member.value.string else {
@@ -119,13 +131,15 @@ package struct WeightFolder: Sendable {
                 guard FileManager.default.fileExists(atPath: shardPath) else {
                     throw FileError(path, "names the file \(shard), which is not there; download it, too")
                 }
-                shards[shard] = try whole(shardPath)
+                let contents = try whole(shardPath)
+                shards[shard] = contents.tensors
+                metadata.merge(contents.metadata) { first, _ in first }
             }
             guard let tensor = shards[shard]?[name] else {
                 throw FileError(path, "says that \(shard) holds tensor '\(name)', which it does not")
             }
             tensors[name] = tensor
         }
-        return tensors
+        return (tensors, metadata)
     }
 }

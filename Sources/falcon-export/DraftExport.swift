@@ -78,7 +78,9 @@ struct DraftExport {
         }
         try configuration.write(folder: folder)
         let tensors = network.parameters.tensors
-        try SafetensorsWriter.write(folder + "/model.safetensors", tensors: tensors, as: type)
+        try SafetensorsWriter.write(
+            folder + "/model.safetensors", tensors: tensors, as: type,
+            metadata: DraftMetadata.entries(configuration))
         if hasTorchFile { try TorchCheckpointWriter.write(folder + "/pytorch_model.bin", tensors: tensors, as: type) }
     }
 }

@@ -112,7 +112,7 @@ struct ExportCheck {
                 throw Impossible(reason: "\(folder), which the run was trained with, is not there")
             }
         }
-        let target = try TargetHead(folder: recipe.target.path)
+        let target = try TargetHead(folder: recipe.target.path, on: pool)
         let store = try FeatureStore(folder: recipe.data.shards)
         for (name, own) in [("target", target.fingerprint), store.fingerprint] {
             guard checkpoint.fingerprints[name] == own else {

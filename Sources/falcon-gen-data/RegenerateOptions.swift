@@ -10,6 +10,9 @@ struct RegenerateOptions: ParsableArguments {
     @Option(help: "A draft head's folder: the same answers, sooner.")
     var draft: String?
 
+    @Flag(help: "Draft with a head of another target of the same sizes, too.")
+    var allowOtherTarget = false
+
     @Option(help: "Draft tree: \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml.")
     var tree = TokenTree.Size.medium.rawValue
 
@@ -32,13 +35,17 @@ struct RegenerateOptions: ParsableArguments {
         if !regenerate, draft != nil || temperature != 0 || topP != 1 || seed != 0 || maxNewTokens != 512 {
             throw ValidationError("--draft, --temperature, --top-p, --seed and --max-new-tokens are for --regenerate.")
         }
+        if allowOtherTarget, draft == nil {
+            throw ValidationError("--allow-other-target is for a head given with --draft.")
+        }
     }
 
     /// `nil` where the data set's own answers are taken.
     var options: RegenerationOptions? {
         guard regenerate else { return nil }
         return RegenerationOptions(
-            draft: draft, tree: tree, sampling: SamplingRule(temperature: temperature, topP: topP, seed: seed),
+            draft: draft, allowsOtherTarget: allowOtherTarget, tree: tree,
+            sampling: SamplingRule(temperature: temperature, topP: topP, seed: seed),
             maxNewTokens: maxNewTokens)
     }
 }

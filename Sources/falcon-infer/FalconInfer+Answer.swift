@@ -19,7 +19,8 @@ extension FalconInfer {
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
         let drafting = try draft.map { folder in
             let head = try DraftHead(
-                folder: folder, target: model, fusion: fusion, arithmetic: draftPrecision, pool: pool)
+                folder: folder, target: model, fusion: fusion, arithmetic: draftPrecision,
+                allowsOtherTarget: allowOtherTarget, pool: pool)
             return try SpeculativeDecoder(
                 target: model, head: head, shape: .select(tree, blockSize: head.blockSize), sampling: sampling.rule,
                 pool: pool)

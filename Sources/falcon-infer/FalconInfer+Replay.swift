@@ -20,7 +20,8 @@ extension FalconInfer {
         let tokenizer = try Tokenizer(folder: target)
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
         let head = try DraftHead(
-            folder: draft ?? "", ends: ends, fusion: fusion, arithmetic: draftPrecision, pool: pool)
+            folder: draft ?? "", ends: ends, fusion: fusion, arithmetic: draftPrecision,
+            allowsOtherTarget: allowOtherTarget, pool: pool)
         let shape = try DraftShape.select(tree, blockSize: head.blockSize, draftsAnyway: true)
         let loadSeconds = systemSeconds() - start
 

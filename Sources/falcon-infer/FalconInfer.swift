@@ -27,6 +27,9 @@ struct FalconInfer: FalconCommand {
     @Option(help: "Folder of the draft head; plain decoding where it is left out.")
     var draft: String?
 
+    @Flag(help: "Draft with a head of another target of the same sizes, too; e.g. of the same model stored otherwise.")
+    var allowOtherTarget = false
+
     @Option(help: "How the head fuses its inputs (gated, lstm, linear), where its config.json does not say it.")
     var fusion: FusionKind?
 
@@ -41,7 +44,7 @@ struct FalconInfer: FalconCommand {
             """)
     var dataset: String?
 
-    @Option(help: "A folder of falcon-gen-data: replay its stored answers, reading only the target's two ends.")
+    @Option(help: "A folder of falcon-gen-data: replay its stored answers, computing with the target's two ends only.")
     var replay: String?
 
     @Option(help: "The most dialogues to take from the dataset or the features.")
@@ -92,6 +95,9 @@ struct FalconInfer: FalconCommand {
             throw ValidationError("--plan-seconds \(planSeconds): give 0 to 3600.")
         }
         if fusion != nil && draft == nil { throw ValidationError("--fusion is for a head given with --draft.") }
+        if allowOtherTarget && draft == nil {
+            throw ValidationError("--allow-other-target is for a head given with --draft.")
+        }
         guard replay != nil else { return }
         guard draft != nil else { throw ValidationError("--replay is for a head given with --draft.") }
         let others = [

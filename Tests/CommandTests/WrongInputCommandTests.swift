@@ -64,7 +64,8 @@ import Testing
         try refused("falcon-train", ["--recipe", folder.file("none.toml")], saying: "none.toml")
         try folder.write(text, to: "good.toml")
         let run = ["--recipe", folder.file("good.toml"), "--output", folder.file("run")]
-        try refused("falcon-train", run + ["--set", "draft.block_size=\"two\""], saying: "block_size")
+        try refused(
+            "falcon-train", run + ["--set", "draft.block_size=\"two\""], status: 64, saying: "block_size")
 
         // Another target: the same model with one setting changed has another fingerprint.
         let other = folder.file("other")

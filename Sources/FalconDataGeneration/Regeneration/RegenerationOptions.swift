@@ -4,6 +4,8 @@ import FalconDecoding
 package struct RegenerationOptions: Sendable {
     /// A draft head's folder; plain decoding without it.
     package var draft: String?
+    /// Whether a head of another target of the same sizes will do.
+    package var allowsOtherTarget: Bool
     /// The draft tree: a name, `chain:D` or a file, as `TokenTree.select` takes it.
     package var tree: String
     package var sampling: SamplingRule
@@ -11,9 +13,11 @@ package struct RegenerationOptions: Sendable {
     package var maxNewTokens: Int
 
     package init(
-        draft: String? = nil, tree: String = TokenTree.Size.medium.rawValue, sampling: SamplingRule = .greedy,
+        draft: String? = nil, allowsOtherTarget: Bool = false, tree: String = TokenTree.Size.medium.rawValue,
+        sampling: SamplingRule = .greedy,
         maxNewTokens: Int = 512
     ) {
+        self.allowsOtherTarget = allowsOtherTarget
         (self.draft, self.tree, self.sampling, self.maxNewTokens) = (draft, tree, sampling, maxNewTokens)
     }
 }

@@ -34,7 +34,8 @@ struct Regenerator {
         let more = ends.tokens.subtracting(source.model.configuration.eosTokens)
         if !more.isEmpty { settings["answers_end_at"] = more.sorted().map(String.init).joined(separator: ", ") }
         if let folder = options.draft {
-            let head = try DraftHead(folder: folder, target: source.model, pool: source.pool)
+            let head = try DraftHead(
+                folder: folder, target: source.model, allowsOtherTarget: options.allowsOtherTarget, pool: source.pool)
             let tree = try TokenTree.select(options.tree, blockSize: head.blockSize)
             decoder = SpeculativeDecoder(
                 target: source.model, head: head, tree: tree, sampling: rule, pool: source.pool)

@@ -23,8 +23,8 @@ package struct RunFacts: Sendable {
         self.command = command
         var parts = [(role: "target", name: target.folder, fingerprint: target.ends.fingerprint)]
         if let draft {
-            let fingerprint = try? TargetModel.fingerprint(
-                DraftConfiguration(folder: draft).model, WeightFolder(path: draft))
+            let head = try? DraftFolder(path: draft)
+            let fingerprint = head.map { TargetModel.fingerprint($0.configuration.model, $0.weights) }
             parts.append((role: "draft head", name: draft, fingerprint: fingerprint ?? ""))
         }
         parts.append((role: "texts", name: input, fingerprint: ""))

@@ -13,7 +13,8 @@ extension TokenizerDefinition {
         do {
             document = try JSONParser.parse(json)
         } catch {
-            throw TokenizerError(path, "is not JSON: \(error)")
+            let start = Array(json.prefix(FileSignature.length))
+            throw TokenizerError(path, FileSignature.problem(beginning: start) ?? "is not JSON: \(error)")
         }
         let root = JSONField(file: path, path: "", value: document)
         var file = try VocabularyFile(root["model"], root["added_tokens"])

@@ -28,7 +28,8 @@ extension DraftNetwork {
         }
         let folder = DraftNetwork.headFolder(recipe.draft.initFrom)
         // Its own sizes, positions and biases: a published head need not have the target's.
-        var configuration = try DraftConfiguration(folder: folder)
+        let head = try DraftFolder(path: folder)
+        var configuration = head.configuration
         for (name, own, expected) in [
             ("hidden_size", configuration.model.hiddenSize, target.configuration.hiddenSize),
             ("vocab_size", configuration.model.vocabularySize, target.configuration.vocabularySize),

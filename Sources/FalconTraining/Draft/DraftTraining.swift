@@ -181,7 +181,7 @@ package final class DraftTraining: TrainingTask {
 
     package func writeModel(to folder: String) throws {
         // With the frozen embedding, so that a checkpoint is a draft head's folder by itself.
-        try network.write(folder: folder, as: .float32)
+        try network.write(folder: folder, as: .float32, target: target.fingerprint)
     }
 
     package func readModel(from folder: String) throws {

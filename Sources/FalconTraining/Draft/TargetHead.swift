@@ -15,10 +15,14 @@ package struct TargetHead: Sendable {
 
     /// Reads them from the target's folder; the decoder layers stay on disk, since training never runs them.
     ///
+    /// Every weight is looked at all the same: a head of a broken target is worth nothing.
+    ///
+    /// - Parameter pool: what looks at them; `nil` for one thread.
     /// - Throws: `FileError` or `TokenizerError` in one line.
-    package init(folder: String) throws {
-        let configuration = try ModelConfiguration(folder: folder)
-        let stored = try WeightFolder(path: folder)
+    package init(folder: String, on pool: ThreadPool? = nil) throws {
+        let target = try TargetFolder(path: folder)
+        try target.checkValues(on: pool)
+        let (configuration, stored) = (target.configuration, target.weights)
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
         let weights = LayerWeights(stored)
         let embedding = try weights.matrix("model.embed_tokens.weight", rows: vocabulary, columns: hidden)

@@ -47,7 +47,7 @@ package struct TrainingRun {
         guard recipe.pretrain == nil else {
             return try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
         }
-        let target = try TargetHead(folder: recipe.target.path)
+        let target = try TargetHead(folder: recipe.target.path, on: environment.pool)
         let source: any FeatureSequences =
             switch recipe.data.source {
             case .shards: try FeatureStore(folder: recipe.data.shards)
