@@ -75,3 +75,27 @@ struct DraftLoss {
         return (loss, result)
     }
 }
+
+extension DraftLoss.Result {
+    /// What several groups of rows gave, put together again; no row weighs more than another in it.
+    ///
+    /// - Parameter places: where the rows of each part stand among all.
+    init(parts: [DraftLoss.Result], places: [[Int]]) {
+        if parts.count == 1 {
+            self = parts[0]
+            return
+        }
+        let count = places.reduce(0) { $0 + $1.count }
+        var losses = [Double](repeating: 0, count: count)
+        var ranks = [Int?](repeating: nil, count: count)
+        for (part, places) in zip(parts, places) {
+            for (number, place) in places.enumerated() {
+                (losses[place], ranks[place]) = (part.rowLosses[number], part.ranks[number])
+            }
+        }
+        self.init(
+            total: parts.reduce(0) { $0 + $1.total }, feature: parts.reduce(0) { $0 + $1.feature },
+            soft: parts.reduce(0) { $0 + $1.soft }, hard: parts.reduce(0) { $0 + $1.hard }, rowLosses: losses,
+            ranks: ranks)
+    }
+}

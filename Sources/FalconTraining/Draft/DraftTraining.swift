@@ -65,6 +65,13 @@ package final class DraftTraining: TrainingTask {
             source.fingerprint.name: source.fingerprint.digest,
         ]
         network = try DraftNetwork(recipe: recipe, target: target, log: log)
+        if recipe.draft.balancedStart, recipe.draft.initFrom.isEmpty {
+            let first = try source.finiteBatch(
+                Array(training.prefix(FusionBalance.sequences)), limit: recipe.data.maxLength, on: pool)
+            let balance = FusionBalance(features: first.map(\.features), embedding: target.embedding)
+            balance.apply(to: network.parameters)
+            log(balance.summary)
+        }
         batches = FeatureBatches(
             source, indices: training, limit: recipe.training.batchLimit, seed: UInt64(recipe.training.seed),
             maxLength: recipe.data.maxLength, threads: pool.threadCount)
@@ -128,7 +135,7 @@ package final class DraftTraining: TrainingTask {
                 backward: nil, loss: .nan, weight: 0, tokens: 0, metrics: MetricMeans(), ids: broken)
         }
         var batch = TrainingBatch(
-            sequences, blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
+            shifted(sequences), blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
             maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data)
         draw("noise") { random in
             batch.add(
@@ -153,17 +160,26 @@ package final class DraftTraining: TrainingTask {
                     labels: &labels)
             }
         }
-        let weight = Double(learned.count)
+        // What the gradient is divided by: with weights by offset, their sum.
+        let weight = passes.loss.recipe.offsetDecay > 0 ? passes.weight(of: learned, in: batch) : Double(learned.count)
         guard result.isFinite else {
-            let guilty = Set(zip(learned, result.ranks).filter { $0.1 == nil }.map { $0.0 / batch.time }).sorted()
+            let blamed = Set(zip(learned, result.ranks).filter { $0.1 == nil }.map { $0.0 / batch.time }).sorted()
             return BatchOutcome(
                 backward: nil, loss: .nan, weight: 0, tokens: tokens, metrics: metrics,
-                ids: guilty.isEmpty ? batch.ids : guilty.map { batch.ids[$0] })
+                ids: blamed.isEmpty ? batch.ids : blamed.map { batch.ids[$0] })
         }
         measure(result, rows: learned, shown: Set(shown), seen: seen, time: batch.time, metrics: &metrics)
         return BatchOutcome(
-            backward: backward, loss: result.total / weight, weight: weight, tokens: tokens,
+            backward: backward, loss: result.total / Double(learned.count), weight: weight, tokens: tokens,
             metrics: metrics, ids: batch.ids)
+    }
+
+    /// Sequences whose blocks begin elsewhere, where the recipe says so; the cut to `data.max_length` was before.
+    private func shifted(_ sequences: [FeatureSequence]) -> [FeatureSequence] {
+        guard recipe.data.randomPhase, recipe.draft.blockSize > 1 else { return sequences }
+        return draw("phase") { random in
+            sequences.map { $0.droppingFirst(random.below(recipe.draft.blockSize)) }
+        }
     }
 
     package func evaluate() throws -> MetricRecord {

@@ -2,6 +2,7 @@ import FalconAutograd
 import FalconDraft
 import FalconNN
 import FalconTensor
+import Foundation
 
 /// The two passes of Coupled Sequential Glancing Distillation over one batch (Falcon, section 3.2).
 struct GlancingPasses {
@@ -82,15 +83,24 @@ struct GlancingPasses {
         dropoutRate: Float, dropout: inout RandomSource, labels: inout RandomSource
     ) -> (backward: BackwardPass?, result: DraftLoss.Result, watched: DraftLoss.Result?) {
         var tape = Tape(on: pool, precision: precision, recomputes: recomputes)
-        var fallout = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
+        var dropping = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
         let predicted = network.forward(
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
-            dropout: &fallout, tape: &tape)
-        if let fallout { dropout = fallout.random }
+            dropout: &dropping, tape: &tape)
+        if let dropping { dropout = dropping.random }
         let head = first?.head ?? laidOutHead()
-        let (sum, result) = loss(
-            predicted: tape.rows(of: predicted, at: rows), target: batch.targetFeatures.rows(at: rows), head: head,
-            teacher: teacher(of: rows, in: batch, first: first), dataTokens: dataTokens, random: &labels, tape: &tape)
+        let parts = offsets(of: rows, in: batch)
+        var (sum, results) = (Variable?.none, [DraftLoss.Result]())
+        for part in parts {
+            let (own, result) = loss(
+                predicted: tape.rows(of: predicted, at: part.rows), target: batch.targetFeatures.rows(at: part.rows),
+                head: head, teacher: teacher(of: part.rows, in: batch, first: first),
+                dataTokens: part.places.map { dataTokens.isEmpty ? 0 : dataTokens[$0] }, random: &labels, tape: &tape)
+            let weighted = parts.count > 1 || part.weight != 1 ? tape.scale(own, by: Float(part.weight)) : own
+            if let before = sum { sum = tape.add(before, weighted) } else { sum = weighted }
+            results.append(result)
+        }
+        let result = DraftLoss.Result(parts: results, places: parts.map(\.places))
         var seen: DraftLoss.Result?
         if result.isFinite, !watched.isEmpty {
             var silent = Tape(on: pool, precision: precision, recordsGradients: false)
@@ -104,7 +114,32 @@ struct GlancingPasses {
                     dataTokens: batch.dataTokens(at: watched), random: &unused, tape: &silent
                 ).result
         }
-        return (result.isFinite ? BackwardPass(tape, of: sum) : nil, result, seen)
+        guard result.isFinite, let sum else { return (nil, result, seen) }
+        return (BackwardPass(tape, of: sum), result, seen)
+    }
+
+    /// Rows that weigh alike in the loss.
+    private struct Offset {
+        var rows: [Int] = []
+        /// Where each stands among all.
+        var places: [Int] = []
+        let weight: Double
+    }
+
+    /// All rows as one, or, where the recipe weighs them by it, by their offset in the block.
+    private func offsets(of rows: [Int], in batch: TrainingBatch) -> [Offset] {
+        guard loss.recipe.offsetDecay > 0 else { return [Offset(rows: rows, places: Array(rows.indices), weight: 1)] }
+        var parts = (0..<batch.blockSize).map { Offset(weight: exp(-Double($0) / loss.recipe.offsetDecay)) }
+        for (place, row) in rows.enumerated() {
+            parts[row % batch.time % batch.blockSize].rows.append(row)
+            parts[row % batch.time % batch.blockSize].places.append(place)
+        }
+        return parts.filter { !$0.rows.isEmpty }
+    }
+
+    /// The sum of the weights of some rows.
+    func weight(of rows: [Int], in batch: TrainingBatch) -> Double {
+        offsets(of: rows, in: batch).reduce(0) { $0 + $1.weight * Double($1.rows.count) }
     }
 
     /// What is known of the target's distributions at some rows.

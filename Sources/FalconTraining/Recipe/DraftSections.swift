@@ -30,6 +30,9 @@ package struct DataSection: RecipeSection, Equatable, Sendable {
     package var dataset = ""
     /// How they become text, for `source = "online"`.
     package var template = Template.auto
+    /// Whether each sequence loses 0 to k - 1 of its first tokens, drawn in each epoch: its blocks then begin
+    /// elsewhere, so that a position meets every offset of a block over the epochs.
+    package var randomPhase = false
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.text("shards", &shards)
@@ -38,6 +41,7 @@ package struct DataSection: RecipeSection, Equatable, Sendable {
         try walker.choice("source", &source)
         try walker.text("dataset", &dataset)
         try walker.choice("template", &template)
+        try walker.flag("random_phase", &randomPhase)
     }
 }
 
@@ -54,6 +58,9 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
     package var dropout = 0.1
     /// Biases of queries and keys that start with each head looking at its own offset of the block (`LookAhead`).
     package var lookAhead = false
+    /// Whether the embedding's half of a new head's fusion starts larger, by as much as features are larger than
+    /// embeddings (`FusionBalance`).
+    package var balancedStart = false
     package var initSeed = 0
     /// A checkpoint or an exported head to start from; empty: fresh weights.
     package var initFrom = ""
@@ -64,6 +71,7 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.choice("fusion", &fusion)
         try walker.number("dropout", &dropout, 0...1)
         try walker.flag("look_ahead", &lookAhead)
+        try walker.flag("balanced_start", &balancedStart)
         try walker.integer("init_seed", &initSeed, 0...Int.max)
         try walker.text("init_from", &initFrom)
     }
@@ -115,6 +123,9 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
     package var softWeight = 0.9
     /// 1: the Kullback-Leibler divergence. Else the authors' form: p at temperature 1 weighs log ratios at this one.
     package var temperature = 1.0
+    /// gamma: a position at offset o of its block weighs `exp(-o / gamma)` in the loss, since a token is accepted only
+    /// where those before it are. 0: all weigh the same.
+    package var offsetDecay = 0.0
     package var hardLabel = HardLabel.argmax
     package var teacher = Teacher.exact
 
@@ -123,6 +134,7 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
         try walker.number("distill_weight", &distillWeight, 0...1e6)
         try walker.number("soft_weight", &softWeight, 0...1)
         try walker.number("temperature", &temperature, 0.01...100)
+        try walker.number("offset_decay", &offsetDecay, 0...1e6)
         try walker.choice("hard_label", &hardLabel)
         try walker.choice("teacher", &teacher)
     }
