@@ -11,17 +11,33 @@ package protocol FalconCommand: ParsableCommand {}
 extension FalconCommand {
     /// Reads the process's arguments, runs the command (or the subcommand they name) and ends the process.
     package static func launch() -> Never {
+        Descriptor.fillStandardOnes()
         MappedFile.explainLostPages()
         SystemMemory.explainRefusals()
-        // A limit on the length of files then fails the write that meets it, as a full disk does.
-        _ = signal(SIGXFSZ, SIG_IGN)
+        ProcessSignals.letWritesFail()
         do {
-            var command = try parseAsRoot()
-            try command.run()
-            exit()
+            do {
+                let values = OptionValues(help: _dumpHelp())
+                var command = try parseAsRoot(values.joined(Array(CommandLine.arguments.dropFirst())))
+                try command.run()
+            } catch {
+                // The parser owns help, version and usage errors; all others are ours.
+                let code = exitCode(for: error)
+                guard code != .failure else { throw error }
+                let message = fullMessage(for: error)
+                if code.isSuccess {
+                    try StandardOutput.print(message)
+                } else {
+                    if !message.isEmpty { StandardError.print(message) }
+                    Foundation.exit(code.rawValue)
+                }
+            }
+            try StandardOutput.finish()
+            Foundation.exit(EXIT_SUCCESS)
+        } catch is ReaderGone {
+            // Whoever closes a pipe early has what it wanted, as `head` does.
+            Foundation.exit(EXIT_SUCCESS)
         } catch {
-            // The parser owns help, version and usage errors; all others are ours.
-            if exitCode(for: error) != .failure { exit(withError: error) }
             StandardError.print("\(_commandName): \(ErrorLine.text(of: error))")
             Foundation.exit(EXIT_FAILURE)
         }
@@ -42,20 +58,7 @@ package enum ErrorLine {
         default: words = String(describing: error)
         }
         let line = words.split(whereSeparator: \.isNewline).joined(separator: "; ")
-        let shown = line.unicodeScalars.prefix(longest).map { scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: "\\u{\(String(scalar.value, radix: 16))}"
-            default: String(scalar)
-            }
-        }
-        return shown.joined() + (line.unicodeScalars.count > longest ? " ..." : "")
+        let shown = VisibleText.shown(String(line.unicodeScalars.prefix(longest)), keepsLines: false)
+        return shown + (line.unicodeScalars.count > longest ? " ..." : "")
     }
-}
-
-/// Where logs and progress go, so that standard output holds results alone.
-package enum StandardError {
-    package static func print(_ line: String) { write(line + "\n") }
-
-    /// Writes text as it is: a progress bar has no end of line until it is done.
-    package static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

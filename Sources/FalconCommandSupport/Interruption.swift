@@ -3,7 +3,10 @@ import FalconTensor
 import Foundation
 import Synchronization
 
-/// Ctrl-C and SIGTERM as a flag that long work polls between items, so that only whole files are left.
+/// Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) as a flag that long work polls between items, so that only
+/// whole files are left.
+///
+/// Where the process was started to outlive its terminal, as `nohup` does, SIGHUP stays ignored.
 ///
 /// The first signal asks the work to stop; a second one, half a second later or more, ends the process at once
 /// (`timeout` and some shells send one request as two signals). Listening starts when the object
@@ -13,19 +16,31 @@ package final class Interruption: @unchecked Sendable {
     /// Nanoseconds of the system's uptime at the first signal.
     private let requestedAt = Atomic<UInt64>(0)
     private var sources: [any DispatchSourceSignal] = []
+    private let numbers: [Int32]
+    private let endsAtOnce: Bool
 
-    package init() {
+    /// - Parameter endsAtOnce: for work that polls nothing: the first signal ends the process, without leaving half a
+    ///   file.
+    package init(endsAtOnce: Bool = false) {
+        self.endsAtOnce = endsAtOnce
         SystemMemory.requireThread()
-        for number in [SIGINT, SIGTERM] {
+        numbers = [SIGINT, SIGTERM] + (ProcessSignals.isIgnored(SIGHUP) ? [] : [SIGHUP])
+        for number in numbers {
             // The default action must go, or the process is gone before the source is told.
             _ = signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { [weak self] in
                 guard let self else { return }
+                if endsAtOnce {
+                    UnfinishedFiles.removeAll()
+                    StandardError.print("interrupted; nothing half-done is left")
+                    _exit(128 + number)
+                }
                 let now = DispatchTime.now().uptimeNanoseconds
                 if !requested.exchange(true, ordering: .relaxed) {
                     requestedAt.store(now, ordering: .relaxed)
                 } else if now - requestedAt.load(ordering: .relaxed) > 500_000_000 {
+                    UnfinishedFiles.removeAll()
                     _exit(128 + number)
                 }
             }
@@ -36,7 +51,7 @@ package final class Interruption: @unchecked Sendable {
 
     deinit {
         for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM] { _ = signal(number, SIG_DFL) }
+        for number in numbers { _ = signal(number, SIG_DFL) }
     }
 
     /// Whether somebody asked the work to stop.

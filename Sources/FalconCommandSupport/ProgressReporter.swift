@@ -1,3 +1,4 @@
+import FalconTensor
 import Foundation
 import Synchronization
 
@@ -22,12 +23,14 @@ package final class ProgressReporter: Sendable {
     private struct State {
         var measure: ProgressMeasure
         var lastDrawn: Double
+        /// Columns that the bar covers on its line now.
         var drawnWidth = 0
     }
 
     private let style: Style
     private let now: @Sendable () -> Double
     private let output: @Sendable (String) -> Void
+    private let columns: @Sendable () -> Int
     private let state: Mutex<State>
 
     /// - Parameters:
@@ -35,15 +38,18 @@ package final class ProgressReporter: Sendable {
     ///   - unit: the items' name in the plural, e.g. "conversations".
     ///   - finished: how many items an earlier run did; they count as done but not in the rates.
     ///   - now: seconds on any steady clock.
+    ///   - columns: the terminal's width, asked before each drawing: it may change.
     ///   - output: where text goes.
     package init(
         total: Int?, unit: String, finished: Int = 0, style: Style,
         now: @escaping @Sendable () -> Double = { ProcessInfo.processInfo.systemUptime },
+        columns: @escaping @Sendable () -> Int = { TerminalSize.columns(of: STDERR_FILENO) },
         output: @escaping @Sendable (String) -> Void = StandardError.write
     ) {
         self.style = style
         self.now = now
         self.output = output
+        self.columns = columns
         let start = now()
         state = Mutex(
             State(
@@ -79,8 +85,8 @@ package final class ProgressReporter: Sendable {
     package func log(_ line: String) {
         guard style != .silent else { return }
         state.withLock { state in
-            if state.drawnWidth > 0 { output("\r" + String(repeating: " ", count: state.drawnWidth) + "\r") }
-            output(line + "\n")
+            if state.drawnWidth > 0 { output("\r" + blanks(state.drawnWidth) + "\r") }
+            output((style == .bar ? VisibleText.shown(line, keepsLines: true) : line) + "\n")
             state.drawnWidth = 0
         }
     }
@@ -97,10 +103,14 @@ package final class ProgressReporter: Sendable {
     }
 
     private func draw(_ state: inout State, _ time: Double) {
-        let text = style == .bar ? state.measure.bar(at: time) : state.measure.line(at: time)
-        guard style == .bar else { return output(text + "\n") }
+        guard style == .bar else { return output(state.measure.line(at: time) + "\n") }
+        // In the last column some terminals begin a new line.
+        let width = max(1, columns() - 1)
+        let text = state.measure.bar(at: time, width: width)
         // Blanks cover what a longer drawing left.
-        output("\r" + text + String(repeating: " ", count: max(0, state.drawnWidth - text.count)))
+        output("\r" + text + blanks(min(width, state.drawnWidth) - text.count))
         state.drawnWidth = text.count
     }
+
+    private func blanks(_ count: Int) -> String { String(repeating: " ", count: max(0, count)) }
 }

@@ -130,9 +130,11 @@ package final class FeatureGenerator {
         try settle(last)
         report.seconds = ProcessInfo.processInfo.systemUptime - start
         guard report.written > 0 || report.input == 0 else {
+            try folder.abandon()
             let reason = report.skipped.merging(report.failed, uniquingKeysWith: +).max { $0.value < $1.value }
             throw FileError(
-                options.dataset, "none of its \(report.input) conversations is of use: \(reason?.key ?? "no reason")")
+                options.dataset,
+                "none of its \(counted(report.input, "conversation")) is of use: \(reason?.key ?? "no reason")")
         }
         return report
     }

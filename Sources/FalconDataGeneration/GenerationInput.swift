@@ -43,13 +43,13 @@ struct GenerationInput {
         let shown = 5
         var notes = dataset.problems.prefix(shown).map { "\(options.dataset): \($0)" }
         if dataset.problems.count > shown {
-            notes.append("and \(dataset.problems.count - shown) more rows that cannot be read")
+            notes.append("and \(counted(dataset.problems.count - shown, "more row", "more rows")) that cannot be read")
         }
         if let first = repeats.min() {
             let fate = options.dropsDuplicates ? "left out" : "kept; --drop-duplicates leaves them out"
             notes.append(
-                "\(repeats.count) dialogues repeat an earlier one word for word, '\(dialogues[first].id)' the first "
-                    + "of them: \(fate)")
+                counted(repeats.count, "dialogue repeats", "dialogues repeat")
+                    + " an earlier one word for word, '\(dialogues[first].id)' the first of them: \(fate)")
         }
         self.notes = notes + dataset.notes(of: dialogues)
     }

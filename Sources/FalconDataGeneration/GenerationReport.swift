@@ -1,4 +1,5 @@
 import FalconShards
+import FalconTensor
 
 /// What became of a run's input. `written`, `skipped` and `failed` add up to `input`.
 package struct GenerationReport: Sendable, Equatable, Codable {
@@ -61,13 +62,13 @@ package struct GenerationReport: Sendable, Equatable, Codable {
         let skippedCount = skipped.values.reduce(0, +)
         let failedCount = failed.values.reduce(0, +)
         var lines = [
-            "\(written) written + \(skippedCount) skipped + \(failedCount) failed = \(input) conversations",
-            "\(tokens) tokens, \(lossTokens) of them the assistant's, \(bytes) bytes in "
-                + "\(shardsMade + shardsKept) shards (\(shardsKept) from earlier runs)",
+            "\(written) written + \(skippedCount) skipped + \(failedCount) failed = \(counted(input, "conversation"))",
+            "\(counted(tokens, "token")), \(lossTokens) of them the assistant's, \(counted(bytes, "byte")) in "
+                + "\(counted(shardsMade + shardsKept, "shard")) (\(shardsKept) from earlier runs)",
         ]
         if truncated > 0 { lines.append("\(truncated) cut at the greatest length") }
-        if shardsTakenOver > 0 { lines.append("\(shardsTakenOver) shards of other parts made, too") }
-        if shardsHeld > 0 { lines.append("\(shardsHeld) shards are being made by other processes") }
+        if shardsTakenOver > 0 { lines.append("\(counted(shardsTakenOver, "shard")) of other parts made, too") }
+        if shardsHeld > 0 { lines.append("\(counted(shardsHeld, "shard")) still in the making by other processes") }
         for (title, reasons) in [("skipped", skipped), ("failed", failed)] {
             for (reason, count) in reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
                 lines.append("\(title) \(count): \(reason)")

@@ -1,4 +1,3 @@
-import FalconTensor
 import Foundation
 
 /// Answers in FastChat's layout, one JSON object a line, so that its judges and EAGLE's scripts read them.
@@ -20,6 +19,10 @@ package enum AnswerFile {
         let accept_lengths: [Int]
         /// For each turn whether its answer goes round in a cycle; ours, FastChat has no such field.
         let loops: [Bool]
+        /// Why each turn's answer ended (`FinishReason`); ours.
+        let finish_reasons: [String]
+        /// There where the run was stopped within the dialogue: turns are missing. Ours.
+        let interrupted: Bool?
     }
 
     /// FastChat's identifiers are whole numbers, other datasets' are words.
@@ -36,21 +39,20 @@ package enum AnswerFile {
         }
     }
 
-    /// Writes the answers, all of them or nothing.
-    ///
-    /// - Throws: `FileError` where the file cannot be written.
-    package static func write(_ dialogues: [AnsweredDialogue], model: String, to path: String) throws {
+    /// The answers, a line for each dialogue.
+    package static func text(_ dialogues: [AnsweredDialogue], model: String) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let lines = try dialogues.map { dialogue in
+        return try dialogues.map { dialogue in
             let turns = dialogue.turns
             let choice = Choice(
                 index: 0, turns: turns.map(\.text), idxs: turns.map(\.decoded.statistics.targetPasses),
                 new_tokens: turns.map(\.decoded.tokens.count), wall_time: turns.map(\.decoded.seconds.total),
-                accept_lengths: turns.flatMap(\.decoded.acceptLengths), loops: turns.map(\.loops))
+                accept_lengths: turns.flatMap(\.decoded.acceptLengths), loops: turns.map(\.loops),
+                finish_reasons: turns.compactMap(\.finish?.rawValue),
+                interrupted: dialogue.stopped == nil ? nil : true)
             let line = Line(question_id: QuestionID(text: dialogue.prompt.id), model_id: model, choices: [choice])
             return String(decoding: try encoder.encode(line), as: UTF8.self) + "\n"
-        }
-        try AtomicFile.write(path, text: lines.joined())
+        }.joined()
     }
 }

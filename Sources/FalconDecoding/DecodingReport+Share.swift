@@ -9,6 +9,8 @@ extension DecodingReport {
         package let tokensPerSecond: Double?
         package let baselineTokensPerSecond: Double?
         package let mismatchedTokens: Int?
+        /// How many answers ended for which reason; empty for a replay.
+        package let finishes: [FinishReason: Int]
 
         /// - Parameters:
         ///   - comparing: whether tokens ought to be those of the baseline.
@@ -24,6 +26,7 @@ extension DecodingReport {
                 if let baseline = turn.baseline { plain.add(baseline.seconds) }
             }
             statistics = pooled
+            finishes = Dictionary(grouping: turns.compactMap(\.finish)) { $0 }.mapValues(\.count)
             func rate(_ tokens: Int, _ seconds: Double) -> Double { seconds > 0 ? Double(tokens) / seconds : 0 }
             let hasBaseline = turns.contains { $0.baseline != nil }
             let plainTokens = turns.reduce(0) { $0 + ($1.baseline?.tokens.count ?? 0) }
@@ -59,6 +62,10 @@ extension DecodingReport {
             try object.encodeIfPresent(baselineTokensPerSecond, forKey: .baselineTokensPerSecond)
             try object.encodeIfPresent(speedup, forKey: .speedup)
             try object.encodeIfPresent(mismatchedTokens, forKey: .mismatchedTokens)
+            if !finishes.isEmpty {
+                let counts = Dictionary(uniqueKeysWithValues: finishes.map { ($0.rawValue, $1) })
+                try object.encode(counts, forKey: .finishReasons)
+            }
         }
     }
 }

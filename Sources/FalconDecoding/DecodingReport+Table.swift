@@ -1,3 +1,4 @@
+import FalconTensor
 import Foundation
 
 /// The same figures for a person.
@@ -10,8 +11,15 @@ extension DecodingReport {
             ("generated tokens", "\(statistics.generatedTokens)"),
             ("target passes", "\(statistics.targetPasses)"),
         ]
-        if let replay {
-            rows[1].0 = "stored answers' tokens"
+        if isInterrupted { rows.insert(("interrupted", "figures of what was finished"), at: 1) }
+        if !all.finishes.isEmpty {
+            let ends = FinishReason.allCases.compactMap { reason in
+                all.finishes[reason].map { "\(reason.words) \($0)" }
+            }
+            rows.append(("answers ended by", ends.joined(separator: ", ")))
+        }
+        if let replay, let row = rows.firstIndex(where: { $0.0 == "generated tokens" }) {
+            rows[row].0 = "stored answers' tokens"
             rows.append(
                 (
                     "  the target's own choice",
@@ -20,7 +28,7 @@ extension DecodingReport {
         }
         if isDrafted {
             rows += [
-                ("tree", "\(tree.name): \(tree.nodes) nodes, \(tree.depth) deep"),
+                ("tree", "\(tree.name): \(counted(tree.nodes, "node")), \(tree.depth) deep"),
                 ("accept length", "\(number(statistics.acceptLength)) drafted tokens per target pass"),
             ]
             if statistics.cutPasses > 0 {
@@ -28,11 +36,14 @@ extension DecodingReport {
                     (
                         "  estimate",
                         "\(number(statistics.acceptLengthEstimate)): the above counts "
-                            + "\(statistics.cutPasses) passes only as far as the text goes along"
+                            + "\(counted(statistics.cutPasses, "pass", "passes")) only as far as the text goes along"
                     ))
             }
             rows += [
-                ("  without looping texts", "\(number(calm.acceptLength)) over \(withoutLoops.prompts) prompts"),
+                (
+                    "  without looping texts",
+                    "\(number(calm.acceptLength)) over \(counted(withoutLoops.prompts, "prompt"))"
+                ),
                 (
                     "acceptance rate",
                     "\(number(100 * statistics.acceptanceRate, digits: 1)) % of all tokens were drafted"

@@ -61,6 +61,8 @@ package struct DecodingReport: Encodable, Sendable {
     package let peakMemoryBytes: Int
     /// For a replay, what its figures rest on.
     package let replay: ReplayFacts?
+    /// Whether the run was stopped before its end: the figures are those of what was finished.
+    package let isInterrupted: Bool
 
     /// - Parameters:
     ///   - tree: what was drafted; `nil` for plain decoding.
@@ -70,7 +72,8 @@ package struct DecodingReport: Encodable, Sendable {
     ///   - replay: for stored answers instead of decoded ones: then there is no speed.
     package init(
         _ dialogues: [AnsweredDialogue], tree: TokenTree?, planner: TreePlanner? = nil,
-        sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int, replay: ReplayFacts? = nil
+        sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int, replay: ReplayFacts? = nil,
+        isInterrupted: Bool = false
     ) {
         let turns = dialogues.flatMap(\.turns)
         let isTimed = replay == nil
@@ -82,7 +85,9 @@ package struct DecodingReport: Encodable, Sendable {
                 let turns = dialogues.flatMap(\.turns)
                 return Category(all: share(turns), withoutLoops: calm(turns))
             }
-        skippedPrompts = dialogues.reduce(0) { $0 + $1.prompt.turns.count - $1.turns.count }
+        skippedPrompts = dialogues.filter { $0.stopped == nil }.reduce(0) {
+            $0 + $1.prompt.turns.count - $1.turns.count
+        }
         var own = PhaseSeconds()
         for turn in turns { own.add(turn.decoded.seconds) }
         seconds =
@@ -110,6 +115,7 @@ package struct DecodingReport: Encodable, Sendable {
             choice: planner?.summary, costs: planner?.measuredCosts)
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
+        self.isInterrupted = isInterrupted
     }
 }
 
@@ -123,6 +129,7 @@ extension DecodingReport {
         case tokensPerSecond = "tokens_per_second", baselineTokensPerSecond = "baseline_tokens_per_second"
         case speedup, mismatchedTokens = "mismatched_tokens", seconds, tree, peakMemoryBytes = "peak_memory_bytes"
         case loopingPrompts = "looping_prompts", withoutLoops = "without_loops", categories, formulas, replay
+        case finishReasons = "finish_reasons", interrupted
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -135,6 +142,7 @@ extension DecodingReport {
         try object.encode(withoutLoops, forKey: .withoutLoops)
         if !categories.isEmpty { try object.encode(categories.mapValues(CategoryObject.init), forKey: .categories) }
         try object.encodeIfPresent(replay, forKey: .replay)
+        try object.encode(isInterrupted, forKey: .interrupted)
         let formulas = replay == nil ? AcceptStatistics.formulas : AcceptStatistics.replayFormulas
         try object.encode(formulas, forKey: .formulas)
     }

@@ -10,6 +10,8 @@ package struct AnsweredTurn: Sendable {
     package let baseline: DecodedText?
     /// Whether the answer goes round in a cycle.
     package let loops: Bool
+    /// Why it ended; `nil` for a stored answer.
+    package var finish: FinishReason?
 
     /// Positions where speculative and plain decoding differ, lengths included; 0 without a baseline.
     package var mismatchedTokens: Int {
@@ -25,6 +27,8 @@ package struct AnsweredDialogue: Sendable {
     package let turns: [AnsweredTurn]
     /// Why the rest of the turns was left out, where it was.
     package let problem: (any Error)?
+    /// What stopped the work within this dialogue; the turns before it are whole.
+    package var stopped: (any Error)?
 }
 
 /// Asks the turns of dialogues one after the other; each answer becomes part of the next turn's prompt.
@@ -53,11 +57,11 @@ package struct DialogueRunner {
 
     /// Answers a dialogue's turns, up to the first whose prompt the template cannot render or the context cannot hold.
     ///
-    /// - Parameter receive: gets each turn's text as it comes; may throw to stop the work.
-    /// - Throws: whatever `receive` throws.
+    /// - Parameter receive: gets each turn's text as it comes; may throw to stop the work, within a turn, which is then
+    ///   left out. The turns before it are kept, and the error stands in the result.
     package func answer(
         _ dialogue: PromptDialogue, receive: (_ turn: Int, _ pieces: [AnswerPiece]) throws -> Void = { _, _ in }
-    ) throws -> AnsweredDialogue {
+    ) -> AnsweredDialogue {
         var messages = dialogue.preface
         var turns: [AnsweredTurn] = []
         for (number, turn) in dialogue.turns.enumerated() {
@@ -71,6 +75,8 @@ package struct DialogueRunner {
                 return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
             } catch let problem as TokenizerError {
                 return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
+            } catch {
+                return AnsweredDialogue(prompt: dialogue, turns: turns, problem: nil, stopped: error)
             }
         }
         return AnsweredDialogue(prompt: dialogue, turns: turns, problem: nil)
@@ -103,11 +109,13 @@ package struct DialogueRunner {
         var decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
         try receive(stream.finish())
         decoded.forgetLooks()
-        var plain = try baseline?.decode(prompt, stop: stop)
+        // Without a word to tell, but it must be possible to stop here, too.
+        var plain = try baseline?.decode(prompt, stop: stop) { _ in try receive([]) }
         plain?.forgetLooks()
         return AnsweredTurn(
             promptTokens: prompt.count, decoded: decoded,
             text: tokenizer.decode(decoded.tokens, skippingSpecial: true),
-            baseline: plain, loops: detector.loops(decoded.tokens))
+            baseline: plain, loops: detector.loops(decoded.tokens),
+            finish: FinishReason(decoded.tokens, stop: stop))
     }
 }

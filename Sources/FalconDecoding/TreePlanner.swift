@@ -1,3 +1,4 @@
+import FalconTensor
 import Foundation
 
 /// Chooses the draft tree for this machine, this target and this head: the one with the most tokens a second, or none
@@ -270,8 +271,9 @@ package final class TreePlanner {
         }
         let shape =
             plan.dynamic == nil
-            ? "\(tree.nodes.count) nodes, \(tree.depth) deep, \(tree.passCount) draft passes"
-            : "a tree for each round; the best single one, of \(tree.nodes.count) nodes"
+            ? "\(counted(tree.nodes.count, "node")), \(tree.depth) deep, "
+                + counted(tree.passCount, "draft pass", "draft passes")
+            : "a tree for each round; the best single one, of \(counted(tree.nodes.count, "node"))"
         return "\(name): \(shape): "
             + "\(number(plan.acceptLength, 2)) tokens accepted in a round of \(number(plan.roundSeconds * 1000, 2)) ms "
             + "expected, \(number(plan.tokensPerSecond, 1)) tokens/s against \(plain) plain"

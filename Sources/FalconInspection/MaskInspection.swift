@@ -1,3 +1,4 @@
+import FalconTensor
 import FalconTokenizer
 
 /// The loss mask of a dialogue: which tokens the assistant says, and where a draft head learns from them.
@@ -51,7 +52,8 @@ package struct MaskInspection: Sendable, Encodable {
         }
         let ends = ids.indices.count { mask[$0] == 1 && ids[$0] == end }
         guard ends != encoded.learnedAnswers else { return [] }
-        return [.problem("\(encoded.learnedAnswers) answers, but \(ends) ends of turn among the counted tokens")]
+        let (said, ended) = (counted(encoded.learnedAnswers, "answer"), counted(ends, "end"))
+        return [.problem("\(said), but \(ended) of turn among the counted tokens")]
     }
 
     private static func findings(
@@ -86,14 +88,15 @@ package struct MaskInspection: Sendable, Encodable {
         return MaskDrawing.lines(blockSize: blockSize, length: labels.count, labels: labels)
     }
 
-    /// The text, token by token; the assistant's tokens are green, or in ⟦ ⟧ without colours.
-    package func text(withColours: Bool) -> String {
-        let (open, close) = withColours ? ("\u{1B}[32m", "\u{1B}[0m") : ("⟦", "⟧")
+    /// The text, token by token; the assistant's tokens are in ⟦ ⟧, or on a terminal green, where characters
+    /// that it would obey are written out.
+    package func text(forTerminal: Bool) -> String {
+        let (open, close) = forTerminal ? ("\u{1B}[32m", "\u{1B}[0m") : ("⟦", "⟧")
         var text = ""
         for (index, piece) in pieces.enumerated() {
             let isCounted = lossMask[index] == 1
             if isCounted, index == 0 || lossMask[index - 1] == 0 { text += open }
-            text += piece
+            text += forTerminal ? VisibleText.shown(piece, keepsLines: true) : piece
             if isCounted, index + 1 == pieces.count || lossMask[index + 1] == 0 { text += close }
         }
         return text

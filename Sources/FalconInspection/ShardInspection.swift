@@ -32,9 +32,12 @@ package struct ShardInspection: Sendable, Encodable {
         var findings: [Finding] = []
         var known: Set<String> = []
         let repeated = source.sequences.count { !known.insert($0.id).inserted }
-        if repeated > 0 { findings.append(.problem("\(repeated) sequences have an id that occurred before")) }
+        if repeated > 0 {
+            findings.append(
+                .problem("\(counted(repeated, "sequence has", "sequences have")) an id that occurred before"))
+        }
         if source.failedCount > 0 {
-            findings.append(.problem("\(source.failedCount) conversations failed when the shards were made"))
+            findings.append(.problem("\(counted(source.failedCount, "conversation")) failed when the shards were made"))
         }
         var lossTokens = source.lossTokens
         if isThorough {
@@ -56,14 +59,15 @@ package struct ShardInspection: Sendable, Encodable {
         var lossTokens = 0
         for index in source.sequences.indices {
             let sequence = try source.read(index)
-            let counted = sequence.lossMask.count { $0 == 1 }
-            if counted == 0 {
+            let marked = sequence.lossMask.count { $0 == 1 }
+            if marked == 0 {
                 findings.append(.problem("sequence \(index) (\(sequence.id)) has no token that counts"))
             }
-            lossTokens += counted
+            lossTokens += marked
         }
         if let noted = source.lossTokens, noted != lossTokens {
-            findings.append(.problem("\(lossTokens) tokens count, the manifest says \(noted)"))
+            findings.append(
+                .problem("\(counted(lossTokens, "token counts", "tokens count")), the manifest says \(noted)"))
         }
         return lossTokens
     }
@@ -99,7 +103,10 @@ package struct ShardInspection: Sendable, Encodable {
             return ", of them the assistant's \(lossTokens) (\(percent) %)"
         }
         return FactTable.lines([
-            ("shards", "\(shards), \(bytes) bytes, \(String(format: "%.1f", bytesPerToken)) bytes per token"),
+            (
+                "shards",
+                "\(shards), \(counted(bytes, "byte")), \(String(format: "%.1f", bytesPerToken)) bytes per token"
+            ),
             ("features", "\(description.hiddenSize) wide, stored as \(description.storage.rawValue)"),
             ("statistics", description.teacherEntries.map { "\($0) likeliest next tokens" } ?? "none"),
             ("sequences", "\(sequences)"),

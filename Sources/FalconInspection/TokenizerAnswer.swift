@@ -72,7 +72,7 @@ package struct TokenizerInspection: Sendable {
             let question: JSONValue
             do {
                 question = try JSONParser.parse(Array(line))
-            } catch { throw FileError(place, "is not JSON: \(error)") }
+            } catch { throw FileError(place, "is not JSON: \(error.withoutLine)") }
             answers.append(try answer(question, place))
         }
         return answers

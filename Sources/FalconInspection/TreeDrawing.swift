@@ -1,4 +1,5 @@
 import FalconDecoding
+import FalconTensor
 
 /// A draft tree as text.
 package enum TreeDrawing {
@@ -9,7 +10,7 @@ package enum TreeDrawing {
             ("tree", tree.name), ("block size", "\(tree.blockSize)"), ("nodes", "\(tree.nodes.count)"),
             ("depth", "\(tree.depth)"), ("leaves", "\(tree.rootToLeafPaths.count)"),
             ("target rows", "\(tree.nodes.count + 1) in one pass: the nodes and the root"),
-            ("draft passes", "\(tree.passCount), \(tree.draftRowCount) rows in all"),
+            ("draft passes", "\(tree.passCount), \(counted(tree.draftRowCount, "row")) in all"),
             ("nodes by pass", nodesByPass.map(String.init).joined(separator: ", ")),
             ("nodes by depth", nodesByDepth(tree).map(String.init).joined(separator: ", ")),
         ])

@@ -28,7 +28,7 @@ package struct WeightList: Sendable, Encodable {
     package var lines: [String] {
         let values = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
         return FactTable.lines(tensors.map { ($0.name, "\($0.dtype) \($0.shape)") })
-            + ["\(tensors.count) tensors, \(values) values"]
+            + ["\(counted(tensors.count, "tensor")), \(counted(values, "value"))"]
     }
 
     /// Writes all tensors to a safetensors file: real numbers as float32, whole ones as int64.

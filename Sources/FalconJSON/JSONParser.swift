@@ -6,6 +6,9 @@ package struct JSONError: Error, CustomStringConvertible, Equatable {
     package let problem: String
 
     package var description: String { "line \(line), column \(column): \(problem)" }
+
+    /// The same for a text that is one line of a file, whose number somebody else knows.
+    package var withoutLine: String { "column \(column): \(problem)" }
 }
 
 /// Reads one JSON text (RFC 8259), strictly: UTF-8, no comments, no key twice in an object. Safe on hostile input:

@@ -60,6 +60,30 @@ package enum CommandRunner {
             wasKilled: process.terminationReason == .uncaughtSignal)
     }
 
+    /// Runs a script of the shell, where what matters is how the shell starts a command: redirections, pipes, closed
+    /// descriptors. `$BIN` is the folder of the commands, `$TARGET` the embedded model.
+    package static func shell(_ script: String, in folder: String) throws -> Result {
+        let output = try TemporaryFolder()
+        let stdout = try output.write("", to: "stdout")
+        let stderr = try output.write("", to: "stderr")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = ["-c", script]
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["BIN": productsFolder, "TARGET": Fixtures.repository + "/Checkpoints/target"]
+        ) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: stdout))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: stderr))
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        try process.run()
+        process.waitUntilExit()
+        return Result(
+            status: process.terminationStatus, stdout: try String(contentsOfFile: stdout, encoding: .utf8),
+            stderr: try String(contentsOfFile: stderr, encoding: .utf8),
+            wasKilled: process.terminationReason == .uncaughtSignal)
+    }
+
     /// The folder that holds the built commands: the one the test bundle lies in.
     package static var productsFolder: String {
         let arguments = ProcessInfo.processInfo.arguments

@@ -12,27 +12,27 @@ struct StorageOptions: ParsableArguments {
     @Option(help: "storage: the model whose LM head shows the damage, against the features given.")
     var target: String?
 
-    @Option(help: "storage: the most sequences to take from --shards.")
-    var sequences = 64
+    @Option(help: "storage: the most sequences to take from --shards; 64 where it is left out.")
+    var sequences: Int?
 
-    @Option(help: "storage: zstd levels, e.g. 1,3,9.")
-    var zstdLevels = "1"
+    @Option(help: "storage: zstd levels, e.g. 1,3,9; 1 where it is left out.")
+    var zstdLevels: String?
 
     func validate() throws {
-        guard sequences >= 1 else { throw ValidationError("--sequences \(sequences): give 1 or more.") }
+        if let sequences, sequences < 1 { throw ValidationError("--sequences \(sequences): give 1 or more.") }
         guard !levels.isEmpty, levels.allSatisfy((1...19).contains) else {
-            throw ValidationError("--zstd-levels \(zstdLevels): give numbers from 1 to 19, with commas between.")
+            throw ValidationError("--zstd-levels \(zstdLevels ?? ""): give numbers from 1 to 19, with commas between.")
         }
     }
 
     private var levels: [Int] {
-        let parts = zstdLevels.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        let parts = (zstdLevels ?? "1").split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         return parts.contains(nil) ? [] : parts.compactMap { $0 }
     }
 
     /// Measures every dtype.
     func run(pool: ThreadPool, json: String?) throws {
-        let benchmark = try StorageBenchmark(shards: shards, target: target, limit: sequences, pool: pool)
+        let benchmark = try StorageBenchmark(shards: shards, target: target, limit: sequences ?? 64, pool: pool)
         try JSONOutput.write(try benchmark.run(FeatureStorage.allCases, levels: levels), to: json ?? "-")
     }
 }

@@ -35,23 +35,26 @@ struct Benchmark: FalconCommand {
     @Argument(help: "One of: \(Job.allCases.map(\.rawValue).joined(separator: ", ")).")
     var job: Job
 
-    @Option(help: "S, M or L: hidden 256, 1024 or 2048 (random weights).")
-    var size: BenchmarkSize = .small
+    @Option(help: "S (where it is left out), M or L: hidden 256, 1024 or 2048 (random weights).")
+    var size: BenchmarkSize?
 
     @Option(
         help:
-            "Weights and arithmetic of products: \(ProductArithmetic.allCases.map(\.rawValue).joined(separator: ", "))."
-    )
-    var dtype = ProductArithmetic.bfloat16
+            """
+            Weights and arithmetic of products: \(ProductArithmetic.allCases.map(\.rawValue).joined(separator: ", ")); \
+            bfloat16 where it is left out.
+            """)
+    var dtype: ProductArithmetic?
 
-    @Option(help: "train-step, draft: how the head fuses its inputs: lstm, gated or linear.")
-    var fusion: FusionKind = .lstm
+    @Option(
+        help: "train-step, draft: how the head fuses its inputs: lstm (where it is left out), gated or linear.")
+    var fusion: FusionKind?
 
     @Option(help: "draft: --dtype of the head, where it is not the target's.")
     var headDtype: ProductArithmetic?
 
     @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
-    var glance = true
+    var glance: Bool?
 
     @Option(help: "train-step: the target's N likeliest tokens from statistics, as with loss.teacher = \"stored\".")
     var teacherStatistics: Int?
@@ -82,25 +85,52 @@ struct Benchmark: FalconCommand {
         guard (hidden ?? 64) > 0, (hidden ?? 64) % 64 == 0 else {
             throw ValidationError("--hidden must be a multiple of 64.")
         }
-        guard job == .randomTarget || random.config == nil else {
-            throw ValidationError("--config and --output are random-target's alone.")
-        }
-        guard job != .randomTarget || [.float32, .bfloat16].contains(dtype) else {
+        try refuseOptionsOfOtherJobs()
+        guard job != .randomTarget || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
             throw ValidationError("random-target has --dtype float32 and bfloat16.")
         }
-        guard job != .trainStep || [.float32, .bfloat16].contains(dtype) else {
+        guard job != .trainStep || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
             throw ValidationError("train-step has --dtype float32 and bfloat16.")
         }
     }
 
+    /// Most options are for some jobs only.
+    private func refuseOptionsOfOtherJobs() throws {
+        let measured: [Job] = [.trainStep, .genFeatures, .decode, .verifyCurve, .draft, .kernels]
+        let options: [(name: String, isGiven: Bool, jobs: [Job])] = [
+            ("--size", size != nil, measured), ("--dtype", dtype != nil, measured + [.randomTarget]),
+            ("--fusion", fusion != nil, [.trainStep, .draft]), ("--head-dtype", headDtype != nil, [.draft]),
+            ("--glance", glance != nil, [.trainStep]),
+            ("--teacher-statistics", teacherStatistics != nil, [.trainStep]),
+            ("--recompute", recompute, [.trainStep]), ("--vocabulary", vocabulary != nil, [.trainStep]),
+            ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage]),
+            ("--config", random.config != nil, [.randomTarget]), ("--output", random.output != nil, [.randomTarget]),
+            ("--layers", random.layers != nil, [.randomTarget]), ("--shards", storage.shards != nil, [.storage]),
+            ("--target", storage.target != nil, [.storage]), ("--sequences", storage.sequences != nil, [.storage]),
+            ("--zstd-levels", storage.zstdLevels != nil, [.storage]),
+        ]
+        for option in options where !option.jobs.contains(job) {
+            try OptionEffect.refuse(
+                [(option.name, option.isGiven)],
+                because: "is for \(option.jobs.map(\.rawValue).joined(separator: ", ")), not for \(job.rawValue).")
+        }
+    }
+
     func run() throws {
+        try RunFiles(
+            inputs: [("--config", random.config), ("--shards", storage.shards), ("--target", storage.target)],
+            files: [("--json", json)], folders: [("--output", random.output)]
+        ).check()
+        let (size, dtype) = (size ?? .small, dtype ?? .bfloat16)
+        let fusion = fusion ?? .lstm
         if job == .randomTarget {
             return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
         }
         if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             let benchmark = TrainingBenchmark(
-                size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32, glance: glance,
+                size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
+                glance: glance ?? true,
                 teacherEntries: teacherStatistics, recompute: recompute, vocabulary: vocabulary, hidden: hidden,
                 pool: common.makePool())
             return try JSONOutput.write(try benchmark.run(), to: json ?? "-")

@@ -26,6 +26,8 @@ struct DraftExport {
             throw FileError(output, "exists and holds '\(foreign)', which no export writes; choose another --output")
         }
         let temporary = output + ".partial-\(ProcessInfo.processInfo.processIdentifier)"
+        UnfinishedFiles.begin(temporary)
+        defer { UnfinishedFiles.end(temporary) }
         try DraftExport.naming(output, "cannot be made") {
             try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
         }

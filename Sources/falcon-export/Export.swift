@@ -62,9 +62,13 @@ struct Export: FalconCommand {
     }
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
         // A folder named with a slash at its end would be renamed into itself.
         let folder = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
+        try RunFiles(inputs: [("--checkpoint", self.checkpoint)], folders: [("--output", folder)]).check()
         let checkpoint = try TrainedCheckpoint(path: checkpoint)
+        try RunFiles(inputs: [("--checkpoint", checkpoint.folder)], folders: [("--output", folder)]).check()
         let export = DraftExport(
             checkpoint: checkpoint, type: dtype, hasTorchFile: format == .pytorch,
             reports: try reports.map { path in

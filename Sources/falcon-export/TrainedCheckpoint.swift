@@ -35,7 +35,7 @@ struct TrainedCheckpoint {
         let source = folder + "/recipe.toml"
         recipeText = try? String(contentsOfFile: source, encoding: .utf8)
         recipe = try recipeText.map { try Recipe(toml: $0, source: source) }
-        let log = (folder as NSString).deletingLastPathComponent + "/metrics.jsonl"
+        let log = OutputPlace.parent(of: folder) + "/metrics.jsonl"
         let logged = TrainedCheckpoint.logged(log, upTo: step ?? -1)
         metrics = step == logged.last?["step"]?.integer ? logged.last : nil
         let counts = logged.compactMap { $0["tokens"]?.integer }

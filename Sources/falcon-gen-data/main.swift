@@ -39,7 +39,7 @@ struct GenerateData: FalconCommand {
     @Option(help: "Conversations in a shard.")
     var conversationsPerShard = 256
 
-    @Option(help: "Take the conversations A ..< B of the data set only, counted from 0.")
+    @Option(help: "Take the conversations A:B only: from number A up to, without, B, counted from 0.")
     var range: ConversationRange?
 
     @Option(help: "Make part I of N of the shards, I from 1 to N.")
@@ -95,6 +95,12 @@ struct GenerateData: FalconCommand {
     }
 
     func run() throws {
+        try RunFiles(
+            inputs: [
+                ("--target", target), ("--dataset", dataset), ("--draft", regeneration.draft),
+                ("--tree", regeneration.tree),
+            ], files: [("--json", json)], folders: plan ? [] : [("--output", output)]
+        ).check()
         let interruption = Interruption()
         var options = GenerationOptions(target: target, dataset: dataset, output: output)
         options.maxLength = maxLength
@@ -114,8 +120,7 @@ struct GenerateData: FalconCommand {
         if plan {
             let plan = try GenerationPlan(options, pool: common.makePool())
             if !common.quiet { plan.notes.forEach(StandardError.print) }
-            if let json { try JSONOutput.write(plan, to: json) }
-            if json != "-" { plan.lines.forEach { print($0) } }
+            try Figures.write(plan.lines, plan, json: json)
             return
         }
         let generator = try FeatureGenerator(options, pool: common.makePool())
@@ -132,8 +137,7 @@ struct GenerateData: FalconCommand {
                 try interruption.check()
             }
         }
-        if let json { try JSONOutput.write(report, to: json) }
-        if json != "-" { report.lines.forEach { print($0) } }
+        try Figures.write(report.lines, report, json: json)
     }
 }
 

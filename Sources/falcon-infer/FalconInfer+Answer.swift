@@ -14,7 +14,7 @@ extension FalconInfer {
         let pool = common.makePool()
         let model = try TargetModel(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
-        let chat = try ChatTemplate.select(template, folder: target)
+        let chat = try ChatTemplate.select(template ?? "auto", folder: target)
         let dialogues = try readDialogues()
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
         let drafting = try draft.map { folder in
@@ -22,7 +22,7 @@ extension FalconInfer {
                 folder: folder, target: model, fusion: fusion, arithmetic: draftPrecision,
                 allowsOtherTarget: allowOtherTarget, pool: pool)
             return try SpeculativeDecoder(
-                target: model, head: head, shape: .select(tree, blockSize: head.blockSize), sampling: sampling.rule,
+                target: model, head: head, shape: .select(treeName, blockSize: head.blockSize), sampling: sampling.rule,
                 pool: pool)
         }
         let loadSeconds = systemSeconds() - start
@@ -34,58 +34,97 @@ extension FalconInfer {
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: chat.template, decoder: drafting ?? plain,
             baseline: baseline ? plain : nil, stop: stop)
+        let answers =
+            stream && (output.showsText || !common.quiet)
+            ? AnswerStream(hasHeadings: dataset != nil, toStandardError: !output.showsText) : nil
         let progress = ProgressReporter(
             total: dialogues.count, unit: "dialogues", quiet: common.quiet || stream || prompt != nil)
         try runner.warmUp(dialogues[0])
-        let cleaning = draft == nil ? nil : TokenTree.cleaning(tree)
+        let cleaning = draft == nil ? nil : TokenTree.cleaning(treeName)
         if let cleaning { note(cleaning) }
         if let drafting {
             try rehearse(drafting, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
         }
-        let inColour = TerminalColours.areWanted()
         var answered: [AnsweredDialogue] = []
         var tokens = 0
-        for dialogue in dialogues {
-            let answer = try runner.answer(dialogue) { turn, pieces in
-                try interruption.check()
-                guard stream else { return }
-                let text = pieces.map { inColour ? $0.terminalText : $0.text }.joined()
-                FileHandle.standardOutput.write(Data(text.utf8))
+        var (stopped, lost): ((any Error)?, (any Error)?)
+        // Answers that cannot be shown are still decoded for files; without any there is nothing left to do.
+        func show(_ work: () throws -> Void) throws {
+            guard lost == nil else { return }
+            do { try work() } catch {
+                lost = error
+                if !output.writesFiles { throw error }
             }
-            if stream { print("\n") }
+        }
+        for dialogue in dialogues where stopped == nil {
+            let answer = runner.answer(dialogue) { turn, pieces in
+                try interruption.check()
+                try show { try answers?.add(pieces, dialogue, turn: turn) }
+            }
+            stopped = answer.stopped
+            do { try show { try answers?.end() } } catch { stopped = stopped ?? error }
             if let problem = answer.problem {
                 guard prompt == nil else { throw problem }
                 note("\(dialogue.id), turn \(answer.turns.count + 1): \(problem); left out")
             }
+            guard stopped == nil || !answer.turns.isEmpty else { break }
             answered.append(answer)
             tokens += answer.turns.reduce(0) { $0 + $1.decoded.tokens.count }
             progress.update(answered.count, tokens: tokens)
         }
         progress.finish()
+        if let stopped, answered.isEmpty {
+            throw stopped is Interrupted ? InterruptedAnswers(done: 0, of: dialogues.count) : stopped
+        }
 
         let report = DecodingReport(
             answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, sampling: sampling.rule,
-            loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount)
-        // First what needs no file: a disk that is full by now takes nothing away from it.
-        if output.json != "-" {
-            if prompt != nil, !stream { print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n") }
-            print(report.table)
+            loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount, isInterrupted: stopped != nil)
+        // Files are written although nobody can be shown anything, and the other way round.
+        let shown = Result {
+            // Whoever stopped reading, or has no room, is not asked again.
+            if let lost { throw lost }
+            guard output.showsText else { return }
+            if prompt != nil, !stream {
+                try StandardOutput.print(answered.flatMap(\.turns).map(\.text).joined(separator: "\n") + "\n")
+            }
+            try StandardOutput.print(report.table)
         }
         try output.write(
             report, answered, model: draft.map { "\(target)+\($0)" } ?? target, tree: drafting?.tree,
-            tokenizer: tokenizer, notes: [cleaning].compactMap(\.self)
+            tokenizer: tokenizer, isPretty: !stream, notes: notes(cleaning, stopped, answered.count, dialogues.count)
         ) {
             RunFacts(
                 command: CommandLine.arguments, target: (target, model.ends), draft: draft,
                 input: dataset ?? "one question", threads: pool.threadCount)
         }
+        try shown.get()
+        if let stopped {
+            throw stopped is Interrupted ? InterruptedAnswers(done: answered.count, of: dialogues.count) : stopped
+        }
+    }
+
+    private func notes(_ cleaning: String?, _ stopped: (any Error)?, _ done: Int, _ all: Int) -> [String] {
+        [cleaning, stopped == nil ? nil : InterruptedAnswers(done: done, of: all).description].compactMap(\.self)
     }
 
     private func readDialogues() throws -> [PromptDialogue] {
         if let prompt { return [PromptDialogue(prompt: prompt)] }
         let (dialogues, problems) = try PromptDialogue.read(QuestionFile.path(dataset ?? ""), limit: limit)
         for problem in problems.prefix(5) { note(problem) }
-        if problems.count > 5 { note("and \(problems.count - 5) more rows were left out") }
+        if problems.count > 5 { note("and \(counted(problems.count - 5, "more row was", "more rows were")) left out") }
         return dialogues
+    }
+}
+
+/// The run was stopped from outside; the dialogues that were answered by then are kept.
+struct InterruptedAnswers: Error, CustomStringConvertible {
+    let done, all: Int
+
+    init(done: Int, of all: Int) { (self.done, self.all) = (done, all) }
+
+    var description: String {
+        guard done > 0 else { return "interrupted before the first answer was whole; nothing is written" }
+        return "interrupted after \(done) of \(counted(all, "dialogue")); their answers and figures are kept"
     }
 }

@@ -14,7 +14,7 @@ extension FalconInfer {
         let pool = common.makePool()
         let store = try FeatureStore(folder: folder)
         // What a pass of the target costs can only be measured by the whole of it.
-        let isPlanned = DraftShape.isPlanned(tree)
+        let isPlanned = DraftShape.isPlanned(treeName)
         let model = isPlanned ? try TargetModel(folder: target, arithmetic: precision, pool: pool) : nil
         let ends = try model?.ends ?? TargetEnds(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
@@ -22,11 +22,12 @@ extension FalconInfer {
         let head = try DraftHead(
             folder: draft ?? "", ends: ends, fusion: fusion, arithmetic: draftPrecision,
             allowsOtherTarget: allowOtherTarget, pool: pool)
-        let shape = try DraftShape.select(tree, blockSize: head.blockSize, draftsAnyway: true)
+        let shape = try DraftShape.select(treeName, blockSize: head.blockSize, draftsAnyway: true)
         let loadSeconds = systemSeconds() - start
 
         let stop = StopRule(endTokens: ends.configuration.eosTokens, maximumTokens: maxNewTokens)
-        func run(_ replay: FeatureReplay) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts) {
+        typealias Replayed = (dialogues: [AnsweredDialogue], facts: ReplayFacts, stopped: (any Error)?)
+        func run(_ replay: FeatureReplay) throws -> Replayed {
             let progress = ProgressReporter(
                 total: min(limit ?? store.count, store.count), unit: "conversations", quiet: common.quiet)
             defer { progress.finish() }
@@ -35,9 +36,9 @@ extension FalconInfer {
                 progress.update($0, tokens: $1)
             }
         }
-        let cleaning = TokenTree.cleaning(tree)
+        let cleaning = TokenTree.cleaning(treeName)
         if let cleaning { note(cleaning) }
-        let result: (dialogues: [AnsweredDialogue], facts: ReplayFacts)
+        let result: Replayed
         switch shape {
         case .fixed(let tree): result = try run(FeatureReplay(ends: ends, head: head, tree: tree, stop: stop))
         case .planned(let planner):
@@ -47,15 +48,18 @@ extension FalconInfer {
                 try rehearse(decoder, prompts, stop: stop, interruption: interruption)
             }
             note("replaying \(planner.survey.nodes.count) nodes a pass for the ranks of the stored tokens")
-            planner.learn(try run(FeatureReplay(ends: ends, head: head, tree: planner.survey, stop: stop)).facts.ranks)
+            let survey = try run(FeatureReplay(ends: ends, head: head, tree: planner.survey, stop: stop))
+            // Figures of a survey are no figures of the tree.
+            if let stopped = survey.stopped { throw stopped }
+            planner.learn(survey.facts.ranks)
             note(planner.summary)
             result = try run(FeatureReplay(ends: ends, head: head, planner: planner, stop: stop))
         }
 
         let report = DecodingReport(
             result.dialogues, tree: shape.tree, planner: shape.planner, loadSeconds: loadSeconds,
-            peakMemoryBytes: ProcessMemory.peakByteCount, replay: result.facts)
-        if output.json != "-" { print(report.table) }
+            peakMemoryBytes: ProcessMemory.peakByteCount, replay: result.facts, isInterrupted: result.stopped != nil)
+        let shown = Result { if output.showsText { try StandardOutput.print(report.table) } }
         try output.write(
             report, result.dialogues, model: target,
             tree: shape.tree ?? (shape.planner?.kind == .auto ? shape.planner?.plan.tree : nil), tokenizer: tokenizer,
@@ -64,6 +68,10 @@ extension FalconInfer {
             RunFacts(
                 command: CommandLine.arguments, target: (target, ends), draft: draft, input: folder,
                 threads: pool.threadCount)
+        }
+        try shown.get()
+        if result.stopped != nil {
+            throw InterruptedAnswers(done: result.dialogues.count, of: min(limit ?? store.count, store.count))
         }
     }
 }

@@ -53,16 +53,21 @@ struct FalconInfer: FalconCommand {
     @Option(
         help: """
             Draft tree: auto (chosen for this machine), dynamic (grown in each round), dynamic:N (of N nodes), \
-            \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml. auto and dynamic follow \
+            \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml; \
+            \(TokenTree.Size.medium.rawValue) where it is left out. auto and dynamic follow \
             measured times: text that is drawn at a temperature has the same distribution then, but does not repeat.
             """)
-    var tree = TokenTree.Size.medium.rawValue
+    var tree: String?
 
-    @Option(help: "How many seconds --tree auto and dynamic measure rounds before the first answer.")
-    var planSeconds = 3.0
+    @Option(help: "How many seconds --tree auto and dynamic measure rounds before the first answer (default: 3).")
+    var planSeconds: Double?
 
-    @Option(help: "Chat template: auto, \(ChatTemplate.Style.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var template = "auto"
+    @Option(
+        help: """
+            Chat template: auto (default), \
+            \(ChatTemplate.Style.allCases.map(\.rawValue).joined(separator: ", ")).
+            """)
+    var template: String?
 
     @Option(help: "The most tokens of an answer.")
     var maxNewTokens = 512
@@ -78,7 +83,12 @@ struct FalconInfer: FalconCommand {
     @Flag(help: "Decode each prompt plainly too; count tokens that differ and compare speeds.")
     var baseline = false
 
-    @Flag(help: "Print the answers as they come; on a terminal drafted tokens in colour, unless NO_COLOR is set.")
+    @Flag(
+        help: """
+            Print the answers as they come, a data set's each behind its question; on a terminal drafted tokens in \
+            colour, unless NO_COLOR is set. Where standard output is taken (--json -, in one line then), to standard \
+            error.
+            """)
     var stream = false
 
     @OptionGroup var output: OutputOptions
@@ -91,27 +101,41 @@ struct FalconInfer: FalconCommand {
         }
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): give 1 or more.") }
         if maxNewTokens < 1 { throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.") }
-        if !(0...3600).contains(planSeconds) {
+        if let planSeconds, !(0...3600).contains(planSeconds) {
             throw ValidationError("--plan-seconds \(planSeconds): give 0 to 3600.")
         }
-        if fusion != nil && draft == nil { throw ValidationError("--fusion is for a head given with --draft.") }
-        if allowOtherTarget && draft == nil {
-            throw ValidationError("--allow-other-target is for a head given with --draft.")
+        if draft == nil {
+            if replay != nil { throw ValidationError("--replay is for a head given with --draft.") }
+            try OptionEffect.refuse(
+                [
+                    ("--fusion", fusion != nil), ("--tree", tree != nil), ("--plan-seconds", planSeconds != nil),
+                    ("--draft-precision", draftPrecision != nil), ("--baseline", baseline),
+                    ("--allow-other-target", allowOtherTarget),
+                ], because: "is for a head given with --draft.")
         }
-        guard replay != nil else { return }
-        guard draft != nil else { throw ValidationError("--replay is for a head given with --draft.") }
-        let others = [
-            ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
-            ("--temperature", !sampling.rule.isGreedy),
-        ]
-        for (option, isGiven) in others where isGiven {
-            throw ValidationError(
-                "\(option) needs a pass of the target; --replay makes none. Leave one of the two out.")
+        if prompt != nil {
+            try OptionEffect.refuse([("--limit", limit != nil)], because: "is for --dataset and --replay.")
+        }
+        if replay != nil {
+            try OptionEffect.refuse(
+                [
+                    ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
+                    ("--template", template != nil),
+                ] + sampling.given,
+                because: "needs a pass of the target; --replay makes none. Leave one of the two out.")
+        } else {
+            try sampling.refuseWithoutEffect()
         }
     }
 
+    /// The words of `--tree`.
+    var treeName: String { tree ?? TokenTree.Size.medium.rawValue }
+
     func run() throws {
-        try output.check()
+        try output.check(inputs: [
+            ("--target", target), ("--draft", draft), ("--dataset", try dataset.map { try QuestionFile.path($0) }),
+            ("--replay", replay), ("--tree", tree),
+        ])
         if let replay {
             try self.replay(folder: replay)
         } else {
@@ -125,7 +149,7 @@ struct FalconInfer: FalconCommand {
     ) throws {
         guard let planner = decoder.shape.planner else { return }
         note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
-        try decoder.rehearse(prompts, stop: stop, seconds: planSeconds, check: interruption.check)
+        try decoder.rehearse(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
         if let costs = planner.measuredCosts { note(costs.summary) }
         note(planner.summary)
         if !sampling.rule.isGreedy {

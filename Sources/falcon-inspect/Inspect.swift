@@ -37,12 +37,3 @@ struct ProblemsFound: Error, CustomStringConvertible {
         if findings.problemCount > 0 { throw ProblemsFound(path: path, count: findings.problemCount) }
     }
 }
-
-/// Printing a report: for people to standard output, for programs to a file.
-enum Report {
-    /// - Parameter json: where the figures go; "-" prints them in place of the lines.
-    static func write(_ lines: [String], _ figures: some Encodable, json: String?) throws {
-        if json != "-" { for line in lines { print(line) } }
-        if let json { try JSONOutput.write(figures, to: json) }
-    }
-}

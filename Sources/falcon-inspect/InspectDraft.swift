@@ -43,9 +43,20 @@ struct InspectDraft: FalconCommand {
 
     func validate() throws {
         guard (input == nil) == (output == nil) else { throw ValidationError("--input and --output belong together.") }
+        if input != nil {
+            try OptionEffect.refuse(
+                [("--json", json != nil), ("--block-size", blockSize != nil)],
+                because: "is for showing a head; leave out --input and --output.")
+        }
     }
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(
+            inputs: [("--draft", draft), ("--target", target), ("--input", input)],
+            files: [("--output", output), ("--json", json)]
+        ).check()
         if let input, let output {
             try DraftRun.run(
                 folder: draft, fusion: fusion, target: target, input: input, output: output, on: common.makePool())
@@ -53,7 +64,7 @@ struct InspectDraft: FalconCommand {
             return
         }
         let inspection = try DraftInspection(folder: draft, fusion: fusion, blockSize: blockSize, target: target)
-        try Report.write(inspection.lines, inspection, json: json)
+        try Figures.write(inspection.lines, inspection, json: json)
         try ProblemsFound.check(inspection.findings, path: draft)
     }
 }

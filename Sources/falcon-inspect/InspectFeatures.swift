@@ -38,15 +38,21 @@ struct InspectFeatures: FalconCommand {
         guard (tokens == nil) != (tokensFile == nil) else {
             throw ValidationError("Give either --tokens or --tokens-file.")
         }
+        guard tokensFile != nil || row == nil else { throw ValidationError("--row is for --tokens-file.") }
     }
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(
+            inputs: [("--target", target), ("--tokens-file", tokensFile)], files: [("--output", output)]
+        ).check()
         var ids: [Int32] = []
         if let tokens { ids = try TokenInput.list(tokens, option: "--tokens") }
         if let tokensFile { ids = try TokenInput.file(tokensFile, row: row) }
         let pool = common.makePool()
         let model = try TargetModel(folder: target, arithmetic: precision, pool: pool)
         try FeatureDump.write(ids, model: model, to: output, on: pool)
-        if !common.quiet { StandardError.print("\(output): features of \(ids.count) tokens") }
+        if !common.quiet { StandardError.print("\(output): features of \(counted(ids.count, "token"))") }
     }
 }

@@ -29,8 +29,8 @@ struct InspectMasks: FalconCommand {
     @Option(help: "The dialogue to show, from 0; without it the whole dataset is checked.")
     var index: Int?
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
-    var template = "auto"
+    @Option(help: "The chat template: auto (default), chatml, llama2, llama3, mistral or vicuna.")
+    var template: String?
 
     @Option(help: "k of the draft head: position i learns from token i + k + 1.")
     var blockSize = 2
@@ -48,6 +48,11 @@ struct InspectMasks: FalconCommand {
         guard (target == nil) == (dataset == nil), target != nil || length != nil else {
             throw ValidationError("Give --target and --dataset, or --length alone.")
         }
+        if target == nil {
+            try OptionEffect.refuse(
+                [("--index", index != nil), ("--template", template != nil)],
+                because: "is for a dialogue; give --target and --dataset, too.")
+        }
         guard blockSize >= 1, (1...2048).contains(length ?? 1) else {
             throw ValidationError("--block-size must be 1 or more, --length 1 to 2048.")
         }
@@ -58,11 +63,11 @@ struct InspectMasks: FalconCommand {
 
     func run() throws {
         guard let target, let dataset else {
-            for line in MaskDrawing.lines(blockSize: blockSize, length: length ?? 0) { print(line) }
+            for line in MaskDrawing.lines(blockSize: blockSize, length: length ?? 0) { try StandardOutput.print(line) }
             return
         }
         let tokenizer = try Tokenizer(folder: target)
-        let (template, reason) = try ChatTemplate.select(template, folder: target)
+        let (template, reason) = try ChatTemplate.select(template ?? "auto", folder: target)
         if !common.quiet { StandardError.print("template \(reason)") }
         let reading = try DatasetFile.read(dataset)
         let (dialogues, problems) = (reading.dialogues, reading.problems.map(\.description))
@@ -79,22 +84,24 @@ struct InspectMasks: FalconCommand {
             let encoder = DialogueEncoder(template, tokenizer)
             var losses = RowRemarks()
             for dialogue in dialogues { losses.add(encoder.remarks(on: dialogue), of: dialogue.id) }
-            for line in reading.notes(of: dialogues) + losses.lines { print(Finding.note(line).line) }
+            for line in reading.notes(of: dialogues) + losses.lines {
+                try StandardOutput.print(Finding.note(line).line)
+            }
             try check(dialogues, problems, template, tokenizer, limit, of: dataset)
         }
     }
 
     private func show(_ mask: MaskInspection, of dataset: String) throws {
-        print(mask.text(withColours: isatty(STDOUT_FILENO) == 1))
+        try StandardOutput.write(mask.text(forTerminal: StandardOutput.isTerminal) + "\n")
         if let length {
-            for line in mask.relaxedMask(blockSize: blockSize, length: length) { print(line) }
+            for line in mask.relaxedMask(blockSize: blockSize, length: length) { try StandardOutput.print(line) }
         }
         for line in FactTable.lines([
             ("dialogue", mask.id), ("tokens", "\(mask.tokens.count)"),
             ("assistant's", "\(mask.lossMask.count { $0 == 1 })"),
             ("positions that count for k = \(blockSize)", "\(mask.countedPositions)"),
-        ]) { print(line) }
-        for finding in mask.findings { print(finding.line) }
+        ]) { try StandardOutput.print(line) }
+        for finding in mask.findings { try StandardOutput.print(finding.line) }
         try ProblemsFound.check(mask.findings, path: dataset)
     }
 
@@ -119,8 +126,8 @@ struct InspectMasks: FalconCommand {
         }
         for line in FactTable.lines([
             ("dialogues", "\(dialogues.count)"), ("tokens", "\(tokens)"), ("assistant's", "\(counted)"),
-        ]) { print(line) }
-        for finding in findings where finding.severity == .problem { print(finding.line) }
+        ]) { try StandardOutput.print(line) }
+        for finding in findings where finding.severity == .problem { try StandardOutput.print(finding.line) }
         try ProblemsFound.check(findings, path: dataset)
     }
 }

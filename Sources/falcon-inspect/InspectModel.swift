@@ -17,8 +17,9 @@ struct InspectModel: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        try RunFiles(inputs: [("--target", target)], files: [("--json", json)]).check()
         let model = try ModelInspection(folder: target)
-        try Report.write(model.lines, model, json: json)
+        try Figures.write(model.lines, model, json: json)
         try ProblemsFound.check(model.findings, path: target)
     }
 }

@@ -44,16 +44,24 @@ struct ShowShard: FalconCommand {
         guard (sequence == nil) == (output == nil) else {
             throw ValidationError("--sequence and --output belong together.")
         }
+        if sequence != nil {
+            try OptionEffect.refuse(
+                [("--verify", verify), ("--json", json != nil)],
+                because: "is for showing shards; leave out --sequence and --output.")
+        }
     }
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: [("--shards", shards)], files: [("--output", output), ("--json", json)]).check()
         if let sequence, let output {
             try ShardInspection.dump(path: shards, sequence: sequence, to: output)
             if !common.quiet { StandardError.print("\(output): sequence \(sequence) of \(shards)") }
             return
         }
         let inspection = try ShardInspection(path: shards, isThorough: verify)
-        try Report.write(inspection.lines, inspection, json: json)
+        try Figures.write(inspection.lines, inspection, json: json)
         try ProblemsFound.check(inspection.findings, path: shards)
     }
 }

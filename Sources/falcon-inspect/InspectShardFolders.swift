@@ -17,8 +17,11 @@ struct VerifyShards: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: [("the shards", shards)], files: [("--json", json)]).check()
         let inspection = try ShardInspection(path: shards, isThorough: true)
-        try Report.write(inspection.lines, inspection, json: json)
+        try Figures.write(inspection.lines, inspection, json: json)
         try ProblemsFound.check(inspection.findings, path: shards)
     }
 }
@@ -36,11 +39,17 @@ struct MergeShards: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: folders.map { ("the folder \($0)", $0) }, folders: [("--output", output)]).check()
         let merged = try ShardCollection.merge(folders, into: output)
         guard !common.quiet else { return }
-        print("\(merged.sequences) sequences of \(merged.tokens) tokens in \(merged.shards) shards")
+        try StandardOutput.print(
+            "\(counted(merged.sequences, "sequence")) of \(counted(merged.tokens, "token")) "
+                + "in \(counted(merged.shards, "shard"))")
         if merged.repeatedShards > 0 {
-            print("\(merged.repeatedShards) shards left out: their bytes are those of an earlier one")
+            try StandardOutput.print(
+                "\(counted(merged.repeatedShards, "shard")) left out, with the bytes of an earlier one")
         }
     }
 }
@@ -68,10 +77,13 @@ struct SampleShards: FalconCommand {
     }
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: [("the folder", folder)], folders: [("--output", output)]).check()
         let store = try FeatureStore(folder: folder)
         let chosen = try ShardCollection.sample(
             store, count: count, seed: seed, into: output, pool: common.makePool())
-        if !common.quiet { print("\(chosen.count) of \(store.count) sequences") }
+        if !common.quiet { try StandardOutput.print("\(chosen.count) of \(counted(store.count, "sequence"))") }
     }
 }
 
@@ -89,7 +101,10 @@ struct ShardFigures: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: [("the shards", shards)], files: [("--json", json)]).check()
         let statistics = try ShardStatistics(path: shards)
-        try Report.write(statistics.lines, statistics, json: json)
+        try Figures.write(statistics.lines, statistics, json: json)
     }
 }

@@ -37,8 +37,8 @@ struct InspectTokenizer: FalconCommand {
     @Flag(help: "End the chat where the assistant's next answer begins.")
     var addGenerationPrompt = false
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
-    var template = "auto"
+    @Option(help: "The chat template: auto (default), chatml, llama2, llama3, mistral or vicuna.")
+    var template: String?
 
     @Option(
         help: ArgumentHelp(
@@ -55,10 +55,15 @@ struct InspectTokenizer: FalconCommand {
         guard [text, file, decode, chat, batch].count(where: { $0 != nil }) == 1 else {
             throw ValidationError("Give one of --text, --file, --decode, --chat and --batch.")
         }
+        try OptionEffect.refuse(
+            [("--add-generation-prompt", addGenerationPrompt && chat == nil)], because: "is for --chat.")
+        try OptionEffect.refuse([("--skip-special", skipSpecial && decode == nil)], because: "is for --decode.")
+        try OptionEffect.refuse(
+            [("--template", template != nil && chat == nil && batch == nil)], because: "is for --chat and --batch.")
     }
 
     func run() throws {
-        let tokenizer = try TokenizerInspection(folder: target, template: template)
+        let tokenizer = try TokenizerInspection(folder: target, template: template ?? "auto")
         if let text { try show([tokenizer.encode(text)]) }
         if let file {
             guard let text = String(validating: try bytes(of: file), as: UTF8.self) else {
@@ -85,6 +90,8 @@ struct InspectTokenizer: FalconCommand {
     private func show(_ answers: [TokenizerAnswer]) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        for answer in answers { print(String(decoding: try encoder.encode(answer), as: UTF8.self)) }
+        for answer in answers {
+            try StandardOutput.print(json: String(decoding: encoder.encode(answer), as: UTF8.self))
+        }
     }
 }

@@ -27,12 +27,17 @@ struct InspectTree: FalconCommand {
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        if toml { try OptionEffect.refuse([("--json", json != nil)], because: "and --toml print one tree two ways.") }
+    }
+
     func run() throws {
+        try RunFiles(inputs: [("--tree", tree)], files: [("--json", json)]).check()
         let tree = try TokenTree.select(tree, blockSize: blockSize)
         if toml {
-            print(tree.toml, terminator: "")
+            try StandardOutput.write(tree.toml)
         } else {
-            try Report.write(TreeDrawing.lines(tree), TreeLayout(tree), json: json)
+            try Figures.write(TreeDrawing.lines(tree), TreeLayout(tree), json: json)
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconCommandSupport
 import FalconInspection
+import FalconTensor
 
 struct InspectWeights: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -28,11 +29,16 @@ struct InspectWeights: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+        let interruption = Interruption(endsAtOnce: true)
+        defer { withExtendedLifetime(interruption) {} }
+        try RunFiles(inputs: [("--weights", weights)], files: [("--output", output), ("--json", json)]).check()
         let list = try WeightList(path: weights)
         if let output {
             try list.dump(to: output)
-            if !common.quiet { StandardError.print("\(output): \(list.tensors.count) tensors of \(weights)") }
+            if !common.quiet {
+                StandardError.print("\(output): \(counted(list.tensors.count, "tensor")) of \(weights)")
+            }
         }
-        if output == nil || json != nil { try Report.write(output == nil ? list.lines : [], list, json: json) }
+        if output == nil || json != nil { try Figures.write(output == nil ? list.lines : [], list, json: json) }
     }
 }

@@ -43,6 +43,10 @@ struct Train: FalconCommand {
 
     func run() throws {
         let run = try makeRun()
+        try RunFiles(
+            inputs: [("--recipe", recipe)] + run.recipe.inputs.map { ($0.key, $0.path) }, files: [("--json", json)],
+            folders: dryRun ? [] : [("--output", run.folder)]
+        ).check()
         let interruption = Interruption()
         let environment = TrainingEnvironment(
             pool: common.makePool(), now: { ProcessInfo.processInfo.systemUptime },
@@ -89,11 +93,15 @@ struct Train: FalconCommand {
         environment.log = { line in
             if let progress { progress.log(line) } else if !common.quiet { StandardError.print(line) }
         }
-        let outcome = try run.run(resume: resume, environment: environment)
-        progress?.finish()
+        let outcome: TrainingOutcome
+        do {
+            // Also behind an error: its line must not be glued to the bar.
+            defer { progress?.finish() }
+            outcome = try run.run(resume: resume, environment: environment)
+        }
         last["peak_memory_bytes"] = .whole(ProcessMemory.peakByteCount)
         if let json {
-            if json == "-" { print(last.json) } else { try AtomicFile.write(json, text: last.json + "\n") }
+            try JSONOutput.write(text: last.json, to: json)
         }
         switch outcome {
         case .finished(let step): environment.log("\(run.folder): finished at step \(step)")
@@ -104,13 +112,9 @@ struct Train: FalconCommand {
 
     private func rehearse(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
         let rehearsal = try run.rehearse(environment: environment)
-        if let json { try JSONOutput.write(rehearsal, to: json) }
-        guard json != "-" else { return }
-        let epochs = rehearsal.epochs == 1 ? "epoch" : "epochs"
         func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
-        print(
-            """
-            steps            \(rehearsal.steps) in \(rehearsal.epochs) \(epochs) at most
+        let lines = """
+            steps            \(rehearsal.steps) in \(counted(rehearsal.epochs, "epoch")) at most
             parameters       \(rehearsal.trainableParameters) trainable
             time per step    \(String(format: "%.3f s", rehearsal.secondsPerStep))
             per evaluation   \(String(format: "%.3f s", rehearsal.secondsPerEvaluation))
@@ -118,8 +122,9 @@ struct Train: FalconCommand {
             time in all      \(String(format: "%.0f s", rehearsal.secondsInAll))
             peak memory      \(megabytes(rehearsal.peakMemoryBytes))
             checkpoints      \(megabytes(rehearsal.checkpointBytes)) on disk
-            """)
-        for warning in rehearsal.warnings { print("warning          \(warning)") }
+            """
+        let warnings = rehearsal.warnings.map { "warning          \($0)" }
+        try Figures.write([lines] + warnings, rehearsal, json: json)
     }
 
     /// What stands behind the progress bar.

@@ -67,7 +67,9 @@ import Testing
         #expect(AnswerPiece(text: "a", depth: 0).terminalText == "a")
         #expect(AnswerPiece(text: "a", depth: 1).terminalText == "\u{1b}[32ma\u{1b}[0m")
         #expect(AnswerPiece(text: "a", depth: 1).terminalText != AnswerPiece(text: "a", depth: 2).terminalText)
-        #expect(AnswerPiece(text: "\u{1b}]0;title\u{7}x\u{9b}31m\n", depth: 0).terminalText == "]0;titlex31m\n")
+        #expect(
+            AnswerPiece(text: "\u{1b}]0;title\u{7}x\u{9b}31m\n", depth: 0).terminalText
+                == #"\u{1b}]0;title\u{7}x\u{9b}31m"# + "\n")
     }
 
     @Test func `A node was visited as often as its parent was accepted, and accepted as often as its path`() throws {
@@ -195,7 +197,7 @@ import Testing
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: template, decoder: PlainDecoder(target: models.target, pool: pool),
             baseline: nil, stop: StopRule(endTokens: [], maximumTokens: 12))
-        let answered = try runner.answer(PromptDialogue(id: "81", turns: ["First?", "Second?"]))
+        let answered = runner.answer(PromptDialogue(id: "81", turns: ["First?", "Second?"]))
         #expect(answered.turns.count == 2 && !answered.turns[0].text.isEmpty)
         let messages = [
             ChatMessage(role: .user, content: "First?"),

@@ -263,7 +263,7 @@ import Testing
         let example = try Example(blockSize: 2, fusion: .gated, layers: 1, tree: "medium", seed: 91, dialogues: 6)
         let store = try example.store(storage)
         let tokenizer = try Tokenizer(folder: "\(Fixtures.folder)/tokenizers/qwen2")
-        let (dialogues, facts) = try ReplayRunner(store: store, tokenizer: tokenizer, replay: example.replay)
+        let (dialogues, facts, _) = try ReplayRunner(store: store, tokenizer: tokenizer, replay: example.replay)
             .run(on: example.pool)
         let live = example.live.reduce(0) { $0 + $1.tokens.count }
         #expect(facts.dtype == storage.rawValue && facts.textTokens == live && facts.conversations == 6)

@@ -88,7 +88,7 @@ import Testing
         let mask = try MaskInspection(
             Dialogue(id: "one", messages: messages), template: template, tokenizer: tokenizer, blockSize: 2)
         #expect(mask.findings.isEmpty, "\(mask.findings)")
-        #expect(mask.text(withColours: false).contains("⟦Good day to you<|im_end|>⟧"))
+        #expect(mask.text(forTerminal: false).contains("⟦Good day to you<|im_end|>⟧"))
         #expect(mask.countedPositions == mask.lossMask.count { $0 == 1 })
         let silent = try MaskInspection(
             Dialogue(id: "two", messages: [messages[0]]), template: template, tokenizer: tokenizer, blockSize: 2)

@@ -61,7 +61,7 @@ import Testing
             let (dialogues, problems) = try read(text)
             #expect(dialogues.map(\.id) == ["good", "last"])
             #expect(problems.count == rows.count - 2)
-            #expect(problems.contains { $0.contains("row 7 (id 'role')") && $0.contains("wizard") })
+            #expect(problems.contains { $0.contains("row 7 (") && $0.contains("id 'role')") && $0.contains("wizard") })
             #expect(problems.allSatisfy { !$0.contains("\n") })
         }
     }
@@ -69,7 +69,7 @@ import Testing
     @Test func `a broken line is one problem`() throws {
         let (dialogues, problems) = try read("{\"prompt\": \"a\"}\n{\"prompt\": \n{\"prompt\": \"b\"}\n")
         #expect(dialogues.map(\.id) == ["row-0", "row-2"])
-        #expect(problems.count == 1 && problems[0].hasPrefix("row 1: is not JSON"))
+        #expect(problems.count == 1 && problems[0].hasPrefix("row 1 (line 2): is not JSON: column "))
     }
 
     @Test(arguments: ["", " \n", "hello", "{\"a\"", "[{\"prompt\": \"a\"}", "<html>\n<body>"])

@@ -16,3 +16,6 @@ _Noreturn void falcon_end_without_memory(size_t bytes);
 
 // Whether so many bytes more could be had at this moment.
 int falcon_memory_is_left(size_t bytes);
+
+// Whether the process was started with a signal ignored, as nohup does with SIGHUP.
+int falcon_signal_is_ignored(int number);

@@ -42,7 +42,7 @@ struct BudgetChoice {
             "budget_rows": "\(selection.rows.count) of \(survey.rows.count)",
         ]
         note =
-            "budget \(budget): \(selection.rows.count) of \(survey.rows.count) conversations, drawn evenly from the "
-            + "input, at \(Decimals.text(measured, 1)) bytes per token"
+            "budget \(budget): \(selection.rows.count) of \(counted(survey.rows.count, "conversation")), drawn evenly "
+            + "from the input, at \(Decimals.text(measured, 1)) bytes per token"
     }
 }

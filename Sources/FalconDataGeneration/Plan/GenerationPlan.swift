@@ -118,8 +118,9 @@ package struct GenerationPlan: Sendable, Codable {
     package var lines: [String] {
         let (skippedCount, failedCount) = (skipped.values.reduce(0, +), failed.values.reduce(0, +))
         var lines = [
-            "\(written) written + \(skippedCount) skipped + \(failedCount) failed = \(input) conversations",
-            "\(tokens) tokens, \(lossTokens) of them the assistant's; \(cut.count) conversations cut at the greatest "
+            "\(written) written + \(skippedCount) skipped + \(failedCount) failed = \(counted(input, "conversation"))",
+            "\(counted(tokens, "token")), \(lossTokens) of them the assistant's; "
+                + "\(counted(cut.count, "conversation")) cut at the greatest "
                 + "length" + GenerationPlan.examples(cut),
         ]
         for (title, reasons) in [("skipped", skipped), ("failed", failed)] {
@@ -138,7 +139,9 @@ package struct GenerationPlan: Sendable, Codable {
         }
         lines.append(
             "about \(GenerationPlan.duration(hours)) at \(Int(tokensPerSecond)) tokens/s, of it "
-                + "\(Decimals.text(writingShare * 100, 1)) % for writing; by a probe of \(probeTokens) tokens")
+                + "\(Decimals.text(writingShare * 100, 1)) % for writing; by a probe of "
+                + counted(probeTokens, "token")
+        )
         lines.append("peak memory \(ByteAmount(peakMemoryBytes))")
         return lines
     }

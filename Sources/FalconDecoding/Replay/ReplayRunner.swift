@@ -26,19 +26,21 @@ package struct ReplayRunner {
     /// - Parameters:
     ///   - limit: the most conversations to take, from the start.
     ///   - progress: told how many conversations and answer tokens are done; may throw to stop the work.
+    /// - Returns: what was replayed, and what `progress` threw, if it did.
     /// - Throws: `FileError` or `HDF5Error` where a shard is damaged, `DecodingError` where no conversation has an
-    ///   answer, and whatever `progress` throws.
+    ///   answer, and whatever `progress` throws before there is one.
     package func run(
         limit: Int? = nil, on pool: ThreadPool,
         progress: (_ conversations: Int, _ tokens: Int) throws -> Void = { _, _ in }
-    ) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts) {
+    ) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts, stopped: (any Error)?) {
         let start = clock()
         let count = min(limit ?? store.count, store.count)
         var (dialogues, agreeing, tokens): ([AnsweredDialogue], Int, Int) = ([], 0, 0)
         var (expectation, ranks) = (ReplayedAnswer.Expectation(), RankStatistics())
         // Pieces bound how much is held between two looks at the progress.
         let piece = 8 * pool.threadCount
-        for first in stride(from: 0, to: count, by: piece) {
+        var stopped: (any Error)?
+        for first in stride(from: 0, to: count, by: piece) where stopped == nil {
             let numbers = Array(first..<min(first + piece, count))
             for replayed in try self.replayed(numbers, on: pool) where !replayed.dialogue.turns.isEmpty {
                 dialogues.append(replayed.dialogue)
@@ -47,7 +49,12 @@ package struct ReplayRunner {
                 ranks.add(replayed.ranks)
                 tokens += replayed.dialogue.turns.reduce(0) { $0 + $1.decoded.tokens.count }
             }
-            try progress(first + numbers.count, tokens)
+            do {
+                try progress(first + numbers.count, tokens)
+            } catch {
+                guard tokens > 0 else { throw error }
+                stopped = error
+            }
         }
         guard tokens > 0 else { throw DecodingError.noStoredAnswer(path: store.folder) }
         var statistics = AcceptStatistics()
@@ -57,7 +64,7 @@ package struct ReplayRunner {
             textTokens: tokens, agreeingTokens: agreeing, cutPasses: statistics.cutPasses,
             acceptLengthEstimate: statistics.acceptLengthEstimate, ranks: ranks, expectation: expectation,
             seconds: clock() - start)
-        return (dialogues, facts)
+        return (dialogues, facts, stopped)
     }
 
     private struct Replayed: Sendable {

@@ -1,3 +1,4 @@
+import FalconTensor
 import FalconTokenizer
 
 /// A piece of an answer's text as one token brought it, and who proposed the token.
@@ -44,14 +45,13 @@ package struct AnswerPiece: Equatable, Sendable {
         }
     }
 
+    /// The text for a terminal without colours.
+    package var visibleText: String { VisibleText.shown(text, keepsLines: true) }
+
     /// The text for a terminal: a drafted token in the colour of its depth, one of the target's own as it is. Control
-    /// characters are left out, so that no answer can change the terminal.
+    /// characters are written out, so that no answer can change the terminal.
     package var terminalText: String {
-        let clean = String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.filter { scalar in
-                    scalar == "\n" || scalar == "\t" || (scalar.value >= 0x20 && !(0x7f...0x9f).contains(scalar.value))
-                }))
+        let clean = visibleText
         guard depth > 0, !clean.isEmpty else { return clean }
         let colours = [32, 36, 34, 35, 33, 31, 92, 96, 94, 95, 93, 91]
         return "\u{1b}[\(colours[(depth - 1) % colours.count])m\(clean)\u{1b}[0m"

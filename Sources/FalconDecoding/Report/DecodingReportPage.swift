@@ -22,9 +22,8 @@ package struct DecodingReportPage {
     }
 
     /// - Throws: `FileError` where the file cannot be written.
-    package func write(_ path: String) throws { try AtomicFile.write(path, text: html) }
 
-    var html: String {
+    package var html: String {
         ReportPage.html(
             title: report.replay == nil ? "Decoding report" : "Replay report",
             body: [tiles, notesSection, figures, charts, categories, samples, run].joined(separator: "\n"),
@@ -49,9 +48,12 @@ package struct DecodingReportPage {
         let words = tiles.map { "<div class=\"tile\"><b>\($1)</b><span>\($0)</span></div>" }.joined()
         let tree =
             report.isDrafted
-            ? "tree <b>\(text(report.tree.name))</b>: \(report.tree.nodes) nodes, \(report.tree.depth) deep; " : ""
-        return "<p>\(tree)\(report.all.prompts) prompts, \(statistics.generatedTokens) tokens, "
-            + "\(report.all.loopingPrompts) answers loop.</p><div class=\"tiles\">\(words)</div>"
+            ? "tree <b>\(text(report.tree.name))</b>: \(counted(report.tree.nodes, "node")), "
+                + "\(report.tree.depth) deep; "
+            : ""
+        return "<p>\(tree)\(counted(report.all.prompts, "prompt")), \(counted(statistics.generatedTokens, "token")), "
+            + "\(counted(report.all.loopingPrompts, "answer loops", "answers loop")).</p>"
+            + "<div class=\"tiles\">\(words)</div>"
     }
 
     private var notesSection: String {

@@ -1,4 +1,5 @@
 import FalconPictures
+import FalconTensor
 import FalconTokenizer
 
 /// A few answers of a report, each drafted token on the colour of its depth.
@@ -45,7 +46,7 @@ enum SampleTexts {
         let category = sample.category.map { ", \(Markup.escaped($0))" } ?? ""
         return """
             <h3>\(Markup.escaped(sample.id))\(category): accept length \
-            \(Markup.number(statistics.acceptLength, digits: 2)), \(statistics.generatedTokens) tokens\
+            \(Markup.number(statistics.acceptLength, digits: 2)), \(counted(statistics.generatedTokens, "token"))\
             \(sample.turn.loops ? ", <b>loops</b>" : "")</h3>
             <p class="faint question">\(Markup.escaped(question))</p>
             <div class="text">\(pieces.joined())\(isCut ? " …" : "")</div>

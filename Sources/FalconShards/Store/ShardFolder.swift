@@ -127,7 +127,7 @@ package struct ShardFolder: Sendable {
 
     private func stem(_ number: Int) -> String { String(ShardFolder.shardName(number).dropLast(3)) }
 
-    private func names() throws -> [String] {
+    func names() throws -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
@@ -142,12 +142,14 @@ package struct ShardFolder: Sendable {
             if mine != theirs { difference = "\(key) is \(mine), not \(theirs)" }
         }
         if let difference {
+            // A run that made nothing binds nobody.
+            if try isEmpty() { return try forget() }
             throw FileError(path, "its shards were made otherwise: now \(difference); take another output folder")
         }
     }
 
     /// `nil` where the shard or its facts are missing, or the shard is not as long as its facts say.
-    private func readFacts(_ name: String) throws -> ShardFacts? {
+    func readFacts(_ name: String) throws -> ShardFacts? {
         let shard = try? FileManager.default.attributesOfItem(atPath: file(name))
         guard let bytes = shard?[.size] as? Int, FileManager.default.fileExists(atPath: factsPath(name)) else {
             return nil
@@ -158,5 +160,5 @@ package struct ShardFolder: Sendable {
 
     private func factsPath(_ shard: String) -> String { file(String(shard.dropLast(2)) + "json") }
 
-    private func file(_ name: String) -> String { (path as NSString).appendingPathComponent(name) }
+    func file(_ name: String) -> String { (path as NSString).appendingPathComponent(name) }
 }

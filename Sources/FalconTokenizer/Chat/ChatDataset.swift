@@ -50,19 +50,21 @@ package enum ChatDataset {
     private static func readLines(
         _ bytes: [UInt8], _ content: Range<Int>, _ path: String, into reading: inout ChatReading
     ) throws {
-        var firstError: JSONError?
-        var row = 0
+        var firstError: (line: Int, error: JSONError)?
+        // Rows are counted from 0, as options and ids count them, lines from 1, as editors do, blank ones too.
+        var (row, line) = (0, 0)
         var readable = 0
         var start = content.lowerBound
         while start < content.upperBound {
             let end = bytes[start..<content.upperBound].firstIndex(of: 0x0a) ?? content.upperBound
+            line += 1
             if bytes[start..<end].contains(where: { !isSpace($0) }) {
                 do {
-                    reading.add(try value(bytes, start..<end), row: row)
+                    reading.add(try value(bytes, start..<end), row: row, line: line)
                     readable += 1
                 } catch {
-                    firstError = firstError ?? error
-                    let problem = "row \(row): is not JSON: \(error)"
+                    firstError = firstError ?? (line, error)
+                    let problem = "row \(row) (line \(line)): is not JSON: \(error.withoutLine)"
                     reading.problems.append(RowProblem(description: problem, kind: "is not JSON"))
                 }
                 row += 1
@@ -72,7 +74,8 @@ package enum ChatDataset {
         guard readable == 0, let firstError else { return }
         // Not one object a line; perhaps one object over many lines.
         guard let value = try? value(bytes, content) else {
-            throw TokenizerError(path, "is neither JSON nor JSON lines: \(firstError)")
+            throw TokenizerError(
+                path, "is neither JSON nor JSON lines: line \(firstError.line), \(firstError.error.withoutLine)")
         }
         reading = ChatReading()
         reading.add(value, row: 0)
@@ -99,14 +102,16 @@ package struct ChatReading: Sendable {
     package private(set) var unread: [String] = []
     private var unreadKnown: Set<String> = []
 
-    fileprivate mutating func add(_ value: JSONValue, row: Int) {
+    /// - Parameter line: where the row has one of its own.
+    fileprivate mutating func add(_ value: JSONValue, row: Int, line: Int? = nil) {
         do {
-            let row = try ChatRow(value, row: row)
-            dialogues.append(row.dialogue)
-            for name in row.unread where unreadKnown.insert(name).inserted { unread.append(name) }
+            let read = try ChatRow(value, row: row)
+            dialogues.append(read.dialogue)
+            for name in read.unread where unreadKnown.insert(name).inserted { unread.append(name) }
         } catch {
-            let name = error.id.map { " (id '\($0)')" } ?? ""
-            problems.append(RowProblem(description: "row \(row)\(name): \(error.problem)", kind: error.kind))
+            let place = [line.map { "line \($0)" }, error.id.map { "id '\($0)'" }].compactMap(\.self)
+            let row = "row \(row)" + (place.isEmpty ? "" : " (\(place.joined(separator: ", ")))")
+            problems.append(RowProblem(description: "\(row): \(error.problem)", kind: error.kind))
         }
     }
 

@@ -88,9 +88,9 @@ package final class DraftTraining: TrainingTask {
         let tokens = training.reduce(0) { $0 + min(source.sequences[$1].length, recipe.data.maxLength) }
         let cut = training.count { source.sequences[$0].length > recipe.data.maxLength }
         log(
-            "\(training.count) \(training.count == 1 ? "sequence" : "sequences")"
+            counted(training.count, "sequence")
                 + (cut > 0 ? " (\(cut) cut to data.max_length = \(recipe.data.maxLength))" : "")
-                + ", \(tokens) tokens an epoch; \(heldOut.count) held out; "
+                + ", \(counted(tokens, "token")) an epoch; \(heldOut.count) held out; "
                 + "\(network.parameters.trainableCount) parameters")
     }
 

@@ -60,8 +60,7 @@ struct PretrainingData {
         }
         self.fingerprints = fingerprints
         log(
-            "\(training.rows.count) \(training.rows.count == 1 ? "dialogue" : "dialogues"), "
-                + "\(training.tokenCount) tokens an epoch; "
+            "\(counted(training.rows.count, "dialogue")), \(counted(training.tokenCount, "token")) an epoch; "
                 + "\(validation.rows.count) held out"
         )
     }

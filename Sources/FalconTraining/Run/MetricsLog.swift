@@ -30,12 +30,15 @@ package final class MetricsLog {
 
     /// Makes what was logged last through a power cut; called with every checkpoint.
     package func synchronize() throws {
+        // A device has nothing that could last.
+        guard FileKind(path) == .plain else { return }
         try MetricsLog.naming(path) { try handle.synchronize() }
     }
 
     /// The whole lines of a log up to and with a step. A line that was cut by a crash is left out.
     static func lines(path: String, upTo step: Int) -> [String] {
-        guard let data = FileManager.default.contents(atPath: path) else { return [] }
+        // A link to a device may have no end.
+        guard FileKind(path) == .plain, let data = FileManager.default.contents(atPath: path) else { return [] }
         return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init).filter { line in
             let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
             guard let logged = object?["step"] as? Int else { return false }
