@@ -57,11 +57,11 @@ let package = Package(
 
         // Layer 1
         library("FalconTensor", ["CFalconKernels", "COpenBLAS"]),
-        library("FalconTokenizer", ["FalconJSON", "FalconDigest"]),
         library("FalconPictures", []),
         library("FalconTemplates", ["FalconJSON"]),
 
         // Layer 2
+        library("FalconTokenizer", ["FalconTemplates", "FalconJSON", "FalconDigest"]),
         library("FalconAutograd", ["FalconTensor"]),
         library("FalconWeights", ["FalconTensor", "FalconJSON", "FalconDigest"]),
         library("FalconShards", ["FalconTensor", "FalconDigest", "CHDF5", "CZstd"]),
@@ -101,9 +101,13 @@ let package = Package(
         // Layer 8: commands, and what they share: progress, errors, signals.
         .target(
             name: "FalconCommandSupport",
-            dependencies: ["FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "FalconTokenizer", "FalconTensor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
-        command("falcon-gen-data", ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTensor"]),
+        command(
+            "falcon-gen-data",
+            ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTokenizer", "FalconTensor"]),
         command("falcon-train", ["FalconTraining", "FalconDataGeneration", "FalconTensor"]),
         command(
             "falcon-export",

@@ -31,7 +31,7 @@ struct ConversationEncoder: Sendable {
         do {
             encoded = try dialogues.encode(dialogue)
         } catch {
-            throw .skipped("the template has no form for it")
+            throw .skipped((error as? DialogueRefusal)?.kind ?? "the template has no form for it")
         }
         if encoded.learnedAnswers == 0, !encoded.unlearned.isEmpty {
             throw .skipped(ConversationEncoder.reason(encoded.unlearned))
@@ -45,6 +45,7 @@ struct ConversationEncoder: Sendable {
         case [.emptyAnswer]: "its answers are empty"
         case [.weightZero]: "its answers have the weight 0"
         case [.loneCall]: "its answers are tool_calls, which the template does not write"
+        case [.lostThoughts]: "its answers have thoughts that the template leaves out"
         default: "none of its answers is to be learned"
         }
     }

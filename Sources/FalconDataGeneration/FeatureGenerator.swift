@@ -46,8 +46,7 @@ package final class FeatureGenerator {
             "dataset_sha256": input.digest,
             "range": "\(input.range.lowerBound):\(input.range.upperBound)",
             "conversations_per_shard": "\(options.conversationsPerShard)",
-            "template": source.encoder.dialogues.template.style.rawValue,
-        ]
+        ].merging(source.encoder.dialogues.template.settings) { $1 }
         // Folders that were begun before there was a choice name none.
         if options.arithmetic != .float32 { settings["precision"] = options.arithmetic.rawValue }
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
@@ -55,7 +54,8 @@ package final class FeatureGenerator {
         let source = self.source
         regenerator = try options.regeneration.map { try Regenerator($0, source: source) }
         settings.merge(regenerator?.settings ?? [:]) { $1 }
-        var notes = source.notes + input.notes + input.losses(source.encoder.dialogues)
+        var notes =
+            source.notes + input.notes + input.losses(source.encoder.dialogues, isAnswered: options.regeneration != nil)
         notes += regenerator?.notes ?? []
         if let budget = options.budget {
             let choice = try BudgetChoice(budget, options, input, source)

@@ -25,7 +25,12 @@ struct FeatureSource: Sendable {
         self.pool = pool
         try TargetModel.checkFolder(options.target)
         tokenizer = try Tokenizer(folder: options.target)
-        let (template, reason) = try ChatTemplate.select(options.template, folder: options.target)
+        var choice = options.template
+        // A folder goes on with the date that its first tokens have.
+        if choice.now == nil, !options.output.isEmpty {
+            choice.now = (try? ShardManifest(folder: options.output))?.settings[ChatTemplate.timeKey]
+        }
+        let template = try ChatTemplate.select(choice, folder: options.target)
         try beforeWeights()
         model = try TargetModel(folder: options.target, arithmetic: options.arithmetic, pool: pool)
         if let entries = options.teacherEntries, entries > model.configuration.vocabularySize {
@@ -39,7 +44,7 @@ struct FeatureSource: Sendable {
         encoder = ConversationEncoder(
             dialogues: DialogueEncoder(template, tokenizer), vocabularySize: model.configuration.vocabularySize,
             maxLength: maxLength)
-        var notes = ["template \(reason)"]
+        var notes = ["template: \(template.origin)"]
         if maxLength < options.maxLength {
             notes.append(
                 "the target has \(maxLength) positions: conversations are cut there, not at \(options.maxLength)")

@@ -55,9 +55,16 @@ struct GenerationInput {
     }
 
     /// What the dialogues say and their template does not write, a line each.
-    func losses(_ encoder: DialogueEncoder) -> [String] {
+    ///
+    /// - Parameter isAnswered: whether the target answers the dialogues itself.
+    func losses(_ encoder: DialogueEncoder, isAnswered: Bool = false) -> [String] {
         var remarks = RowRemarks()
-        for dialogue in dialogues { remarks.add(encoder.remarks(on: dialogue), of: dialogue.id) }
+        for dialogue in dialogues {
+            remarks.add(encoder.remarks(on: dialogue), of: dialogue.id)
+            if isAnswered, (try? PromptDialogue(dialogue))?.endsAtCall == true {
+                remarks.add([.answeredToCall], of: dialogue.id)
+            }
+        }
         return remarks.lines
     }
 

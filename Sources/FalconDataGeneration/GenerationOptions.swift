@@ -1,5 +1,6 @@
 import FalconShards
 import FalconTensor
+import FalconTokenizer
 
 /// What features are to be made of, and how they are to be stored.
 package struct GenerationOptions: Sendable {
@@ -29,8 +30,7 @@ package struct GenerationOptions: Sendable {
     package var dropsDuplicates = false
     /// How the target answers the prompts itself; the data set's own answers are taken where it is `nil`.
     package var regeneration: RegenerationOptions?
-    /// `auto` or a template's name; see `ChatTemplate.select`.
-    package var template = "auto"
+    package var template = TemplateChoice()
     /// About how many tokens go through the target between two looks at the clock; `nil` picks it by the number of
     /// threads. It decides memory and pace, never the result.
     package var batchTokens: Int?

@@ -1,6 +1,7 @@
 import FalconDigest
 import FalconShards
 import FalconTensor
+import FalconTokenizer
 
 /// The features of a data set's dialogues, made by the target whenever they are asked for and stored nowhere: what
 /// `data.source = "online"` trains on.
@@ -24,12 +25,12 @@ package struct OnlineFeatures: FeatureSequences {
     /// - Parameters:
     ///   - target: the target model's folder, tokenizer included.
     ///   - dataset: chats, as `GenerationOptions` takes them.
-    ///   - template: `auto` or a template's name.
+    ///   - template: as `TemplateChoice` names it.
     ///   - maxLength: tokens of a dialogue beyond this many are cut off.
     /// - Throws: `FileError` or `TokenizerError`, naming the file.
     package init(target: String, dataset: String, template: String, maxLength: Int, pool: ThreadPool) throws {
         var options = GenerationOptions(target: target, dataset: dataset, output: "")
-        (options.template, options.maxLength) = (template, maxLength)
+        (options.template, options.maxLength) = (TemplateChoice(template), maxLength)
         let input = try GenerationInput(options)
         let source = try FeatureSource(options, pool: pool)
         var conversations: [Conversation] = []
@@ -51,7 +52,8 @@ package struct OnlineFeatures: FeatureSequences {
         path = dataset
         description = source.description(.float32)
         sequences = conversations.map { ($0.id, $0.tokens.count) }
-        let identity = "\(input.digest) \(source.encoder.dialogues.template.style.rawValue) \(source.encoder.maxLength)"
+        let template = source.encoder.dialogues.template.settings.sorted { $0.key < $1.key }.map(\.value)
+        let identity = "\(input.digest) \(template.joined(separator: " ")) \(source.encoder.maxLength)"
         fingerprint = ("data set or template", SHA256Digest.hexadecimal(of: Array(identity.utf8)))
         notes =
             source.notes + input.notes + input.losses(source.encoder.dialogues)

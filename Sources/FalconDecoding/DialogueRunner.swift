@@ -34,7 +34,7 @@ package struct AnsweredDialogue: Sendable {
 /// Asks the turns of dialogues one after the other; each answer becomes part of the next turn's prompt.
 package struct DialogueRunner {
     private let tokenizer: Tokenizer
-    private let template: ChatTemplate
+    private let encoder: DialogueEncoder
     private let decoder: any TextDecoder
     private let baseline: (any TextDecoder)?
     private let stop: StopRule
@@ -48,7 +48,7 @@ package struct DialogueRunner {
         stop: StopRule, detector: LoopDetector = LoopDetector()
     ) {
         self.tokenizer = tokenizer
-        self.template = template
+        encoder = DialogueEncoder(template, tokenizer)
         self.decoder = decoder
         self.baseline = baseline
         self.stop = stop
@@ -67,13 +67,13 @@ package struct DialogueRunner {
         for (number, turn) in dialogue.turns.enumerated() {
             messages.append(ChatMessage(role: .user, content: turn))
             do {
-                let prompt = try template.encode(messages, tokenizer, addGenerationPrompt: true).ids
+                let prompt = try encoder.prompt(messages, dialogue.variables)
                 let answered = try answer(prompt) { try receive(number, $0) }
                 messages.append(ChatMessage(role: .assistant, content: answered.text))
                 turns.append(answered)
             } catch let problem as DecodingError {
                 return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
-            } catch let problem as TokenizerError {
+            } catch let problem as DialogueRefusal {
                 return AnsweredDialogue(prompt: dialogue, turns: turns, problem: problem)
             } catch {
                 return AnsweredDialogue(prompt: dialogue, turns: turns, problem: nil, stopped: error)
@@ -101,7 +101,7 @@ package struct DialogueRunner {
     /// The tokens of a dialogue's first turn; `nil` where the template cannot render it.
     private func prompt(of dialogue: PromptDialogue) -> [Int32]? {
         let messages = dialogue.preface + [ChatMessage(role: .user, content: dialogue.turns[0])]
-        return try? template.encode(messages, tokenizer, addGenerationPrompt: true).ids
+        return try? encoder.prompt(messages, dialogue.variables)
     }
 
     private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {

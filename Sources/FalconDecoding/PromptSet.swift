@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconTokenizer
 
 /// What to ask: a dialogue's system messages and its user turns. The answers are the model's own.
@@ -7,13 +8,21 @@ package struct PromptDialogue: Sendable, Equatable {
     /// Messages before the first turn.
     package let preface: [ChatMessage]
     package let turns: [String]
+    /// What the row gives its template besides messages, e.g. `tools`.
+    package let variables: JSONObject
+    /// Whether turns were left out because the dialogue calls tools before them.
+    package let endsAtCall: Bool
 
     /// - Throws: `DecodingError` where nobody asks anything.
     package init(_ dialogue: Dialogue) throws {
         id = dialogue.id
         category = dialogue.category
         preface = Array(dialogue.messages.prefix { $0.role.isSystem })
-        turns = dialogue.messages.filter { $0.role == .user }.map(\.content)
+        variables = dialogue.variables
+        // What follows a call stands on the tool's answer, which the model has not had.
+        let own = dialogue.messages.prefix { $0.role != "tool" && $0.toolCalls.isEmpty }
+        turns = own.filter { $0.role == .user }.map(\.content)
+        endsAtCall = own.count < dialogue.messages.count
         guard !turns.isEmpty else { throw DecodingError.noTurn(dialogue: id) }
     }
 
@@ -23,6 +32,7 @@ package struct PromptDialogue: Sendable, Equatable {
     /// Questions without a category.
     init(id: String, turns: [String]) {
         (self.id, category, preface, self.turns) = (id, nil, [], turns)
+        (variables, endsAtCall) = (JSONObject(), false)
     }
 
     /// Reads a question file (`question_id`, `turns`) or a chat dataset, of which the user's messages are asked.
@@ -44,6 +54,9 @@ package struct PromptDialogue: Sendable, Equatable {
             }
         }
         guard !dialogues.isEmpty else { throw DecodingError.noPrompts(path: path) }
+        var calling = RowRemarks()
+        for dialogue in dialogues where dialogue.endsAtCall { calling.add([.answeredToCall], of: dialogue.id) }
+        problems += calling.lines
         return (dialogues, problems)
     }
 }

@@ -125,12 +125,13 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
 
     private func readTemplate(_ input: [UInt8], _ desk: FuzzDesk) throws {
         _ = try desk.put(input, as: "tokenizer_config.json")
-        let template = try ChatTemplate.select("auto", folder: desk.path).template
+        let template = try ChatTemplate.select(TemplateChoice(), folder: desk.path)
         let dialogue: [ChatMessage] = [
             ChatMessage(role: .system, content: "s"), ChatMessage(role: .user, content: "u"),
             ChatMessage(role: .assistant, content: "<think>t</think> a"), ChatMessage(role: .user, content: "v"),
         ]
-        _ = try template.render(dialogue, addGenerationPrompt: true)
+        _ = try template.prompt(dialogue)
+        _ = try template.supervised(dialogue)
     }
 
     private func readConfiguration(_ input: [UInt8], _ desk: FuzzDesk) throws {
@@ -162,12 +163,13 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         _ = reading.notes(of: reading.dialogues)
         for dialogue in reading.dialogues {
             _ = try? PromptDialogue(dialogue)
-            _ = try? ChatTemplate(.chatml).render(dialogue.messages)
+            _ = try? ChatTemplate.style("chatml").supervised(dialogue.messages, dialogue.variables)
         }
     }
 
     private func readChat(_ path: String) throws {
-        let messages = try TokenizerInspection.messages(JSONValue(path: path), path: path)
-        _ = try ChatTemplate(.chatml).render(messages, addGenerationPrompt: true)
+        _ = try GivenChat(JSONValue(path: path), path: path)
+        let row = try DatasetFile.read(path)
+        for dialogue in row.dialogues { _ = try ChatTemplate.style("chatml").prompt(dialogue.messages) }
     }
 }

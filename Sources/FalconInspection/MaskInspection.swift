@@ -18,7 +18,7 @@ package struct MaskInspection: Sendable, Encodable {
     /// What is shown is what `falcon-gen-data` trains on, a row's own tokens included.
     ///
     /// - Parameter maxLength: tokens beyond this many are cut off.
-    /// - Throws: `TokenizerError` where the template has no form for the dialogue.
+    /// - Throws: `DialogueRefusal` where the template has no form for the dialogue.
     package init(
         _ dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer, blockSize: Int, maxLength: Int = .max
     ) throws {
@@ -37,23 +37,19 @@ package struct MaskInspection: Sendable, Encodable {
         if ids.count < encoded.ids.count {
             findings.append(.note("cut at \(maxLength) of its \(encoded.ids.count) tokens"))
         } else if dialogue.tokenized == nil {
-            findings += MaskInspection.ends(ids, mask, encoded, template, tokenizer)
+            findings += MaskInspection.ends(encoded, template)
         }
         findings += MaskInspection.findings(ids, mask, dialogue, tokenizer, counted: countedPositions)
         self.findings = findings
     }
 
     /// Whether each answer that counts ends with the end of turn.
-    private static func ends(
-        _ ids: [Int32], _ mask: [UInt8], _ encoded: EncodedDialogue, _ template: ChatTemplate, _ tokenizer: Tokenizer
-    ) -> [Finding] {
-        guard let end = tokenizer.id(of: template.endOfTurn) else {
-            return [.problem("the end of turn \(template.endOfTurn) is not one token of this tokenizer")]
-        }
-        let ends = ids.indices.count { mask[$0] == 1 && ids[$0] == end }
-        guard ends != encoded.learnedAnswers else { return [] }
-        let (said, ended) = (counted(encoded.learnedAnswers, "answer"), counted(ends, "end"))
-        return [.problem("\(said), but \(ended) of turn among the counted tokens")]
+    private static func ends(_ encoded: EncodedDialogue, _ template: ChatTemplate) -> [Finding] {
+        guard encoded.unendedAnswers > 0 else { return [] }
+        let end = template.endOfTurn.map { "\($0.debugDescription) or another special token" } ?? "a special token"
+        return [
+            .problem("\(encoded.unendedAnswers) of \(encoded.learnedAnswers) answers do not end with \(end)")
+        ]
     }
 
     private static func findings(

@@ -88,16 +88,10 @@ struct ModelPeculiarities {
             note("vocab_size \(rows) is \(rows - tokens) above the tokenizer's \(tokens): rows that no text uses")
         }
         do {
-            let (chosen, reason) = try ChatTemplate.select("auto", folder: folder)
-            template = reason
-            guard let end = tokenizer.id(of: chosen.endOfTurn) else {
-                note("\(chosen.endOfTurn), which ends answers in its template, is not one token of the tokenizer")
-                return
-            }
-            if !configuration.eosTokens.contains(end) {
-                note(
-                    "\(chosen.endOfTurn) (\(end)) ends answers in its template, but is no eos_token_id: answers run on")
-            }
+            let chosen = try ChatTemplate.select(TemplateChoice(), folder: folder)
+            template = chosen.origin
+            let ends = AnswerEnds(configured: configuration.eosTokens, template: chosen, tokenizer: tokenizer)
+            findings += ends.notes.map(Finding.note)
         } catch {
             note("\(error)")
         }

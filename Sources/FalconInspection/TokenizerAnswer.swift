@@ -1,6 +1,7 @@
 import FalconJSON
 import FalconTensor
 import FalconTokenizer
+import Synchronization
 
 /// What `falcon-inspect tokenizer` answers to one question; absent members are left out of its JSON.
 package struct TokenizerAnswer: Sendable, Encodable {
@@ -18,16 +19,18 @@ package struct TokenizerAnswer: Sendable, Encodable {
 }
 
 /// Answers questions about a tokenizer: what tokens a text has, what text tokens have, how a chat is written.
-package struct TokenizerInspection: Sendable {
+package final class TokenizerInspection: Sendable {
     private let tokenizer: Tokenizer
     private let folder: String
-    private let template: String
+    private let choice: TemplateChoice
+    /// Read when the first chat asks for it.
+    private let template = Mutex<ChatTemplate?>(nil)
 
-    /// - Parameter template: as `ChatTemplate.select` takes it; only looked for when a chat asks for it.
+    /// - Parameter template: only looked for when a chat asks for it.
     /// - Throws: `TokenizerError` where `tokenizer.json` is missing or of a kind not known.
-    package init(folder: String, template: String) throws {
+    package init(folder: String, template: TemplateChoice) throws {
         tokenizer = try Tokenizer(folder: folder)
-        (self.folder, self.template) = (folder, template)
+        (self.folder, choice) = (folder, template)
     }
 
     /// Special tokens named in the text are recognised; none is added.
@@ -37,30 +40,31 @@ package struct TokenizerInspection: Sendable {
         TokenizerAnswer(text: tokenizer.decode(ids, skippingSpecial: skippingSpecial))
     }
 
-    /// - Throws: `TokenizerError` where the model has no template, or that has no form for the chat.
-    package func chat(_ messages: [ChatMessage], addGenerationPrompt: Bool) throws -> TokenizerAnswer {
-        let template = try ChatTemplate.select(template, folder: folder).template
-        let (ids, mask) = try template.encode(messages, tokenizer, addGenerationPrompt: addGenerationPrompt)
-        return TokenizerAnswer(
-            ids: ids, prompt: try template.render(messages, addGenerationPrompt: addGenerationPrompt).text,
-            assistantMask: mask)
-    }
-
-    /// Reads a chat: a list of {role, content}.
+    /// The template that chats are written with, and where it is from.
     ///
-    /// - Throws: `FileError` where it is something else.
-    package static func messages(_ value: JSONValue, path: String) throws -> [ChatMessage] {
-        guard let list = value.array else { throw FileError(path, "must be a list of {role, content}") }
-        return try list.map { message in
-            guard let role = message["role"]?.string, let content = message["content"]?.string else {
-                throw FileError(path, "must be a list of {role, content}, both text")
-            }
-            return ChatMessage(role: ChatRole(role), content: content)
+    /// - Throws: `TokenizerError` where the model has none, or it cannot be read.
+    package func chatTemplate() throws -> ChatTemplate {
+        try template.withLock { known in
+            if let known { return known }
+            let read = try ChatTemplate.select(choice, folder: folder)
+            known = read
+            return read
         }
     }
 
-    /// Answers many questions, one JSON object a line: `{"text": ...}`, `{"ids": [...], "skip_special": false}` or
-    /// `{"messages": [...], "add_generation_prompt": false}`.
+    /// A chat as the template writes it; what is given reaches the template as it is.
+    ///
+    /// - Throws: `TokenizerError` where the model has no template, `DialogueRefusal` where that has no form for the
+    ///   chat.
+    package func chat(_ chat: GivenChat, addGenerationPrompt: Bool) throws -> TokenizerAnswer {
+        let (text, ids, mask) = try chatTemplate().encode(
+            chat.messages, chat.variables, addGenerationPrompt: chat.addGenerationPrompt ?? addGenerationPrompt,
+            tokenizer)
+        return TokenizerAnswer(ids: ids, prompt: text, assistantMask: mask)
+    }
+
+    /// Answers many questions, one JSON object a line: `{"text": ...}`, `{"ids": [...], "skip_special": false}` or a
+    /// chat as `GivenChat` reads it.
     ///
     /// - Returns: an answer for each line that is not blank; one with an error where a chat has no form.
     /// - Throws: `FileError` that names the line where it is no question.
@@ -85,10 +89,39 @@ package struct TokenizerInspection: Sendable {
             guard ids.count == list.count else { throw FileError(place, "ids must be token ids") }
             return decode(ids, skippingSpecial: question["skip_special"]?.boolean ?? false)
         }
-        guard let chat = question["messages"] else { throw FileError(place, "has no text, ids or messages") }
-        let messages = try Self.messages(chat, path: place)
+        guard question["messages"] != nil else { throw FileError(place, "has no text, ids or messages") }
+        let chat = try GivenChat(question, path: place)
         do {
-            return try self.chat(messages, addGenerationPrompt: question["add_generation_prompt"]?.boolean ?? false)
-        } catch { return TokenizerAnswer(error: "\(error)") }
+            return try self.chat(chat, addGenerationPrompt: false)
+        } catch let error as DialogueRefusal {
+            return TokenizerAnswer(error: "\(error)")
+        }
+    }
+}
+
+/// A chat and what its template is to be given: a list of messages, or `{"messages", "tools", "documents",
+/// "add_generation_prompt", "template_arguments"}`.
+package struct GivenChat: Sendable {
+    let messages: [JSONValue]
+    let variables: JSONObject
+    let addGenerationPrompt: Bool?
+
+    /// - Throws: `FileError` where it is something else.
+    package init(_ value: JSONValue, path: String) throws {
+        guard let list = value.array ?? value["messages"]?.array else {
+            throw FileError(path, "must be a list of {role, content}, or an object with such a list under 'messages'")
+        }
+        messages = list
+        var variables = JSONObject()
+        for name in ["tools", "documents"] {
+            if let given = value[name] { variables.append(name, given) }
+        }
+        for name in ["template_arguments", "chat_template_kwargs"] {
+            guard let given = value[name], !given.isNull else { continue }
+            guard let object = given.object else { throw FileError(path, "'\(name)' is \(given.kind), not an object") }
+            for member in object.members { variables[member.key] = member.value }
+        }
+        self.variables = variables
+        addGenerationPrompt = value["add_generation_prompt"]?.boolean
     }
 }

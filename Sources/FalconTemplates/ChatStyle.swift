@@ -128,7 +128,8 @@ package enum ChatStyle: String, Sendable, CaseIterable {
             {%- if message.role == 'user' -%}
                 {{- 'USER: ' + text(message) + ' ' -}}
             {%- elif message.role == 'assistant' -%}
-                {{- 'ASSISTANT: ' + text(message) + eos_token | default('</s>') -}}
+                {{- 'ASSISTANT: ' -}}
+                {{- text(message) + eos_token | default('</s>') -}}
             {%- else -%}
                 {{- raise_exception("no form for the role '" ~ message.role ~ "' behind the first message") -}}
             {%- endif -%}

@@ -22,6 +22,8 @@ package final class ChatTemplateProgram: Sendable {
     private let names: [String]
     /// The strings in its expressions.
     let literals: Set<[UInt8]>
+    /// Those that an output holds and nothing else, `{{ 'ASSISTANT: ' }}`.
+    let aloneLiterals: Set<[UInt8]>
 
     /// - Throws: `TemplateError` for text that is no template, naming the line.
     package init(_ source: String, name: String, limits: TemplateLimits = .standard) throws {
@@ -36,6 +38,7 @@ package final class ChatTemplateProgram: Sendable {
             statements = try parser.template()
             names = parser.names
             literals = parser.literals
+            aloneLiterals = parser.aloneLiterals
             usesGenerationTags = parser.hasGeneration
         } catch let problem as Problem {
             throw TemplateError(template: name, line: problem.line, problem: problem.words)

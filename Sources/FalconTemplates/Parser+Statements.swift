@@ -20,6 +20,7 @@ extension Parser {
                 next()
                 let value = try tuple()
                 try expect(.outputEnd, "'}}'")
+                if case .literal(.string(let text)) = value { noteAlone(text) }
                 statements.append(Statement(line: token.line, kind: .output(value)))
             case .tagBegin:
                 next()

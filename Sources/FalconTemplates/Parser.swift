@@ -18,6 +18,8 @@ struct Parser {
     var hasGeneration = false
     /// The strings that a template writes.
     private(set) var literals: Set<[UInt8]> = []
+    /// Those that an output holds and nothing else.
+    private(set) var aloneLiterals: Set<[UInt8]> = []
 
     init(_ tokens: [Token], limits: TemplateLimits) {
         self.tokens = tokens
@@ -90,6 +92,8 @@ struct Parser {
     }
 
     mutating func note(_ literal: Text) { literals.insert(literal.bytes) }
+
+    mutating func noteAlone(_ literal: Text) { aloneLiterals.insert(literal.bytes) }
 
     mutating func read(_ name: String) -> Expression {
         switch name {

@@ -102,17 +102,30 @@ struct SpanFinder {
 
     // MARK: Where generation would begin
 
+    /// Behind the spaces that a template writes with its header, as one text by itself: `{{ 'ASSISTANT: ' }}`, while
+    /// its generation prompt ends before them.
+    private func behindHeader(_ place: Int) -> Int {
+        for literal in program.aloneLiterals {
+            let name = literal.reversed().drop { $0 == UInt8(ascii: " ") }.count
+            guard (1..<literal.count).contains(name), place >= name, ending.prompt.hasSuffix(Array(literal[..<name])),
+                text[(place - name)...].starts(with: literal)
+            else { continue }
+            return place - name + literal.count
+        }
+        return place
+    }
+
     private func start(_ number: Int) throws -> Int {
         // Without messages not every template writes its prompt.
         if let before = rendered(Array(messages[..<number]), true), text.starts(with: before),
             number > 0 || before.hasSuffix(ending.prompt)
         {
-            return before.count
+            return behindHeader(before.count)
         }
         guard let place = markedStart(number) else {
             throw Untold(reason: "the template writes what is before message \(number) otherwise in a longer dialogue")
         }
-        return place
+        return behindHeader(place)
     }
 
     /// The same with markers for the messages before: what lies between the last of those and the message is compared.

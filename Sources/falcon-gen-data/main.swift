@@ -3,6 +3,7 @@ import FalconCommandSupport
 import FalconDataGeneration
 import FalconShards
 import FalconTensor
+import FalconTokenizer
 
 struct GenerateData: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -67,8 +68,8 @@ struct GenerateData: FalconCommand {
     @OptionGroup(title: "Answers by the target")
     var regeneration: RegenerateOptions
 
-    @Option(help: "The chat template: auto, chatml, llama2, llama3, mistral or vicuna.")
-    var template = "auto"
+    @OptionGroup(title: "Template")
+    var template: TemplateOptions
 
     @Option(help: "Tokens that go through the target together; a matter of memory and pace, not of the result.")
     var batchTokens: Int?
@@ -89,8 +90,8 @@ struct GenerateData: FalconCommand {
         }
         guard teacherStatistics ?? 1 >= 1 else { throw ValidationError("--teacher-statistics: give 1 or more.") }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
-        guard ["auto", "chatml", "llama2", "llama3", "mistral", "vicuna"].contains(template) else {
-            throw ValidationError("--template \(template): give auto, chatml, llama2, llama3, mistral or vicuna.")
+        if let problem = TemplateChoice(template.template ?? "auto").problem(folder: target) {
+            throw ValidationError(problem)
         }
     }
 
@@ -109,7 +110,7 @@ struct GenerateData: FalconCommand {
         options.conversationsPerShard = conversationsPerShard
         options.range = range
         options.part = part
-        options.template = template
+        options.template = try template.choice
         options.batchTokens = batchTokens
         options.budget = budget
         options.zstdLevel = zstdLevel

@@ -14,7 +14,8 @@ extension FalconInfer {
         let pool = common.makePool()
         let model = try TargetModel(folder: target, arithmetic: precision, pool: pool)
         let tokenizer = try Tokenizer(folder: target)
-        let chat = try ChatTemplate.select(template ?? "auto", folder: target)
+        let chat = try ChatTemplate.select(template.choice, folder: target)
+        note("template: \(chat.origin)")
         let dialogues = try readDialogues()
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
         let drafting = try draft.map { folder in
@@ -28,11 +29,11 @@ extension FalconInfer {
         let loadSeconds = systemSeconds() - start
 
         let ends = AnswerEnds(
-            configured: model.configuration.eosTokens, template: chat.template, tokenizer: tokenizer)
+            configured: model.configuration.eosTokens, template: chat, tokenizer: tokenizer)
         ends.notes.forEach(note)
         let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
         let runner = DialogueRunner(
-            tokenizer: tokenizer, template: chat.template, decoder: drafting ?? plain,
+            tokenizer: tokenizer, template: chat, decoder: drafting ?? plain,
             baseline: baseline ? plain : nil, stop: stop)
         let answers =
             stream && (output.showsText || !common.quiet)

@@ -62,12 +62,8 @@ struct FalconInfer: FalconCommand {
     @Option(help: "How many seconds --tree auto and dynamic measure rounds before the first answer (default: 3).")
     var planSeconds: Double?
 
-    @Option(
-        help: """
-            Chat template: auto (default), \
-            \(ChatTemplate.Style.allCases.map(\.rawValue).joined(separator: ", ")).
-            """)
-    var template: String?
+    @OptionGroup(title: "Template")
+    var template: TemplateOptions
 
     @Option(help: "The most tokens of an answer.")
     var maxNewTokens = 512
@@ -120,7 +116,7 @@ struct FalconInfer: FalconCommand {
             try OptionEffect.refuse(
                 [
                     ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
-                    ("--template", template != nil),
+                    ("--template", template.isGiven),
                 ] + sampling.given,
                 because: "needs a pass of the target; --replay makes none. Leave one of the two out.")
         } else {

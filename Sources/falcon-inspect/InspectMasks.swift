@@ -29,8 +29,8 @@ struct InspectMasks: FalconCommand {
     @Option(help: "The dialogue to show, from 0; without it the whole dataset is checked.")
     var index: Int?
 
-    @Option(help: "The chat template: auto (default), chatml, llama2, llama3, mistral or vicuna.")
-    var template: String?
+    @OptionGroup(title: "Template")
+    var template: TemplateOptions
 
     @Option(help: "k of the draft head: position i learns from token i + k + 1.")
     var blockSize = 2
@@ -50,7 +50,7 @@ struct InspectMasks: FalconCommand {
         }
         if target == nil {
             try OptionEffect.refuse(
-                [("--index", index != nil), ("--template", template != nil)],
+                [("--index", index != nil), ("--template", template.isGiven)],
                 because: "is for a dialogue; give --target and --dataset, too.")
         }
         guard blockSize >= 1, (1...2048).contains(length ?? 1) else {
@@ -67,8 +67,8 @@ struct InspectMasks: FalconCommand {
             return
         }
         let tokenizer = try Tokenizer(folder: target)
-        let (template, reason) = try ChatTemplate.select(template ?? "auto", folder: target)
-        if !common.quiet { StandardError.print("template \(reason)") }
+        let template = try ChatTemplate.select(template.choice, folder: target)
+        if !common.quiet { StandardError.print("template: \(template.origin)") }
         let reading = try DatasetFile.read(dataset)
         let (dialogues, problems) = (reading.dialogues, reading.problems.map(\.description))
         let limit = min(maxLength, (try? ModelConfiguration(folder: target))?.positionLimit ?? .max)

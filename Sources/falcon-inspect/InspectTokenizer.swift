@@ -16,7 +16,8 @@ struct InspectTokenizer: FalconCommand {
               falcon-inspect tokenizer --target models/llama --decode 1,2,3
               falcon-inspect tokenizer --target models/llama --chat chat.json --add-generation-prompt
 
-            Special tokens named in a text are recognised; none is added.
+            Special tokens named in a text are recognised; none is added. What a chat's file gives reaches the
+            template as it is; assistant_mask marks the tokens of answers, of which `masks` shows those that count.
             """)
 
     @Option(help: "The target model's folder, with tokenizer.json.")
@@ -31,18 +32,24 @@ struct InspectTokenizer: FalconCommand {
     @Option(help: "Decode these ids, separated by commas; special tokens are kept without --skip-special.")
     var decode: String?
 
-    @Option(help: ArgumentHelp("Render the chat in this file, a list of {role, content}.", valueName: "FILE.json"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            Render the chat in this file: a list of {role, content}, or {"messages", "tools", "documents", \
+            "add_generation_prompt", "template_arguments"}.
+            """, valueName: "FILE.json"))
     var chat: String?
 
     @Flag(help: "End the chat where the assistant's next answer begins.")
     var addGenerationPrompt = false
 
-    @Option(help: "The chat template: auto (default), chatml, llama2, llama3, mistral or vicuna.")
-    var template: String?
+    @OptionGroup(title: "Template")
+    var template: TemplateOptions
 
     @Option(
         help: ArgumentHelp(
-            "Answer many questions, each {\"text\"}, {\"ids\"} or {\"messages\"}, one a line.", valueName: "FILE.jsonl")
+            "Answer many questions, each {\"text\"}, {\"ids\"} or a chat as --chat takes it, one a line.",
+            valueName: "FILE.jsonl")
     )
     var batch: String?
 
@@ -59,11 +66,11 @@ struct InspectTokenizer: FalconCommand {
             [("--add-generation-prompt", addGenerationPrompt && chat == nil)], because: "is for --chat.")
         try OptionEffect.refuse([("--skip-special", skipSpecial && decode == nil)], because: "is for --decode.")
         try OptionEffect.refuse(
-            [("--template", template != nil && chat == nil && batch == nil)], because: "is for --chat and --batch.")
+            [("--template", template.isGiven && chat == nil && batch == nil)], because: "is for --chat and --batch.")
     }
 
     func run() throws {
-        let tokenizer = try TokenizerInspection(folder: target, template: template ?? "auto")
+        let tokenizer = try TokenizerInspection(folder: target, template: template.choice)
         if let text { try show([tokenizer.encode(text)]) }
         if let file {
             guard let text = String(validating: try bytes(of: file), as: UTF8.self) else {
@@ -76,8 +83,9 @@ struct InspectTokenizer: FalconCommand {
             try show([tokenizer.decode(ids, skippingSpecial: skipSpecial)])
         }
         if let chat {
-            let messages = try TokenizerInspection.messages(JSONValue(path: chat), path: chat)
-            try show([tokenizer.chat(messages, addGenerationPrompt: addGenerationPrompt)])
+            let given = try GivenChat(JSONValue(path: chat), path: chat)
+            if !common.quiet { StandardError.print("template: \(try tokenizer.chatTemplate().origin)") }
+            try show([tokenizer.chat(given, addGenerationPrompt: addGenerationPrompt)])
         }
         if let batch { try show(tokenizer.answers(lines: bytes(of: batch), path: batch)) }
     }

@@ -19,7 +19,7 @@ import Testing
             "falcon-gen-data", arguments(folder) + ["--json", folder.file("figures.json"), "--threads", "2"])
         #expect(result.status == 0)
         #expect(result.stdout.hasPrefix("9 written + 0 skipped + 0 failed = 9 conversations\n"))
-        #expect(result.stderr.contains("template chatml"))
+        #expect(result.stderr.contains("template: the model's own, from "))
         let data = try Data(contentsOf: URL(fileURLWithPath: folder.file("figures.json")))
         let figures = try JSONSerialization.jsonObject(with: data) as? [String: Any]
         #expect(figures?["written"] as? Int == 9)
@@ -41,7 +41,7 @@ import Testing
         let failing = try CommandRunner.run(
             "falcon-gen-data", ["--target", "nowhere", "--dataset", good[3], "--output", good[5]])
         #expect(failing.status == 1)
-        #expect(failing.stderr == "falcon-gen-data: nowhere: is no model folder: it has no config.json\n")
+        #expect(failing.stderr.hasPrefix("falcon-gen-data: nowhere: no such folder"))
         #expect(failing.stdout.isEmpty)
     }
 

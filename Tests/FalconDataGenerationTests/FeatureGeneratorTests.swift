@@ -51,10 +51,10 @@ import Testing
         try store.requireFingerprints(target: model.fingerprint, tokenizer: tokenizer.fingerprint)
         #expect(store.sequences.map(\.id) == (0..<11).map { "chat-\($0)" })
         let dialogues = try ChatDataset.read(scene.options.dataset).dialogues
-        let template = try ChatTemplate.select("chatml", folder: scene.options.target).template
+        let encoder = DialogueEncoder(try ChatTemplate.style("chatml"), tokenizer)
         for index in 0..<store.count {
             let sequence = try store.sequence(at: index)
-            let expected = try template.encode(dialogues[index].messages, tokenizer)
+            let expected = try encoder.encode(dialogues[index])
             #expect(sequence.tokens == expected.ids)
             #expect(sequence.lossMask == expected.lossMask)
             let cache = model.makeCache(capacity: sequence.length)
@@ -188,7 +188,8 @@ import Testing
             ("max_length is 50, not 96", { $0.maxLength = 50 }),
             ("conversations_per_shard is 5, not 4", { $0.conversationsPerShard = 5 }),
             ("range is 0:7, not 0:11", { $0.range = ConversationRange("0:7") }),
-            ("template is llama3, not chatml", { $0.template = "llama3" }),
+            ("template is llama3, not ", { $0.template = TemplateChoice("llama3") }),
+            ("template_arguments is {\"a\":1}", { $0.template.arguments.append("a", .integer(1)) }),
         ]
         for (words, change) in changes { #expect(refusal(scene.changed(change))?.contains(words) == true) }
         let folder = try #require(scene.folder)
@@ -210,8 +211,8 @@ import Testing
             ("nothing.json: no such file", { $0.dataset = folder.file("nothing.json") }),
             ("0 readable conversations", { $0.dataset = empty }),
             ("none of its 1 conversations is of use: the assistant says nothing", { $0.dataset = silent }),
-            ("is no model folder", { $0.target = folder.file("nothing") }),
-            ("--template", { $0.template = "alpaca" }),
+            ("no such folder", { $0.target = folder.file("nothing") }),
+            ("--template", { $0.template = TemplateChoice("alpaca") }),
             ("cannot make this folder", { $0.output = file }),
         ]
         for (words, change) in cases {

@@ -84,6 +84,6 @@ import Testing
         let error = #expect(throws: FileError.self) {
             try generate("broken", .float32, target: scaled("broken-target", by: .nan))
         }
-        #expect(error?.description.contains("its features are not finite") == true)
+        #expect(error?.description.contains("infinite or not a number") == true)
     }
 }

@@ -128,7 +128,8 @@ import Testing
         try DraftNetwork(configuration, .random(RandomSource(seed: 4))).write(folder: draft)
         var options = scene.options
         options.output = scene.folder.file("drafted")
-        options.regeneration = RegenerationOptions(draft: draft, tree: "chain:4", maxNewTokens: 12)
+        options.regeneration = RegenerationOptions(
+            draft: draft, allowsOtherTarget: true, tree: "chain:4", maxNewTokens: 12)
         try scene.generate(options)
         #expect(try scene.files(options.output) == expected)
 

@@ -12,7 +12,11 @@ enum TinyTarget {
         let path = folder.file(name)
         try folder.write(tokenizer, to: "\(name)/tokenizer.json")
         try folder.write(
-            #"{"chat_template": "{{ '<|im_start|>' + role }} ... {{ '<|im_end|>' }}", "eos_token": "<|im_end|>"}"#,
+            #"""
+            {"chat_template": "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}{{ m['content'] }}\#
+            {{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}\#
+            {% endif %}", "eos_token": "<|im_end|>"}
+            """#,
             to: "\(name)/tokenizer_config.json")
         try folder.write(
             """

@@ -193,7 +193,7 @@ import Testing
         let pool = ThreadPool(threadCount: 1)
         let models = try RandomModels(seed: 33, vocabulary: 1008, pool: pool)
         let tokenizer = try Self.tokenizer()
-        let template = try ChatTemplate.select("chatml", folder: models.folder.path).template
+        let template = try ChatTemplate.style("chatml")
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: template, decoder: PlainDecoder(target: models.target, pool: pool),
             baseline: nil, stop: StopRule(endTokens: [], maximumTokens: 12))
@@ -204,7 +204,7 @@ import Testing
             ChatMessage(role: .assistant, content: answered.turns[0].text),
             ChatMessage(role: .user, content: "Second?"),
         ]
-        let prompt = try template.encode(messages, tokenizer, addGenerationPrompt: true).ids
+        let prompt = try DialogueEncoder(template, tokenizer).prompt(messages)
         #expect(answered.turns[1].promptTokens == prompt.count)
         let again = try PlainDecoder(target: models.target, pool: pool).decode(
             prompt, stop: StopRule(endTokens: [], maximumTokens: 12))

@@ -186,7 +186,7 @@ import Testing
         let empty = try folders.models.folder.write("[]", to: "empty.json")
         let broken = try folders.models.folder.write("{\"turns\": [", to: "broken.jsonl")
         let failures: [(arguments: [String], word: String)] = [
-            (["--target", folders.file("none"), "--prompt", "x"], "config.json"),
+            (["--target", folders.file("none"), "--prompt", "x"], "no such folder"),
             (draft + ["--tree", "smal"], "smal"), (draft + ["--tree", "none.toml"], "none.toml"),
             (draft + ["--tree", "chain:0"], "chain:0"), (target + ["--draft", folders.file("none")], "none"),
             (target + ["--draft", other], "vocab_size"), (target + ["--template", "alpaca"], "alpaca"),

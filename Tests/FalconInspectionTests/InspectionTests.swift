@@ -81,7 +81,7 @@ import Testing
 
     @Test func `a mask marks answers, and the shift by k and 1 is counted`() throws {
         let tokenizer = try Tokenizer(folder: Fixtures.path("tokenizers/qwen2"))
-        let template = ChatTemplate(.chatml)
+        let template = try ChatTemplate.style("chatml")
         let messages = [
             ChatMessage(role: .user, content: "Hello"), ChatMessage(role: .assistant, content: "Good day to you"),
         ]

@@ -62,10 +62,11 @@ import Testing
         let folder = try TemporaryFolder()
         try BytePairTrainer.writeChatTokenizer(to: folder.path, texts: Self.texts, vocabularySize: 320)
         let tokenizer = try Tokenizer(folder: folder.path)
-        let (template, _) = try ChatTemplate.select("auto", folder: folder.path)
-        #expect(template == ChatTemplate(.chatml))
+        let template = try ChatTemplate.select(TemplateChoice(), folder: folder.path)
+        #expect(template.endOfTurn == "<|im_end|>")
         let chat = [ChatMessage(role: .user, content: "The boat?"), ChatMessage(role: .assistant, content: "Done!")]
-        let (ids, mask) = try template.encode(chat, tokenizer)
+        let encoded = try DialogueEncoder(template, tokenizer).encode(Dialogue(id: "x", messages: chat))
+        let (ids, mask) = (encoded.ids, encoded.lossMask)
         #expect(
             tokenizer.decode(ids, skippingSpecial: false)
                 == "<|im_start|>user\nThe boat?<|im_end|>\n<|im_start|>assistant\nDone!<|im_end|>\n")

@@ -8,7 +8,8 @@ import Testing
     private let encoder: DialogueEncoder
 
     init() throws {
-        encoder = DialogueEncoder(ChatTemplate(.chatml), try Tokenizer(folder: Fixtures.folder + "/tokenizers/qwen2"))
+        encoder = DialogueEncoder(
+            try ChatTemplate.style("chatml"), try Tokenizer(folder: Fixtures.folder + "/tokenizers/qwen2"))
     }
 
     /// The text of the tokens that count, answers apart.
@@ -46,14 +47,16 @@ import Testing
         let tokenizer = encoder.tokenizer
         let end = try #require(tokenizer.id(of: "<|im_end|>"))
         for (configured, count) in [([end], 0), ([7], 1), ([], 1)] {
-            let ends = AnswerEnds(configured: configured, template: ChatTemplate(.chatml), tokenizer: tokenizer)
+            let ends = AnswerEnds(configured: configured, template: encoder.template, tokenizer: tokenizer)
             #expect(ends.tokens.contains(end) && ends.tokens.isSuperset(of: configured))
             #expect(ends.notes.count == count)
         }
-        let none = AnswerEnds(configured: [], template: ChatTemplate(.vicuna, ending: "</none>"), tokenizer: tokenizer)
+        let vicuna = try ChatTemplate.select(
+            TemplateChoice("vicuna"),
+            model: ModelTemplate(path: "x", source: nil, specialTokens: ["eos_token": "</none>"]))
+        let none = AnswerEnds(configured: [], template: vicuna, tokenizer: tokenizer)
         #expect(none.tokens.isEmpty && none.notes.first?.contains("no end token") == true)
-        let other = AnswerEnds(
-            configured: [7], template: ChatTemplate(.vicuna, ending: "</none>"), tokenizer: tokenizer)
+        let other = AnswerEnds(configured: [7], template: vicuna, tokenizer: tokenizer)
         #expect(other.tokens == [7] && other.notes.count == 1)
     }
 }

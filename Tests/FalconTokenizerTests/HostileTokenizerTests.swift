@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "is not JSON"), ("[]", "'model.vocab' is missing"), ("{}", "'model.vocab' is missing"),
+        ("", "is empty"), ("[]", "'model.vocab' is missing"), ("{}", "'model.vocab' is missing"),
         ("{\"model\": 3}", "'model.vocab' is missing"), ("{\"model\": {\"type\": \"Unigram\"}}", "only BPE is known"),
         (String(repeating: "[", count: 100_000), "nested deeper"), ("{\"model\"", "is not JSON"),
     ])

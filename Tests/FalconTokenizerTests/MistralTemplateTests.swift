@@ -1,3 +1,5 @@
+import FalconTemplates
+import FalconTensor
 import FalconTestSupport
 import FalconTokenizer
 import Testing
@@ -51,11 +53,11 @@ import Testing
         ChatMessage(role: .user, content: " u2"),
     ]
 
-    private func select(_ template: String) throws -> (template: ChatTemplate, reason: String) {
+    private func select(_ template: String) throws -> ChatTemplate {
         let folder = try TemporaryFolder()
         try folder.write(template, to: "chat_template.jinja")
         try folder.write(#"{"bos_token": "<s>", "eos_token": "</s>"}"#, to: "tokenizer_config.json")
-        return try ChatTemplate.select("auto", folder: folder.path)
+        return try ChatTemplate.select(TemplateChoice(), folder: folder.path)
     }
 
     @Test(
@@ -83,37 +85,23 @@ import Testing
             ),
         ] as [(String, String, String?)])
     func `each version is written in its own spaces`(template: String, plain: String, withSystem: String?) throws {
-        let (chosen, reason) = try select(template)
-        #expect(chosen.style == .mistral)
-        #expect(reason.hasPrefix("mistral: ") && reason.contains("without '<<SYS>>'") && reason.contains("[/INST]"))
-        let chat = try chosen.render(Self.dialogue, addGenerationPrompt: true)
-        #expect(chat.text == plain)
-        #expect(chat.assistantSpans.count == 1)
-        let span = String(decoding: Array(chat.text.utf8)[chat.assistantSpans[0]], as: UTF8.self)
-        #expect(span.hasSuffix("</s>") && span.contains("a1"))
+        let chosen = try select(template)
+        #expect(chosen.endOfTurn == "</s>")
+        #expect(try chosen.prompt(Self.dialogue) == plain)
+        let chat = try chosen.supervised(Array(Self.dialogue.prefix(2)))
+        guard case .known(let spans) = chat.spans else { throw FileError("template", "tells no answers") }
+        let span = String(decoding: Array(chat.text.utf8)[try #require(spans.first).range], as: UTF8.self)
+        #expect(spans.count == 1 && span.hasSuffix("</s>") && span.contains("a1"))
         if let withSystem {
-            #expect(try chosen.render([Self.system] + Self.dialogue).text == withSystem)
+            #expect(try chosen.prompt([Self.system] + Self.dialogue) == withSystem)
         } else {
-            #expect(throws: TokenizerError.self) { try chosen.render([Self.system] + Self.dialogue) }
+            #expect(throws: DialogueRefusal.self) { try chosen.prompt([Self.system] + Self.dialogue) }
         }
-        #expect(throws: TokenizerError.self) { try chosen.render([Self.dialogue[1]]) }
-    }
-
-    @Test(arguments: [
-        // Text outside of tags, other code in an answer, a system message of another kind.
-        "{{ bos_token }} {{ '[INST] ' + content + ' [/INST]' }}{{ content + eos_token }}",
-        "{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ clean(message['content']) + eos_token }}",
-        "{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ '[SYSTEM_PROMPT]' }}{{ message['content'] + eos_token }}",
-        "{{ '[INST] ' + message['content'] + ' [/INST]' }}", "{{ '[INST]", "{{-}}{{}}[INST]", "{%[INST]%}{#",
-    ])
-    func `a template that is nearly one is refused`(template: String) {
-        let error = #expect(throws: TokenizerError.self) { try select(template) }
-        #expect(error?.description.contains("--template") == true)
+        #expect(throws: DialogueRefusal.self) { try chosen.prompt([Self.dialogue[1]]) }
     }
 
     @Test func `named without a template of its own it is written as documented`() throws {
-        let folder = try TemporaryFolder()
-        let (chosen, _) = try ChatTemplate.select("mistral", folder: folder.path)
-        #expect(try chosen.render(Self.dialogue).text == "<s>[INST] u1 [/INST] a1 </s>[INST]  u2 [/INST]")
+        let chosen = try ChatTemplate.style("mistral")
+        #expect(try chosen.prompt(Self.dialogue) == "<s>[INST] u1 [/INST] a1 </s>[INST]  u2 [/INST]")
     }
 }

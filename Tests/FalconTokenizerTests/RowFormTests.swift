@@ -52,7 +52,7 @@ import Testing
             {"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},\
             {"role":"ipython","content":"r"},{"role":"assistant","content":"a"}]}
             """
-        #expect(try words(row) == "system: s | user: q | assistant:  | tool: r | assistant: a")
+        #expect(try words(row) == "developer: s | user: q | assistant:  | tool: r | assistant: a")
     }
 
     @Test func `a function call of ShareGPT is a call of a tool`() throws {

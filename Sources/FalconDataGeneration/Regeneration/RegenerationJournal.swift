@@ -63,13 +63,16 @@ final class RegenerationJournal {
         object.append("id", .string(dialogue.id))
         switch dialogue.result {
         case .success(let conversation):
-            let messages = dialogue.messages.map { message in
-                var object = JSONObject()
-                object.append("role", .string(message.role.name))
-                object.append("content", .string(message.content))
-                return JSONValue.object(object)
+            object.append("messages", .array(dialogue.messages.map { .object($0.fields) }))
+            var arguments = JSONObject()
+            for member in dialogue.variables.members {
+                if ["tools", "documents"].contains(member.key) {
+                    object.append(member.key, member.value)
+                } else {
+                    arguments.append(member.key, member.value)
+                }
             }
-            object.append("messages", .array(messages))
+            if arguments.count > 0 { object.append("template_arguments", .object(arguments)) }
             object.append("input_ids", .array(conversation.tokens.map { .integer(Int($0)) }))
             object.append("loss_mask", .array(conversation.lossMask.map { .integer(Int($0)) }))
             object.append("cut", .boolean(conversation.isTruncated))

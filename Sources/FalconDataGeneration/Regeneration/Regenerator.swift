@@ -1,6 +1,7 @@
 import FalconDecoding
 import FalconDigest
 import FalconDraft
+import FalconJSON
 import FalconTensor
 import FalconTokenizer
 import Foundation
@@ -57,15 +58,20 @@ struct Regenerator {
         guard let prompt = try? PromptDialogue(dialogue) else { return leftOut("nobody asks anything") }
         var messages = prompt.preface
         var answered: Conversation?
+        var history = AnswerHistory()
         for turn in prompt.turns {
             messages.append(ChatMessage(role: .user, content: turn))
-            let encoded: (ids: [Int32], lossMask: [UInt8])
+            let encoded: EncodedDialogue
             do {
-                encoded = try source.encoder.dialogues.template.encode(
-                    messages, source.tokenizer, addGenerationPrompt: true)
+                let text = try source.encoder.dialogues.template.prompt(messages, prompt.variables)
+                history.ask(text)
+                encoded = try source.encoder.dialogues.encodePrompt(
+                    messages, prompt.variables, isLearned: history.isKept)
             } catch {
                 messages.removeLast()
-                if answered == nil { return leftOut("the template has no form for it") }
+                if answered == nil {
+                    return leftOut((error as? DialogueRefusal)?.kind ?? "the template has no form for it")
+                }
                 break
             }
             let room = min(maxNewTokens, source.encoder.maxLength - encoded.ids.count)
@@ -77,8 +83,9 @@ struct Regenerator {
             let stop = StopRule(endTokens: endTokens, maximumTokens: room)
             let tokens = try decoder.decode(encoded.ids, stop: stop) { _ in try check() }.tokens
             let isWhole = tokens.last.map(endTokens.contains) ?? false
-            messages.append(
-                ChatMessage(role: .assistant, content: source.tokenizer.decode(tokens, skippingSpecial: true)))
+            let answer = source.tokenizer.decode(tokens, skippingSpecial: true)
+            history.answer(answer, message: messages.count)
+            messages.append(ChatMessage(role: .assistant, content: answer))
             answered = Conversation(
                 id: dialogue.id, tokens: encoded.ids + tokens,
                 lossMask: encoded.lossMask + [UInt8](repeating: 1, count: tokens.count), isTruncated: !isWhole)
@@ -86,7 +93,8 @@ struct Regenerator {
             guard isWhole else { break }
         }
         guard let answered else { return leftOut("nobody asks anything") }
-        return RegeneratedDialogue(id: dialogue.id, messages: messages, result: .success(answered))
+        return RegeneratedDialogue(
+            id: dialogue.id, messages: messages, variables: prompt.variables, result: .success(answered))
     }
 
     private static func digest(_ folder: String) throws -> String {
@@ -105,6 +113,8 @@ struct RegeneratedDialogue {
     let id: String
     /// With the target's answers.
     var messages: [ChatMessage] = []
+    /// What the row gives its template besides them.
+    var variables = JSONObject()
     /// `isTruncated` where the last answer was cut.
     let result: Result<Conversation, Rejection>
 }

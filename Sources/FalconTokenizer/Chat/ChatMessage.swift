@@ -1,4 +1,5 @@
 import FalconJSON
+import Foundation
 
 /// Who says a message. Any name is allowed, since templates of some models know more than these three.
 package struct ChatRole: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
@@ -59,13 +60,22 @@ package struct ChatMessage: Sendable, Equatable {
             && content.allSatisfy(\.isWhitespace)
     }
 
+    /// What the model thought before the answer, in a member of its own or in the content; `nil` where there is none.
+    package var thought: String? {
+        if let member = ChatMessage.thoughts.compactMap({ fields[$0]?.string }).first(where: { !$0.isBlank }) {
+            return member
+        }
+        guard let end = content.range(of: "</think>") else { return nil }
+        var inner = content[..<end.lowerBound]
+        if let start = inner.range(of: "<think>") { inner = inner[start.upperBound...] }
+        return inner.isBlank ? nil : String(inner)
+    }
+
     /// The names under which data sets keep what a model thought before an answer.
     package static let thoughts = ["reasoning_content", "thinking", "reasoning"]
 }
 
-/// A dialogue as text, and which parts of it the assistant says.
-package struct RenderedChat: Sendable, Equatable {
-    package let text: String
-    /// What a target model would generate, end of turn included, as ranges of UTF-8 bytes of `text`.
-    package let assistantSpans: [Range<Int>]
+extension StringProtocol {
+    /// Nothing but white space.
+    var isBlank: Bool { allSatisfy(\.isWhitespace) }
 }

@@ -101,7 +101,7 @@ struct ChatRow {
     private static func variables(_ columns: inout RowColumns) -> JSONObject {
         var variables = JSONObject()
         if let tools = columns.take(["tools", "functions"])?.value, let list = unpacked(tools).array, !list.isEmpty {
-            variables.append("tools", .array(list))
+            variables.append("tools", .array(list.map(tool)))
         }
         if let documents = columns.take(["documents"])?.value, let list = unpacked(documents).array, !list.isEmpty {
             variables.append("documents", .array(list))
@@ -111,6 +111,17 @@ struct ChatRow {
             for member in members { variables.append(member.key, member.value) }
         }
         return variables
+    }
+
+    /// OpenAI's first form of a function, and that of other data sets, in the one that templates know.
+    private static func tool(_ value: JSONValue) -> JSONValue {
+        guard value["function"] == nil, value["name"]?.string != nil,
+            value["type"]?.string.map({ $0 == "function" }) ?? true
+        else { return value }
+        var object = JSONObject()
+        object.append("type", .string("function"))
+        object.append("function", value)
+        return .object(object)
     }
 
     /// The list or object that a string holds as JSON, or the value itself.

@@ -28,16 +28,16 @@ struct MessageReader {
         var (calls, isLearned): ([JSONValue], Bool) = (object["tool_calls"]?.array ?? [], true)
         if let call = object["function_call"], call.object != nil { calls.append(Self.call(call)) }
         var content = try Self.content(object, number, id, isNeeded: calls.isEmpty && !Self.hasThoughts(object))
-        if Self.isCall(name), !content.isEmpty {
-            if let made = Self.calls(content) {
-                (calls, content) = (calls + made, "")
+        if Self.isCall(name), let text = content, !text.isEmpty {
+            if let made = Self.calls(text) {
+                (calls, content) = (calls + made, nil)
             } else {
                 remarks.append(.functionCall)
             }
         }
         var fields = JSONObject()
         fields.append("role", .string(role.name))
-        fields.append("content", .string(content))
+        if let content { fields.append("content", .string(content)) }
         if !calls.isEmpty { fields.append("tool_calls", .array(calls)) }
         for member in object.members where !member.value.isNull && !Self.spellings.contains(member.key) {
             if Self.weightNames.contains(member.key) {
@@ -61,8 +61,8 @@ struct MessageReader {
         switch name.lowercased() {
         case "user", "human", "prompter": .user
         case "assistant", "gpt", "chatgpt", "bard", "bing", "model", "bot", "ai", "claude": .assistant
-        // OpenAI's newer name for the same.
-        case "system", "developer": .system
+        case "system": .system
+        case "developer": "developer"
         case "function_call", "tool_call": .assistant
         case "tool", "function", "observation", "ipython", "tool_response", "tool_result", "function_response": "tool"
         default: nil
@@ -75,10 +75,10 @@ struct MessageReader {
         ChatMessage.thoughts.contains { object[$0]?.string != nil }
     }
 
-    /// Text, or a list of parts that all are text.
+    /// Text, or a list of parts that all are text; `nil` where there is none.
     private static func content(
         _ object: JSONObject, _ number: Int, _ id: String?, isNeeded: Bool
-    ) throws(ChatRowError) -> String {
+    ) throws(ChatRowError) -> String? {
         let given = [object["content"], object["value"], object["text"]].compactMap { $0 }.first { !$0.isNull }
         switch given {
         case .string(let text)?: return text
@@ -94,7 +94,7 @@ struct MessageReader {
                 text += piece
             }
             return text
-        case nil where !isNeeded: return ""
+        case nil where !isNeeded: return nil
         default:
             throw ChatRowError(
                 id: id, problem: "message \(number) has no text in 'content' or 'value'",

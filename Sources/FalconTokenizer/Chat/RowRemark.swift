@@ -11,7 +11,10 @@ package enum RowRemark: Sendable, Hashable {
     case severalLists(taken: String)
     case functionCall
     case lostMember(String)
+    case lostRole(String)
+    case answeredToCall
     case loneCall
+    case lostThoughts
 
     /// For a person, the end of "3 rows, 'a' the first: ...".
     package var words: String {
@@ -30,6 +33,11 @@ package enum RowRemark: Sendable, Hashable {
         case .severalLists(let taken): "of their lists of messages '\(taken)' is read"
         case .functionCall: "a function call that is no JSON is read as text"
         case .lostMember(let member): "the template does not write their \(member)"
+        case .lostRole(let role): "the template does not write their messages of the role '\(role)'"
+        case .answeredToCall: "they call tools, which nobody runs: the target answers up to the first call"
+        case .lostThoughts:
+            "an answer without its thoughts, which the template leaves out there, is not learned from: the model never "
+                + "says it so"
         case .loneCall: "an answer that is only tool_calls, which the template does not write, is not learned from"
         }
     }

@@ -94,7 +94,7 @@ struct PretrainingData {
     private static func rows(
         _ dialogues: [Dialogue], _ tokenizer: Tokenizer, _ recipe: PretrainSection
     ) throws -> TokenRows {
-        let encoder = DialogueEncoder(ChatTemplate(.chatml), tokenizer)
+        let encoder = DialogueEncoder(try ChatTemplate.style("chatml"), tokenizer)
         let rows = try dialogues.map { dialogue in
             let encoded = try encoder.encode(dialogue)
             let counts: [Bool] =
