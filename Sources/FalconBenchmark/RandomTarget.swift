@@ -28,28 +28,12 @@ package enum RandomTarget {
 
         let hidden = configuration.hiddenSize
         func save(_ name: String, layer prefix: String) throws {
-            let (wide, size) = (configuration.intermediateSize, configuration.headSize)
-            let (query, keyValue) = (configuration.headCount * size, configuration.keyValueHeadCount * size)
-            var tensors: [(name: String, tensor: Tensor)] = []
-            for norm in ["input_layernorm", "post_attention_layernorm"] {
-                tensors.append((prefix + norm + ".weight", Tensor(repeating: 1, [hidden])))
-            }
-            for (name, rows, columns, hasBias) in [
-                ("self_attn.q_proj", query, hidden, configuration.hasAttentionBias),
-                ("self_attn.k_proj", keyValue, hidden, configuration.hasAttentionBias),
-                ("self_attn.v_proj", keyValue, hidden, configuration.hasAttentionBias),
-                ("self_attn.o_proj", hidden, query, configuration.hasOutputBias),
-                ("mlp.gate_proj", wide, hidden, configuration.hasMLPBias),
-                ("mlp.up_proj", wide, hidden, configuration.hasMLPBias),
-                ("mlp.down_proj", hidden, wide, configuration.hasMLPBias),
-            ] {
-                tensors.append((prefix + name + ".weight", tensor([rows, columns])))
-                if hasBias { tensors.append((prefix + name + ".bias", tensor([rows]))) }
-            }
-            for norm in configuration.hasQueryKeyNorm ? ["q_norm", "k_norm"] : [] {
-                tensors.append((prefix + "self_attn." + norm + ".weight", Tensor(repeating: 1, [size])))
-            }
-            try save(name, tensors)
+            try save(
+                name,
+                ModelTensors.layer(configuration, hasInputNorm: true).map { entry in
+                    let isNorm = entry.name.hasSuffix("norm.weight")
+                    return (prefix + entry.name, isNorm ? Tensor(repeating: 1, entry.shape) : tensor(entry.shape))
+                })
         }
         for layer in 0..<configuration.layerCount {
             try save("layer-\(layer).safetensors", layer: "model.layers.\(layer).")

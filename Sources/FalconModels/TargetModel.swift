@@ -118,8 +118,7 @@ package final class TargetModel: Sendable {
     /// The fingerprint of a model whose weights need not be packed.
     package static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {
         var digest = SHA256Digest()
-        let (headCount, epsilon) = (configuration.headCount, configuration.normEpsilon)
-        digest.update(Array("\(configuration.family) \(headCount) \(epsilon) \(configuration.rotary)".utf8))
+        digest.update(Array(configuration.identity.utf8))
         // Both ends of each tensor tell models apart without reading 100 GB.
         for stored in folder.names.sorted().compactMap({ folder.stored($0) }) {
             digest.update(Array("\(stored.name) \(stored.encoding) \(stored.shape)".utf8))

@@ -14,11 +14,18 @@ package enum ModelPath {
     ///
     /// - Throws: `FileError` in one line.
     package static func check(_ path: String, as role: Role) throws {
-        guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, absence(path)) }
+        try checkExistence(path)
         // Only a folder holds itself.
         guard FileManager.default.fileExists(atPath: path + "/.") else { throw FileError(path, file(path, role)) }
         guard !FileManager.default.fileExists(atPath: path + "/config.json") else { return }
         throw FileError(path, folder(path, role))
+    }
+
+    /// Refuses what is not there, for those who need but one file of a model.
+    ///
+    /// - Throws: `FileError`, which takes a name on the hub for one.
+    package static func checkExistence(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, absence(path)) }
     }
 
     /// What lies in a folder in place of the weights that were looked for; `nil` where nothing is known.

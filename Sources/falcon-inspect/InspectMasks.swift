@@ -66,6 +66,7 @@ struct InspectMasks: FalconCommand {
             for line in MaskDrawing.lines(blockSize: blockSize, length: length ?? 0) { try StandardOutput.print(line) }
             return
         }
+        try ModelPath.checkExistence(target)
         let tokenizer = try Tokenizer(folder: target)
         let template = try ChatTemplate.select(template.choice, folder: target)
         if !common.quiet { StandardError.print("template: \(template.origin)") }

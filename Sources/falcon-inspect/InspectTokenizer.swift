@@ -70,6 +70,7 @@ struct InspectTokenizer: FalconCommand {
     }
 
     func run() throws {
+        try ModelPath.checkExistence(target)
         let tokenizer = try TokenizerInspection(folder: target, template: template.choice)
         if let text { try show([tokenizer.encode(text)]) }
         if let file {

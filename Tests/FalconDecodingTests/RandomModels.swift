@@ -29,7 +29,7 @@ struct RandomModels {
              "hidden_size": \(hidden), "intermediate_size": \(wide), "num_hidden_layers": \(layers),
              "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads), "rms_norm_eps": 1e-5,
              "rope_theta": 10000.0, "max_position_embeddings": \(context), "tie_word_embeddings": false,
-             "eos_token_id": 47, "hidden_act": "silu"}
+             "eos_token_id": \(vocabulary > 47 ? "47" : "null"), "hidden_act": "silu"}
             """, to: "target/config.json")
         var tensors: [(name: String, tensor: Tensor)] = []
         func add(_ name: String, _ shape: [Int], _ deviation: Float) {

@@ -70,7 +70,8 @@ package struct ModelTemplate: Sendable {
             guard let object = value.object else { throw TokenizerError(path, "is \(value.kind), not an object") }
             return object
         } catch let error as JSONError {
-            throw TokenizerError(path, "is not JSON: \(error)")
+            let start = Array(bytes.prefix(FileSignature.length))
+            throw TokenizerError(path, FileSignature.problem(beginning: start) ?? "is not JSON: \(error)")
         }
     }
 
