@@ -5,8 +5,8 @@ struct AlignedText {
     private(set) var range: Range<Int>
     /// For each byte the original range it comes from; `nil` where the bytes still are the original ones.
     private var origins: [Range<Int>]?
-    /// Whether the piece begins where the whole original text does.
-    let isAtStart: Bool
+    /// Whether the piece begins where the whole original text does, and nothing at its beginning was left out.
+    private(set) var isAtStart: Bool
     private let tracksOrigins: Bool
 
     /// - Parameters:
@@ -62,6 +62,7 @@ struct AlignedText {
         guard !matches.isEmpty else { return }
         var result = Builder(source: self)
         var copied = range.lowerBound
+        if content.isEmpty, matches[0] == range.lowerBound { isAtStart = false }
         for match in matches {
             result.copy(copied..<match)
             copied = match + pattern.count
@@ -76,6 +77,9 @@ struct AlignedText {
         guard !changes.isEmpty else { return }
         var result = Builder(source: self)
         var copied = range.lowerBound
+        if let first = changes.first, first.content.isEmpty, first.part.lowerBound == copied, !first.part.isEmpty {
+            isAtStart = false
+        }
         for change in changes {
             result.copy(copied..<change.part.lowerBound)
             result.append(change.content, from: origin(of: change.part))

@@ -85,7 +85,7 @@ struct AddedTokenFiles {
                 listed[id] = try Mention(config["added_tokens_decoder"][member.key])
             }
         } else {
-            let special = Set((named + further).map(\.content))
+            let special = specialTexts()
             for member in added.value == nil ? [] : try added.members() {
                 let id = try added[member.key].integer()
                 guard !member.key.isEmpty else { throw added.error("names a token without any character") }
@@ -101,6 +101,21 @@ struct AddedTokenFiles {
             for (id, token) in own { listed[id] = Mention(token) }
         }
         return merged(own.map(\.token), listed.sorted { $0.key < $1.key }.map(\.value), named, further)
+    }
+
+    /// What makes a token of `added_tokens.json` a special one: being named as a text in `tokenizer_config.json`, or in
+    /// any way in `special_tokens_map.json`, but for its `additional_special_tokens`.
+    private func specialTexts() -> Set<[UInt8]> {
+        func content(_ value: JSONValue) -> String? { value.string ?? value["content"]?.string }
+        var texts = Self.roles.compactMap { role in
+            map.value?[role].map { content($0) } ?? config.value?[role]?.string
+        }
+        let extra = config["extra_special_tokens"].value
+        let isGiven = extra.map { $0.array?.isEmpty != true } ?? false
+        let list = isGiven ? extra : config["additional_special_tokens"].value
+        texts += (list?.array ?? []).compactMap(\.string)
+        texts += (map["extra_special_tokens"].value?.array ?? []).compactMap(content)
+        return Set(texts.map { Array($0.utf8) })
     }
 
     /// The listed tokens, then those with a role, then further ones. One that is mentioned twice in different ways
