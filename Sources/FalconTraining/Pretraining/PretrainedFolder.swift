@@ -25,7 +25,8 @@ struct PretrainedFolder {
         self.tokenizer = tokenizer
     }
 
-    /// Writes `config.json`, `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`.
+    /// Writes `config.json`, `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`, and what the
+    /// tokenizer's folder has of `special_tokens_map.json` and `added_tokens.json`.
     func write(_ folder: String) throws {
         try configuration.write(folder: folder)
         let stops = configuration.eosTokens + (configuration.padToken.map { [$0] } ?? [])
@@ -38,6 +39,11 @@ struct PretrainedFolder {
             guard let bytes = FileManager.default.contents(atPath: source) else {
                 throw FileError(source, "cannot be read")
             }
+            try AtomicFile.write(folder + "/" + name) { try $0.write(Array(bytes)) }
+        }
+        // Tokens may stand in these alone.
+        for name in ["special_tokens_map.json", "added_tokens.json"] {
+            guard let bytes = FileManager.default.contents(atPath: tokenizer + "/" + name) else { continue }
             try AtomicFile.write(folder + "/" + name) { try $0.write(Array(bytes)) }
         }
     }
