@@ -143,7 +143,7 @@ let package = Package(
             "FalconFuzzing",
             [
                 "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
-                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
+                "FalconTemplates", "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
         command("falcon-fuzz", ["FalconFuzzing", "FalconTensor", "CFuzzEngine"]),
 
@@ -199,7 +199,7 @@ let package = Package(
             "Fixture",
             [
                 "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
-                "FalconNN",
+                "FalconNN", "FalconTemplates",
                 "FalconAutograd", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
     ]

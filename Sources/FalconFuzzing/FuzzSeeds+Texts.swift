@@ -61,12 +61,6 @@ extension FuzzSeeds {
          "tie_word_embeddings": true, "hidden_act": "silu", "eos_token_id": [1, 2], "bos_token_id": null}
         """
 
-    static let templates = [
-        #"{"chat_template": "{{ '<|im_start|>' + role }} ... {{ '<|im_end|>' }}", "eos_token": "<|im_end|>"}"#,
-        #"{"chat_template": "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}"#
-            + #"{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endif %}{% endfor %}", "bos_token": {"content": "<s>"}}"#,
-    ]
-
     static let recipes = [
         """
         [draft]

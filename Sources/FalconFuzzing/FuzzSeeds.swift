@@ -42,7 +42,7 @@ package struct FuzzSeeds: Sendable {
         case .shard: return try shards() + files(fixtures + "/hdf5", ".h5", 1 << 14)
         case .manifest: return [try manifest()]
         case .tokenizer: return try FuzzSeeds.smallTokenizers(fixtures + "/tokenizers")
-        case .template: return try models("tokenizers", "tokenizer_config.json") + texts(FuzzSeeds.templates)
+        case .template: return texts(FuzzSeeds.templates)
         case .configuration:
             return try texts([FuzzSeeds.targetConfiguration]) + models("targets", "config.json")
                 + models("targets", "config_alt.json")

@@ -4,6 +4,7 @@ import FalconInspection
 import FalconJSON
 import FalconModels
 import FalconShards
+import FalconTemplates
 import FalconTensor
 import FalconTokenizer
 import FalconTraining
@@ -20,7 +21,7 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
     case torchLegacy = "torch-legacy"
     case weightIndex = "weight-index"
     case shard, manifest, tokenizer
-    /// `tokenizer_config.json` with the model's chat template.
+    /// A chat template; behind its last U+001E a context for it, as JSON.
     case template
     /// A target's `config.json`, beside weights that fit one of the seeds.
     case configuration
@@ -53,7 +54,7 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
             case .manifest: try readManifest(input, desk)
             case .tokenizer: try readTokenizer(input)
             case .configuration: try readConfiguration(input, desk)
-            case .template: try readTemplate(input, desk)
+            case .template: try readTemplate(input)
             case .draftConfiguration:
                 try desk.lay("model.safetensors") { try desk.seeds.draftWeights() }
                 _ = try desk.put(input, as: "config.json")
@@ -123,15 +124,41 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         _ = tokenizer.decode(ids + [-1, 0, 1, Int32.max], skippingSpecial: true)
     }
 
-    private func readTemplate(_ input: [UInt8], _ desk: FuzzDesk) throws {
-        _ = try desk.put(input, as: "tokenizer_config.json")
-        let template = try ChatTemplate.select(TemplateChoice(), folder: desk.path)
-        let dialogue: [ChatMessage] = [
-            ChatMessage(role: .system, content: "s"), ChatMessage(role: .user, content: "u"),
-            ChatMessage(role: .assistant, content: "<think>t</think> a"), ChatMessage(role: .user, content: "v"),
-        ]
-        _ = try template.prompt(dialogue)
-        _ = try template.supervised(dialogue)
+    /// What a template may take here is small, so that a reading ends within its second in a debug build too.
+    private static let templateLimits: TemplateLimits = {
+        var limits = TemplateLimits()
+        limits.steps = 30_000
+        limits.textBytes = 1 << 17
+        limits.madeBytes = 1 << 22
+        limits.elements = 5000
+        return limits
+    }()
+
+    private func readTemplate(_ input: [UInt8]) throws {
+        let parts = input.split(separator: 0x1E, omittingEmptySubsequences: false)
+        let source = Array(parts.dropLast(parts.count > 1 ? 1 : 0).joined(separator: [0x1E]))
+        var context = TemplateContext(
+            messages: [], specialTokens: ["bos_token": "<s>", "eos_token": "</s>"],
+            clock: TemplateClock(year: 2026, month: 3, day: 5))
+        var given = JSONObject()
+        if parts.count > 1 { given = (try JSONParser.parse(Array(parts[parts.count - 1]))).object ?? given }
+        context.tools = given["tools"]
+        context.addGenerationPrompt = given["add_generation_prompt"]?.boolean ?? false
+        context.arguments = given["kwargs"]?.object ?? JSONObject()
+        context.messages = given["messages"]?.array ?? FuzzSeeds.dialogue
+        let program = try ChatTemplateProgram(
+            String(decoding: source, as: UTF8.self), name: "input", limits: FuzzedReader.templateLimits)
+        let text = try program.render(context).text
+        // Spans render a dialogue several times over.
+        guard context.messages.count <= 6, text.utf8.count <= 4096 else { return }
+        guard case .known(let spans) = try program.assistantSpans(context).spans else { return }
+        let bytes = Array(text.utf8)
+        for span in spans {
+            guard String(validating: bytes[span.range], as: UTF8.self) != nil,
+                span.range.contains(span.supervised.lowerBound) || span.supervised.isEmpty,
+                span.supervised.upperBound == span.range.upperBound
+            else { throw FuzzDesk.Failure(description: "the spans of an accepted template do not fit its text") }
+        }
     }
 
     private func readConfiguration(_ input: [UInt8], _ desk: FuzzDesk) throws {

@@ -16,13 +16,12 @@ struct FormatSpecification {
     /// A flag of `%`.
     mutating func takeFlag(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
-        case "-": alignment = "<"
+        case "-": (alignment, fill) = ("<", " ")
         case "+": sign = "+"
         case " ": if sign == nil { sign = " " }
         case "#": isAlternate = true
         case "0":
-            fill = "0"
-            if alignment == nil { alignment = "=" }
+            if alignment == nil { (alignment, fill) = ("=", "0") }
         default: return false
         }
         return true
@@ -33,11 +32,7 @@ struct FormatSpecification {
         guard missing > 0 else { return Text(prefix + text) }
         func filling(_ count: Int) -> String { String(repeating: String(fill), count: count) }
         switch alignment ?? standard {
-        case "<":
-            // Zeros behind a number would change it.
-            return Text(
-                prefix + text
-                    + (fill == "0" && alignment == "<" ? String(repeating: " ", count: missing) : filling(missing)))
+        case "<": return Text(prefix + text + filling(missing))
         case "^": return Text(filling(missing / 2) + prefix + text + filling(missing - missing / 2))
         case "=": return Text(prefix + filling(missing) + text)
         default: return Text(filling(missing) + prefix + text)

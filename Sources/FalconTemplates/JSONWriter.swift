@@ -86,9 +86,9 @@ struct JSONWriter {
     private mutating func write(_ text: Text) throws {
         try renderer.make(text.bytes.count)
         bytes.append(UInt8(ascii: "\""))
-        if isASCII, !text.isASCII {
+        if isASCII {
             for scalar in text.scalars {
-                if scalar.isASCII {
+                if scalar.value < 0x7F {
                     write(UInt8(scalar.value))
                 } else {
                     for unit in String(scalar).utf16 { add("\\u" + PythonString.hexadecimal(UInt32(unit), 4)) }

@@ -13,6 +13,7 @@ final class LoopState {
     /// 0, or how many times a recursive loop has called itself.
     let depth: Int
     let scope: Scope
+    let nesting: Int
 
     init(_ source: ValueIterator, _ loop: Loop, depth: Int, _ scope: Scope, length: Int?) {
         self.source = source
@@ -20,6 +21,7 @@ final class LoopState {
         self.depth = depth
         self.scope = scope
         self.length = length
+        nesting = source.nesting + 1
     }
 
     func advance() throws -> Value? {
@@ -72,8 +74,8 @@ final class LoopState {
     }
 
     /// Whether the values differ from those of the call before.
-    func changed(_ values: [Value]) -> Bool {
-        if let changing, Value.same(.list(changing), .list(values)) { return false }
+    func changed(_ values: [Value], _ renderer: Renderer) throws -> Bool {
+        if let changing, try renderer.same(.list(of: changing), .list(of: values)) { return false }
         changing = values
         return true
     }

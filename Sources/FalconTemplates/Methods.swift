@@ -51,14 +51,14 @@ extension Renderer {
             if method.name == "copy" { return method.receiver }
             let item = try given.bound(to: ["value"], of: method.name, required: 1)[0] ?? .none
             try step(values.count)
-            if method.name == "count" { return .integer(values.count { Value.same($0, item) }) }
-            guard let place = values.firstIndex(where: { Value.same($0, item) }) else {
+            if method.name == "count" { return .integer(try values.count { try same($0, item) }) }
+            guard let place = try values.firstIndex(where: { try same($0, item) }) else {
                 throw Problem("'index': the value is not in the list")
             }
             return .integer(place)
         case .range(let range):
             let item = try given.bound(to: ["value"], of: method.name, required: 1)[0] ?? .none
-            let place = (0..<range.count).first { Value.same(.integer(range[$0]), item) }
+            let place = try (0..<range.count).first { try same(.integer(range[$0]), item) }
             if method.name == "count" { return .integer(place == nil ? 0 : 1) }
             guard let place else { throw Problem("'index': the value is not in the range") }
             return .integer(place)
@@ -73,7 +73,7 @@ extension Renderer {
             return value
         case .loop(let state):
             guard given.named.isEmpty else { throw Problem("'loop.\(method.name)' takes no named arguments") }
-            if method.name == "changed" { return .boolean(state.changed(given.positional)) }
+            if method.name == "changed" { return .boolean(try state.changed(given.positional, self)) }
             guard !given.positional.isEmpty else { throw Problem("'loop.cycle' needs values") }
             return given.positional[(state.index - 1) % given.positional.count]
         case .integer(let value): return .integer(Int.bitWidth - value.magnitude.leadingZeroBitCount)

@@ -5,6 +5,8 @@ struct GivenArguments {
 
     var isEmpty: Bool { positional.isEmpty && named.isEmpty }
 
+    var nesting: Int { max(positional.nesting, named.reduce(0) { max($0, $1.value.nesting) }) }
+
     /// Takes the arguments of a function with the given parameters.
     ///
     /// - Returns: one value a parameter, `nil` where none is given.
@@ -119,7 +121,7 @@ extension Renderer {
             throw Problem("the macro '\(name)' takes no argument '\(extra.name.string)'")
         }
         if definition.takesRest {
-            set("varargs", .tuple(Array(given.positional.dropFirst(definition.parameters.count))), in: scope)
+            set("varargs", .tuple(of: Array(given.positional.dropFirst(definition.parameters.count))), in: scope)
         } else if given.positional.count > definition.parameters.count {
             throw Problem("the macro '\(name)' takes at most \(definition.parameters.count) arguments")
         }
@@ -128,7 +130,7 @@ extension Renderer {
                 try inScope(scope) {
                     for (parameter, value) in zip(definition.parameters, values) {
                         if let value {
-                            scope.set(parameter.name, value)
+                            scope.set(parameter.name, try keepable(value))
                         } else if let standard = parameter.standard {
                             scope.set(parameter.name, try evaluate(standard))
                         } else {
@@ -222,7 +224,7 @@ extension Macro {
     func attribute(_ name: String) -> Value? {
         switch name {
         case "name": definition.name.map(Value.text) ?? Value.none
-        case "arguments": .tuple(definition.parameters.map { .string($0.text) })
+        case "arguments": .tuple(of: definition.parameters.map { .string($0.text) })
         case "catch_kwargs": .boolean(definition.takesNamed)
         case "catch_varargs": .boolean(definition.takesRest)
         case "caller": .boolean(definition.takesCaller)

@@ -26,8 +26,8 @@ extension Renderer {
         switch expression {
         case .literal, .name, .captured: return .none
         case .refused(let words, let line): throw Problem(words, line: line)
-        case .list(let parts): return .list(try parts.map(evaluate))
-        case .tuple(let parts): return .tuple(try parts.map(evaluate))
+        case .list(let parts): return .list(of: try parts.map(evaluate))
+        case .tuple(let parts): return .tuple(of: try parts.map(evaluate))
         case .dictionary(let members): return try dictionary(members)
         case .attribute(let base, let name): return try attribute(name, of: evaluate(base))
         case .item(let base, let place): return try item(evaluate(place), of: evaluate(base))
@@ -183,26 +183,25 @@ extension Renderer {
         switch value {
         case .list, .tuple, .string, .range:
             places = PythonRange.slice(try bound(start), try bound(stop), step, count: try count(of: value))
-        // Jinja gives an undefined value for what cannot be cut.
-        default: return .undefined(Undefined("a slice of \(value.kind)"))
+        default: throw Problem("a slice of \(value.kind)")
         }
         try self.step(places.count)
         switch value {
         case .list(let values):
             try makeElements(places.count)
-            return .list((0..<places.count).map { values[places[$0]] })
+            return .list(of: (0..<places.count).map { values[places[$0]] })
         case .tuple(let values):
             try makeElements(places.count)
-            return .tuple((0..<places.count).map { values[places[$0]] })
+            return .tuple(of: (0..<places.count).map { values[places[$0]] })
         case .string(let text):
             try make(text.bytes.count)
             if step == 1 { return .string(text.cut(places.start..<places.start + places.count).marked(text.isMarkup)) }
             let scalars = Array(text.scalars)
             return .string(Text((0..<places.count).map { scalars[places[$0]] }).marked(text.isMarkup))
         case .range(let range):
+            let stop = range.start &+ places.stop &* range.step
             return .range(
-                PythonRange(
-                    start: range.start + places.start * range.step, step: range.step * step, count: places.count))
+                PythonRange(start: range[places.start], step: range.step &* step, stop: stop, count: places.count))
         default: return .none
         }
     }
@@ -224,7 +223,7 @@ extension PythonRange {
     init(from start: Int, to stop: Int, step: Int) {
         self.start = start
         self.step = step
-        // Through floating bounds nothing: the distance may be too large for an integer only where limits refuse it.
+        self.stop = stop
         let distance = step > 0 ? stop.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(stop)
         let size = step == .min ? Int.max : abs(step)
         guard distance.overflow || distance.partialValue > 0 else {

@@ -79,7 +79,7 @@ extension Renderer {
         case nil, Value.none?: return standard
         case let value?:
             guard let whole = value.wholeNumber else { throw Problem("'\(name)' needs an integer, not \(value.kind)") }
-            return whole
+            return whole.bounded
         }
     }
 

@@ -10,14 +10,14 @@ extension Renderer {
             for (name, value) in given.named { dictionary.set(.string(name), value) }
             return .string(try percentFormatted(text, .dictionary(dictionary)))
         }
-        return .string(try percentFormatted(text, .tuple(given.positional)))
+        return .string(try percentFormatted(text, .tuple(of: given.positional)))
     }
 
     /// Python's `text % values`.
     func percentFormatted(_ text: Text, _ given: Value) throws -> Text {
         let scalars = Array(text.scalars)
         var values: [Value]
-        if case .tuple(let parts) = given { values = parts } else { values = [given] }
+        if case .tuple(let parts) = given { values = parts.values } else { values = [given] }
         let isTuple = if case .tuple = given { true } else { false }
         var next = 0
         func nextValue() throws -> Value {
@@ -167,7 +167,6 @@ extension Renderer {
     private func formatted(
         _ scalars: [Unicode.Scalar], _ given: GivenArguments, _ automatic: inout Int, level: Int, isMarkup: Bool
     ) throws -> [UInt8] {
-        guard level < 2 else { throw Problem("'format' with fields in fields in fields") }
         var result: [UInt8] = []
         var place = 0
         while place < scalars.count {
@@ -191,6 +190,7 @@ extension Renderer {
                 place += 1
             }
             guard depth == 0 else { throw Problem("'format': '{' without '}'") }
+            guard level < 2 else { throw Problem("'format' with fields in fields in fields") }
             let field = Array(scalars[start..<(place - 1)])
             result += try formatted(field: field, given, &automatic, level: level, isMarkup: isMarkup)
             try checkLength(result.count)

@@ -58,7 +58,7 @@ extension Renderer {
     ) throws -> [Value] {
         let pairs = try values.map { (key: try key($0), value: $0) }
         let result = try sorted(pairs) { left, right in
-            let order = try requiredOrder(.tuple(left.key), .tuple(right.key))
+            let order = try requiredOrder(.tuple(of: left.key), .tuple(of: right.key))
             return isReversed ? -order : order
         }
         return result.map(\.value)
@@ -67,7 +67,7 @@ extension Renderer {
     func listFilter(_ filter: FilterName, _ value: Value, _ arguments: [Value?]) throws -> Value {
         switch filter {
         case .length: return .integer(try count(of: value))
-        case .list: return .list(try elements(value))
+        case .list: return .list(of: try elements(value))
         case .default:
             let isMissing = value.isUndefined || (arguments[1]?.isTrue == true && !value.isTrue)
             return isMissing ? arguments[0] ?? .string(.empty) : value
@@ -88,7 +88,7 @@ extension Renderer {
             case .string(let text): return .string(Text(text.scalars.reversed()).marked(text.isMarkup))
             case .list, .tuple, .range, .dictionary, .view, .undefined:
                 return .iterator(ValueIterator(try elements(value).reversed()))
-            default: return .list(try elements(value).reversed())
+            default: return .list(of: try elements(value).reversed())
             }
         case .attr:
             guard let name = arguments[0] else { throw Problem("'attr' needs a name") }
@@ -98,7 +98,7 @@ extension Renderer {
             let getters = try sortGetters(arguments[2])
             let isCaseSensitive = arguments[1]?.isTrue ?? false
             return .list(
-                try sortedByKey(elements(value), isReversed: arguments[0]?.isTrue ?? false) { item in
+                of: try sortedByKey(elements(value), isReversed: arguments[0]?.isTrue ?? false) { item in
                     try getters.map { isCaseSensitive ? try $0(item) : foldingCase(try $0(item)) }
                 })
         case .min, .max: return try extreme(value, arguments, isMaximum: filter == .max)
@@ -129,7 +129,7 @@ extension Renderer {
         let isCaseSensitive = arguments[0]?.isTrue ?? false
         let pairs = dictionary.members.map { Value.tuple([$0.key, $0.value]) }
         return .list(
-            try sortedByKey(pairs, isReversed: arguments[2]?.isTrue ?? false) { pair in
+            of: try sortedByKey(pairs, isReversed: arguments[2]?.isTrue ?? false) { pair in
                 guard case .tuple(let parts) = pair else { return [] }
                 let part = parts[by == Text("key") ? 0 : 1]
                 return [isCaseSensitive ? part : foldingCase(part)]
@@ -166,7 +166,7 @@ extension Renderer {
         var seen: Set<DictionaryKey> = []
         let source = try iterate(value)
         return .iterator(
-            ValueIterator { [unowned self] in
+            ValueIterator(nesting: source.nesting) { [unowned self] in
                 while let item = try source.next() {
                     try step()
                     let value = try getter(item)
@@ -189,15 +189,15 @@ extension Renderer {
         var groups: [(key: Value, values: [Value])] = []
         for item in try sortedByKey(elements(value), isReversed: false, { [try key($0)] }) {
             let key = try key(item)
-            if let last = groups.last, Value.same(last.key, key) {
+            if let last = groups.last, try same(last.key, key) {
                 groups[groups.count - 1].values.append(item)
             } else {
                 groups.append((key, [item]))
             }
         }
         return .list(
-            try groups.map { group in
-                .tuple([isCaseSensitive ? group.key : try getter(group.values[0]), .list(group.values)])
+            of: try groups.map { group in
+                .tuple([isCaseSensitive ? group.key : try getter(group.values[0]), .list(of: group.values)])
             })
     }
 
@@ -228,7 +228,7 @@ extension Renderer {
             let hasExtra = number < values.count % count
             let end = start + values.count / count + (hasExtra ? 1 : 0)
             defer { start = end }
-            return .list(values[start..<end] + (hasExtra ? [] : filling(arguments[1]).map { [$0] } ?? []))
+            return .list(of: values[start..<end] + (hasExtra ? [] : filling(arguments[1]).map { [$0] } ?? []))
         }
     }
 
@@ -257,7 +257,7 @@ extension Renderer {
         }
         let source = try iterate(value)
         return .iterator(
-            ValueIterator { [unowned self] in
+            ValueIterator(nesting: max(source.nesting, given.nesting)) { [unowned self] in
                 try step()
                 return try source.next().map(function)
             })
@@ -285,7 +285,7 @@ extension Renderer {
         }
         let source = try iterate(value)
         return .iterator(
-            ValueIterator { [unowned self] in
+            ValueIterator(nesting: max(source.nesting, given.nesting)) { [unowned self] in
                 while let item = try source.next() {
                     try step()
                     let part = try getter(item)

@@ -80,7 +80,7 @@ extension Renderer {
         }
         let base: Double = isBinary ? 1024 : 1000
         if size == 1 { return "1 Byte" }
-        if size < base { return "\(Int(size)) Bytes" }
+        if size < base { return "\(Int(exactly: size.rounded(.towardZero)) ?? 0) Bytes" }
         let units = "kMGTPEZY".map { isBinary ? ($0 == "k" ? "K" : String($0)) + "iB" : String($0) + "B" }
         var unit = base
         for name in units.dropLast() {

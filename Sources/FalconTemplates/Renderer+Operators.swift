@@ -1,5 +1,10 @@
 import Foundation
 
+extension Int {
+    /// Widths, counts and places beyond any text mean the same as far beyond it; so no sum of them overflows.
+    var bounded: Int { Swift.min(Swift.max(self, -1 << 40), 1 << 40) }
+}
+
 extension Value {
     /// What Python counts as an integer: truth values too.
     var wholeNumber: Int? {
@@ -15,24 +20,34 @@ extension Value {
     }
 
     /// Python's `==`: numbers by value whatever their kind, lists and dictionaries by what is in them.
-    static func same(_ left: Value, _ right: Value) -> Bool {
+    ///
+    /// - Parameter budget: what may still be looked at; below 0 the answer counts for nothing.
+    static func same(_ left: Value, _ right: Value, budget: inout Int) -> Bool {
+        budget -= 1
+        guard budget >= 0 else { return false }
         switch (left, right) {
-        case (.undefined, .undefined), (.none, .none): true
-        case (.string(let left), .string(let right)): left == right
+        case (.undefined, .undefined), (.none, .none): return true
+        case (.string(let left), .string(let right)):
+            budget -= left.bytes.count / 64
+            return left == right
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-            left.count == right.count && zip(left, right).allSatisfy(same)
-        case (.dictionary(let left), .dictionary(let right)): left.isSame(right)
+            guard left.count == right.count else { return false }
+            for (left, right) in zip(left, right) {
+                guard same(left, right, budget: &budget) else { return false }
+            }
+            return true
+        case (.dictionary(let left), .dictionary(let right)): return left.isSame(right, budget: &budget)
         case (.range(let left), .range(let right)):
-            left.count == right.count
+            return left.count == right.count
                 && (left.count == 0 || (left.start == right.start && (left.count == 1 || left.step == right.step)))
-        case (.namespace(let left), .namespace(let right)): left === right
-        case (.macro(let left), .macro(let right)): left === right
-        case (.iterator(let left), .iterator(let right)): left === right
-        case (.loop(let left), .loop(let right)): left === right
-        case (.cycler(let left), .cycler(let right)): left === right
-        case (.joiner(let left), .joiner(let right)): left === right
-        case (.function(let left), .function(let right)): left == right
-        default: sameNumber(left, right)
+        case (.namespace(let left), .namespace(let right)): return left === right
+        case (.macro(let left), .macro(let right)): return left === right
+        case (.iterator(let left), .iterator(let right)): return left === right
+        case (.loop(let left), .loop(let right)): return left === right
+        case (.cycler(let left), .cycler(let right)): return left === right
+        case (.joiner(let left), .joiner(let right)): return left === right
+        case (.function(let left), .function(let right)): return left == right
+        default: return sameNumber(left, right)
         }
     }
 
@@ -47,23 +62,33 @@ extension Value {
 }
 
 extension ValueDictionary {
-    func isSame(_ other: ValueDictionary) -> Bool {
+    func isSame(_ other: ValueDictionary, budget: inout Int) -> Bool {
         guard self !== other else { return true }
-        return count == other.count
-            && members.allSatisfy { key, value in
-                guard let key = DictionaryKey(key), let found = other[key] else { return false }
-                return Value.same(value, found)
+        guard count == other.count else { return false }
+        for (key, value) in members {
+            guard let key = DictionaryKey(key), let found = other[key], Value.same(value, found, budget: &budget) else {
+                return false
             }
+        }
+        return true
     }
 }
 
 extension Renderer {
     // MARK: Comparison
 
+    func same(_ left: Value, _ right: Value) throws -> Bool {
+        let before = stepsLeft
+        var budget = before
+        let isSame = Value.same(left, right, budget: &budget)
+        try step(before - budget)
+        return isSame
+    }
+
     func compare(_ left: Value, _ kind: ComparisonOperator, _ right: Value) throws -> Bool {
         switch kind {
-        case .equal: return Value.same(left, right)
-        case .notEqual: return !Value.same(left, right)
+        case .equal: return try same(left, right)
+        case .notEqual: return try !same(left, right)
         case .contained: return try contains(right, left)
         case .notContained: return try !contains(right, left)
         case .less: return try order(left, right, "<") { $0 < 0 }
@@ -93,7 +118,7 @@ extension Renderer {
             if left == right { return 0 }
             return left.bytes.lexicographicallyPrecedes(right.bytes) ? -1 : 1
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-            for (left, right) in zip(left, right) where !Value.same(left, right) {
+            for (left, right) in zip(left, right) where try !same(left, right) {
                 try enter()
                 defer { leave() }
                 return try order(left, right)
@@ -123,11 +148,14 @@ extension Renderer {
             return dictionary[key] != nil
         case .list(let values), .tuple(let values):
             try step(values.count)
-            return values.contains { Value.same($0, value) }
+            return try values.contains { try same($0, value) }
         case .undefined: return false
         case .range, .view, .iterator:
             let iterator = try iterate(container)
-            while let item = try iterator.next() { if Value.same(item, value) { return true } }
+            while let item = try iterator.next() {
+                try step()
+                if try same(item, value) { return true }
+            }
             return false
         default: throw Problem("'in' needs a string, list or dictionary, not \(container.kind)")
         }
@@ -190,15 +218,13 @@ extension Renderer {
         switch value {
         case .string(let text):
             try make(checked(text.bytes.count.multipliedReportingOverflow(by: count)))
-            return .string(
-                Text([[UInt8]](repeating: text.bytes, count: text.isEmpty ? 0 : count).joined().map { $0 }).marked(
-                    text.isMarkup))
+            return .string(text.repeated(text.isEmpty ? 0 : count))
         case .list(let values):
             try makeElements(checked(values.count.multipliedReportingOverflow(by: count)))
-            return .list([[Value]](repeating: values, count: values.isEmpty ? 0 : count).flatMap { $0 })
+            return .list(of: [ValueList](repeating: values, count: values.isEmpty ? 0 : count).flatMap { $0 })
         case .tuple(let values):
             try makeElements(checked(values.count.multipliedReportingOverflow(by: count)))
-            return .tuple([[Value]](repeating: values, count: values.isEmpty ? 0 : count).flatMap { $0 })
+            return .tuple(of: [ValueList](repeating: values, count: values.isEmpty ? 0 : count).flatMap { $0 })
         default: return nil
         }
     }

@@ -47,7 +47,7 @@ extension Renderer {
         case .odd, .even, .divisibleby:
             let divisor = name == .divisibleby ? try argument("num") : .integer(2)
             let rest = try arithmetic(value, .modulo, divisor)
-            return Value.same(rest, .integer(name == .odd ? 1 : 0))
+            return try same(rest, .integer(name == .odd ? 1 : 0))
         case .filter: return FilterName(named: try printed(value).string) != nil
         case .test: return TestName(named: try printed(value).string) != nil
         case .lower, .upper:
@@ -70,14 +70,14 @@ extension Renderer {
     }
 
     /// Python's `is`, as far as a value shows it: constants, small integers and equal strings.
-    private func isIdentical(_ left: Value, _ right: Value) -> Bool {
+    private func isIdentical(_ left: Value, _ right: Value) throws -> Bool {
         switch (left, right) {
         case (.none, .none): true
         case (.boolean(let left), .boolean(let right)): left == right
         case (.integer(let left), .integer(let right)): left == right
         case (.string(let left), .string(let right)): left == right
         case (.dictionary(let left), .dictionary(let right)): left === right
-        case (.namespace, .namespace), (.macro, .macro), (.loop, .loop): Value.same(left, right)
+        case (.namespace, .namespace), (.macro, .macro), (.loop, .loop): try same(left, right)
         default: false
         }
     }

@@ -2,10 +2,10 @@ extension Renderer {
     /// Goes through a value as Python's `for` does.
     func iterate(_ value: Value) throws -> ValueIterator {
         switch value {
-        case .list(let values), .tuple(let values): return ValueIterator(values)
+        case .list(let values), .tuple(let values): return ValueIterator(list: values)
         case .string(let text):
             var place = 0
-            return ValueIterator {
+            return ValueIterator(nesting: 0) {
                 guard let (_, next) = Text.scalar(in: text.bytes, at: place, end: text.bytes.count) else { return nil }
                 defer { place = next }
                 return .string(Text(text.bytes[place..<next]))
@@ -13,14 +13,14 @@ extension Renderer {
         case .dictionary(let dictionary): return ValueIterator(dictionary.members.map(\.key))
         case .view(let view):
             var place = 0
-            return ValueIterator {
+            return ValueIterator(nesting: view.dictionary.nesting) {
                 guard place < view.dictionary.count else { return nil }
                 place += 1
                 return view[place - 1]
             }
         case .range(let range):
             var place = 0
-            return ValueIterator {
+            return ValueIterator(nesting: 0) {
                 guard place < range.count else { return nil }
                 place += 1
                 return .integer(range[place - 1])
@@ -36,7 +36,7 @@ extension Renderer {
     /// All that iteration gives.
     func elements(_ value: Value) throws -> [Value] {
         switch value {
-        case .list(let values), .tuple(let values): return values
+        case .list(let values), .tuple(let values): return values.values
         default:
             let iterator = try iterate(value)
             var values: [Value] = []
@@ -107,11 +107,11 @@ struct RepresentationWriter {
             if text.isMarkup { add(")") }
         case .list(let values):
             add("[")
-            try write(values)
+            try write(values.values)
             add("]")
         case .tuple(let values):
             add("(")
-            try write(values)
+            try write(values.values)
             add(values.count == 1 ? ",)" : ")")
         case .dictionary(let dictionary): try write(dictionary)
         case .view(let view):
@@ -119,8 +119,7 @@ struct RepresentationWriter {
             try write((0..<view.dictionary.count).map { view[$0] })
             add("])")
         case .range(let range):
-            let stop = range.start + range.count * range.step
-            add("range(\(range.start), \(stop)\(range.step == 1 ? "" : ", \(range.step)"))")
+            add("range(\(range.start), \(range.stop)\(range.step == 1 ? "" : ", \(range.step)"))")
         case .namespace(let namespace):
             add("<Namespace ")
             try write(namespace.attributes)

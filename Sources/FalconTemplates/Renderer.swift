@@ -49,6 +49,8 @@ final class Renderer {
         guard steps <= limits.steps else { throw Problem("takes more than \(limits.steps) steps") }
     }
 
+    var stepsLeft: Int { limits.steps - steps }
+
     /// Counts text or elements before they are made.
     func make(_ count: Int) throws {
         guard count <= limits.textBytes else { throw Problem("makes more text than \(limits.textBytes) bytes") }
@@ -124,9 +126,17 @@ final class Renderer {
         scope.value(name) ?? globals[name] ?? .undefined(Undefined("'\(names[name])', which is undefined"))
     }
 
+    /// Values that are kept lie only so deep in one another.
+    func keepable(_ value: Value) throws -> Value {
+        guard value.nesting <= limits.valueNesting else {
+            throw Problem("makes lists in lists deeper than \(limits.valueNesting) levels")
+        }
+        return value
+    }
+
     func assign(_ target: Target, _ value: Value) throws {
         switch target {
-        case .name(let name): scope.set(name, value)
+        case .name(let name): scope.set(name, try keepable(value))
         case .attribute(let name, let attribute):
             guard case .namespace(let namespace) = self.value(of: name) else {
                 throw Problem("cannot set '\(names[name]).\(attribute.string)': only a namespace can be changed")
@@ -151,7 +161,7 @@ final class Renderer {
             throw Problem("a namespace may not have '\(attribute.string)': names that begin with '_' are closed")
         }
         try make(48)
-        namespace.attributes.set(.string(attribute), value)
+        namespace.attributes.set(.string(attribute), try keepable(value))
     }
 
     // MARK: Statements
@@ -236,7 +246,7 @@ final class Renderer {
         let outer = scope
         if let test = loop.test {
             let all = source
-            source = ValueIterator { [unowned self] in
+            source = ValueIterator(nesting: all.nesting) { [unowned self] in
                 while let item = try all.next() {
                     try self.step()
                     let isKept = try self.inScope(Scope(outer)) {

@@ -7,8 +7,8 @@ extension Renderer {
         guard text.isMarkup else { return result }
         return switch result {
         case .string(let result): .string(result.marked(true))
-        case .list(let parts): .list(parts.map { $0.text.map { .string($0.marked(true)) } ?? $0 })
-        case .tuple(let parts): .tuple(parts.map { $0.text.map { .string($0.marked(true)) } ?? $0 })
+        case .list(let parts): .list(of: parts.map { $0.text.map { .string($0.marked(true)) } ?? $0 })
+        case .tuple(let parts): .tuple(of: parts.map { $0.text.map { .string($0.marked(true)) } ?? $0 })
         default: result
         }
     }
@@ -21,7 +21,7 @@ extension Renderer {
         case "split", "rsplit": return try split(text, given, isReversed: name == "rsplit")
         case "splitlines":
             let keeps = try given.bound(to: ["keepends"], of: name)[0]?.isTrue ?? false
-            return .list(try parts(text.lines(keepsEnds: keeps)))
+            return .list(of: try parts(text.lines(keepsEnds: keeps)))
         case "startswith", "endswith": return .boolean(try isAtEnd(name, of: text, given))
         case "replace": return try replaced(text, given)
         case "join": return .string(try joined(positional(given, name, 1, 1)[0] ?? .none, text))
@@ -74,7 +74,7 @@ extension Renderer {
         guard let whole = value?.wholeNumber else {
             throw Problem("'\(name)' needs an integer, not \(value?.kind ?? "nothing")")
         }
-        return whole
+        return whole.bounded
     }
 
     private func parts(_ parts: [Text]) throws -> [Value] {
@@ -96,14 +96,14 @@ extension Renderer {
         let most = try values[1].map { try integer($0, "split") } ?? -1
         switch values[0] {
         case nil, Value.none?:
-            return .list(try parts(isReversed ? text.wordsFromEnd(most: most) : text.words(most: most)))
+            return .list(of: try parts(isReversed ? text.wordsFromEnd(most: most) : text.words(most: most)))
         default:
             let separator = try string(values[0], "split")
             guard !separator.isEmpty else { throw Problem("'split' with an empty separator") }
             let pieces =
                 isReversed
                 ? text.piecesFromEnd(around: separator, most: most) : text.pieces(around: separator, most: most)
-            return .list(try parts(pieces))
+            return .list(of: try parts(pieces))
         }
     }
 
@@ -136,12 +136,7 @@ extension Renderer {
     }
 
     private func replaced(_ text: Text, _ given: GivenArguments) throws -> Value {
-        let values: [Value?]
-        if given.named.isEmpty {
-            values = try positional(given, "replace", 2, 3)
-        } else {
-            values = try given.bound(to: ["old", "new", "count"], of: "replace", required: 2)
-        }
+        let values = try positional(given, "replace", 2, 3)
         let most = try values[2].map { try integer($0, "replace") } ?? -1
         return .string(try replaced(text, string(values[0], "replace"), by: string(values[1], "replace"), most: most))
     }

@@ -35,7 +35,7 @@ package struct TemplateContext: Sendable {
     /// The value of a variable; `nil` where it is undefined.
     func value(_ name: String) -> Value? {
         switch name {
-        case "messages": return .list(messages.map { Value(preparedMessage($0)) })
+        case "messages": return .list(of: messages.map { Value(preparedMessage($0)) })
         case "add_generation_prompt": return .boolean(addGenerationPrompt)
         default: break
         }
@@ -77,7 +77,7 @@ extension Value {
         case .integer(let value): self = .integer(value)
         case .number(let value): self = .float(value)
         case .string(let text): self = .string(Text(text))
-        case .array(let values): self = .list(values.map(Value.init))
+        case .array(let values): self = .list(of: values.map(Value.init))
         case .object(let object):
             let dictionary = ValueDictionary()
             for member in object.members { dictionary.set(.string(Text(member.key)), Value(member.value)) }

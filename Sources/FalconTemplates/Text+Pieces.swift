@@ -34,7 +34,7 @@ extension Text {
         var rest = trimmed(.start)
         while !rest.isEmpty {
             if words.count == most {
-                words.append(rest.trimmed(.end))
+                words.append(rest)
                 break
             }
             var place = 0
@@ -52,7 +52,7 @@ extension Text {
         var rest = trimmed(.end)
         while !rest.isEmpty {
             if words.count == most {
-                words.append(rest.trimmed(.start))
+                words.append(rest)
                 break
             }
             var place = rest.bytes.count

@@ -29,6 +29,13 @@ struct Text: Sendable, Hashable {
         isMarkup = false
     }
 
+    func repeated(_ times: Int) -> Text {
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count * times)
+        for _ in 0..<times { result += bytes }
+        return Text(result, count: count * times).marked(isMarkup)
+    }
+
     static func + (left: Text, right: Text) -> Text {
         Text(left.bytes + right.bytes, count: left.count + right.count)
     }

@@ -6,8 +6,8 @@ enum Value {
     case integer(Int)
     case float(Double)
     case string(Text)
-    case list([Value])
-    case tuple([Value])
+    case list(ValueList)
+    case tuple(ValueList)
     case dictionary(ValueDictionary)
     case range(PythonRange)
     case view(DictionaryView)
@@ -87,9 +87,12 @@ final class Undefined {
 struct PythonRange {
     let start: Int
     let step: Int
+    /// The bound as it was given, which is not in.
+    let stop: Int
     let count: Int
 
-    subscript(_ index: Int) -> Int { start + index * step }
+    // A step beyond 64 bits is never taken.
+    subscript(_ index: Int) -> Int { start &+ index &* step }
 }
 
 struct DictionaryView {
@@ -111,12 +114,16 @@ struct DictionaryView {
 /// Goes through values, each once.
 final class ValueIterator {
     private var pull: () throws -> Value?
+    /// One more than what it goes through.
+    let nesting: Int
 
-    init(_ pull: @escaping () throws -> Value?) { self.pull = pull }
+    init(nesting: Int, _ pull: @escaping () throws -> Value?) { (self.nesting, self.pull) = (nesting + 1, pull) }
 
-    convenience init(_ values: [Value]) {
+    convenience init(_ values: [Value]) { self.init(list: ValueList(values)) }
+
+    convenience init(list values: ValueList) {
         var place = 0
-        self.init {
+        self.init(nesting: values.nesting) {
             guard place < values.count else { return nil }
             place += 1
             return values[place - 1]
@@ -148,9 +155,10 @@ final class Method {
 
 final class Cycler {
     let values: [Value]
+    let nesting: Int
     var place = 0
 
-    init(_ values: [Value]) { self.values = values }
+    init(_ values: [Value]) { (self.values, nesting) = (values, values.nesting + 1) }
 }
 
 final class Joiner {

@@ -2,6 +2,7 @@
 final class ValueDictionary {
     private(set) var members: [(key: Value, value: Value)] = []
     private var index: [DictionaryKey: Int]?
+    private(set) var nesting = 1
 
     private static let fewMembers = 8
 
@@ -29,6 +30,7 @@ final class ValueDictionary {
     /// Sets a member. The key must be one that a dictionary can have.
     func set(_ key: Value, _ value: Value) {
         guard let known = DictionaryKey(key) else { return }
+        nesting = max(nesting, key.nesting + 1, value.nesting + 1)
         if let place = place(of: known) {
             members[place].value = value
             return
@@ -54,6 +56,7 @@ final class ValueDictionary {
         let copy = ValueDictionary()
         copy.members = members
         copy.index = index
+        copy.nesting = nesting
         return copy
     }
 }
@@ -66,8 +69,15 @@ enum DictionaryKey: Hashable {
     case string([UInt8])
     case tuple([DictionaryKey])
 
-    /// `nil` for what cannot be a key: lists, dictionaries and the like.
+    /// `nil` for what cannot be a key: lists, dictionaries and the like, and tuples of more than 1000 parts in all.
     init?(_ value: Value) {
+        var parts = 1000
+        self.init(value, &parts)
+    }
+
+    private init?(_ value: Value, _ parts: inout Int) {
+        parts -= 1
+        guard parts >= 0 else { return nil }
         switch value {
         case .none: self = .none
         case .boolean(let value): self = .integer(value ? 1 : 0)
@@ -77,7 +87,7 @@ enum DictionaryKey: Hashable {
         case .tuple(let values):
             var keys: [DictionaryKey] = []
             for value in values {
-                guard let key = DictionaryKey(value) else { return nil }
+                guard let key = DictionaryKey(value, &parts) else { return nil }
                 keys.append(key)
             }
             self = .tuple(keys)

@@ -4,8 +4,19 @@ import FalconJSON
 
 /// A template with one variable `v`, and what it makes of it.
 func rendered(_ template: String, v: String = "null", limits: TemplateLimits = .standard) throws -> String {
-    var arguments = JSONObject()
-    arguments.append("v", try JSONParser.parse(Array(v.utf8)))
+    try rendered(template, variables: #"{"v": \#(v)}"#, limits: limits)
+}
+
+/// The variables of the tables of examples.
+let exampleVariables = #"""
+    {"v": [3, 1, 2], "d": {"b": 1, "a": "X", "C": [1, {"k": null}]}, "s": "Hello, wörld <b>",
+    "users": [{"n": "Al", "a": 3, "g": "x"}, {"n": "bo", "a": 1, "g": "Y"}, {"n": "Cy", "a": 2, "g": "x"}],
+    "f": 1.5, "e": [], "n": null, "tr": true}
+    """#
+
+/// The same with variables by name, as a JSON object.
+func rendered(_ template: String, variables: String, limits: TemplateLimits = .standard) throws -> String {
+    let arguments = try JSONParser.parse(Array(variables.utf8)).object ?? JSONObject()
     var message = JSONObject()
     message.append("role", .string("user"))
     message.append("content", .string("Hi"))
