@@ -98,6 +98,7 @@ extension RotaryConfiguration {
             case .none: ""
             case .linear(let factor): ", linear by \(factor)"
             case .dynamic(let factor, let maxPositions): ", dynamic by \(factor) beyond \(maxPositions)"
+            case .divided: ", each frequency divided by a number of its own"
             case .llama3(let factor, _, _, let original): ", llama3 by \(factor) beyond \(original)"
             }
         return "rotary base \(base)\(kind)"

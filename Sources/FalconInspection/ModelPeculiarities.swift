@@ -21,6 +21,7 @@ struct ModelPeculiarities {
     private mutating func note(positions configuration: ModelConfiguration) {
         switch configuration.rotary.scaling {
         case .none: break
+        case .divided: note("rotary scaling: each frequency is divided by a number of its own (Llama 3.1's in GGUF)")
         case .linear(let factor):
             note("rotary scaling linear: positions are divided by \(factor)")
         case .llama3(let factor, _, _, let original):
@@ -38,7 +39,7 @@ struct ModelPeculiarities {
 
     private mutating func note(types configuration: ModelConfiguration, _ weights: WeightFolder) {
         let counts = Dictionary(
-            weights.names.compactMap { weights.storedType(of: $0)?.rawValue }.map { ($0, 1) }, uniquingKeysWith: +)
+            weights.names.compactMap { weights.stored($0)?.encoding }.map { ($0, 1) }, uniquingKeysWith: +)
         if counts.count > 1 {
             let words = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             note("tensors are stored in several types: \(words.joined(separator: ", "))")

@@ -1,7 +1,7 @@
 import FalconTensor
 import FalconWeights
 
-/// The tensors of a weight file, whatever its format: a safetensors or PyTorch file, an index, or a folder with one.
+/// The tensors of a weight file, whatever its format: a safetensors, PyTorch or GGUF file, an index, or a folder with one.
 package struct WeightList: Sendable, Encodable {
     package struct Entry: Sendable, Encodable {
         package let name: String
@@ -17,7 +17,7 @@ package struct WeightList: Sendable, Encodable {
     /// - Throws: `FileError` where a file is missing, damaged, or holds what is no tensor.
     package init(path: String) throws {
         self.path = path
-        let weights = try WeightFolder(path: path)
+        let weights = try WeightFolder(path: path, keepsNames: true)
         self.weights = weights
         tensors = weights.names.compactMap { weights.stored($0) }.map {
             Entry(name: $0.name, dtype: $0.encoding, shape: $0.shape)

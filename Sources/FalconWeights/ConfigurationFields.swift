@@ -49,6 +49,14 @@ package struct ConfigurationFields {
         return number
     }
 
+    /// A list of numbers above 0.
+    package func positives(_ key: String) throws -> [Double] {
+        guard let numbers = self[key]?.array?.compactMap(\.double), numbers.count == self[key]?.array?.count,
+            numbers.allSatisfy({ $0 > 0 && $0.isFinite })
+        else { throw problem(key, "must be a list of numbers above 0") }
+        return numbers
+    }
+
     package func boolean(_ key: String, default standard: Bool) throws -> Bool {
         guard let value = self[key] else { return standard }
         guard let boolean = value.boolean else { throw problem(key, "must be true or false, not \(value.text())") }

@@ -33,7 +33,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var positionLimit: Int {
         let (factor, positions) =
             switch rotary.scaling {
-            case .none, .llama3: (1.0, maxPositions)
+            case .none, .llama3, .divided: (1.0, maxPositions)
             case .linear(let factor): (factor, maxPositions)
             case .dynamic(let factor, let original): (factor, original)
             }
@@ -46,12 +46,17 @@ package struct ModelConfiguration: Sendable, Equatable {
     /// The members of config.json as they were read, for export.
     package var raw: JSONObject
 
-    private static let mostLayers = 4096
+    static let mostLayers = 4096
 
-    /// Reads `config.json` and, where it is there, `generation_config.json` of a model folder.
+    /// Reads `config.json` and, where it is there, `generation_config.json` of a model folder, or the metadata of a
+    /// GGUF file.
     ///
     /// - Throws: `FileError` where something is missing, malformed or not supported.
     package init(folder: String) throws {
+        guard !GGUFModelFiles.isNamed(folder) else {
+            self = try GGUFModel(path: folder).configuration
+            return
+        }
         try ModelPath.check(folder, as: .target)
         let path = folder + "/config.json"
         let document = try JSONValue(path: path)
@@ -98,6 +103,10 @@ package struct ModelConfiguration: Sendable, Equatable {
         maxPositions = try fields.size("max_position_embeddings", default: traits.hasHistoricDefaults ? 2048 : nil)
         rotary = try RotaryConfiguration(
             fields: fields, maxPositions: maxPositions, needsBase: !traits.hasHistoricDefaults)
+        if case .divided(let divisors) = rotary.scaling, divisors.count != headSize / 2 {
+            throw fields.problem(
+                "rope_scaling.short_factor", "has \(divisors.count) numbers for heads of \(headSize) dimensions")
+        }
         tiesEmbeddings = try fields.boolean("tie_word_embeddings", default: false)
         hasAttentionBias = try ModelConfiguration.choice(traits.attentionBias, fields)
         hasOutputBias = try ModelConfiguration.choice(traits.outputBias, fields)

@@ -13,6 +13,8 @@ package struct RotaryConfiguration: Sendable, Equatable {
         case dynamic(factor: Double, maxPositions: Int)
         /// Slow angles divided by `factor`, fast ones kept, a ramp between (Llama 3.1).
         case llama3(factor: Double, lowFrequency: Double, highFrequency: Double, originalPositions: Int)
+        /// Each angle divided by a number of its own: how GGUF files write Llama 3.1's scaling.
+        case divided(by: [Float])
     }
 
     /// `rope_theta`.
@@ -28,7 +30,7 @@ package struct RotaryConfiguration: Sendable, Equatable {
     /// forgets `rope_theta` and takes the base 10000.
     package var asInAuthorsDraftHead: RotaryConfiguration {
         switch scaling {
-        case .none, .llama3: self
+        case .none, .llama3, .divided: self
         case .linear, .dynamic: RotaryConfiguration(base: 10000, scaling: scaling)
         }
     }
@@ -45,6 +47,9 @@ package struct RotaryConfiguration: Sendable, Equatable {
         switch scaling {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / Float(factor) }
+        case .divided(let divisors):
+            precondition(divisors.count == headSize / 2, "\(divisors.count) divisors for heads of \(headSize)")
+            return zip(plain, divisors).map { $0 / $1 }
         case .dynamic(let factor, let maxPositions):
             let stretch = Double(max(sequenceLength, maxPositions)) / Double(maxPositions)
             let size = Double(headSize)
@@ -134,6 +139,12 @@ extension RotaryConfiguration {
             entry["low_freq_factor"] = .number(low)
             entry["high_freq_factor"] = .number(high)
             entry["original_max_position_embeddings"] = .integer(originalPositions)
+        case .divided(let divisors):
+            // Phi's longrope divides by one list in short texts and by another in long ones; here both are the same.
+            let list = JSONValue.array(divisors.map { .number(Double($0)) })
+            entry["rope_type"] = .string("longrope")
+            (entry["short_factor"], entry["long_factor"]) = (list, list)
+            entry["attention_factor"] = .number(1)
         }
         object["rope_scaling"] = .object(entry)
     }
@@ -163,6 +174,15 @@ extension RotaryConfiguration.Scaling {
             self = .llama3(
                 factor: try fields.positive("factor"), lowFrequency: low, highFrequency: high,
                 originalPositions: try fields.size("original_max_position_embeddings"))
+        case "longrope":
+            known.formUnion(["short_factor", "long_factor", "attention_factor", "original_max_position_embeddings"])
+            let divisors = try fields.positives("short_factor")
+            guard try fields.positives("long_factor") == divisors, fields["attention_factor"]?.double == 1 else {
+                throw fields.problem(
+                    "rope_type",
+                    "'longrope' is supported only where both factors are the same and attention_factor is 1")
+            }
+            self = .divided(by: divisors.map { Float($0) })
         case let other:
             throw fields.problem("rope_type", "'\(other)' is not supported (default, linear, dynamic, llama3 are)")
         }

@@ -17,10 +17,11 @@ package struct WeightFolder: Sendable {
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
     ]
 
-    /// - Parameter path: a model folder, or one of its weight or index files, or a GGUF file, whose tensors keep its
-    ///   own names.
+    /// - Parameters:
+    ///   - path: a model folder, or one of its weight or index files, or a GGUF file.
+    ///   - keepsNames: whether the tensors of a GGUF file, which need then be no model, stay under its own names.
     /// - Throws: `FileError` where nothing is found, or a file is damaged or does not hold what its index says.
-    package init(path: String) throws {
+    package init(path: String, keepsNames: Bool = false) throws {
         guard FileManager.default.fileExists(atPath: path) else { throw FileError(path, "no such folder") }
         var source = path
         // Only a folder has contents.
@@ -35,8 +36,8 @@ package struct WeightFolder: Sendable {
         }
         self.path = path
         if GGUFModelFiles.isNamed(source) {
-            let files = try GGUFModelFiles(path: source)
-            tensors = Dictionary(uniqueKeysWithValues: files.tensors.map { ($0.name, $0) })
+            let read = try keepsNames ? GGUFModelFiles(path: source).tensors : GGUFModel(path: source).weights.all
+            tensors = Dictionary(uniqueKeysWithValues: read.map { ($0.name, $0) })
             names = tensors.keys.sorted()
             metadata = [:]
             return
@@ -54,6 +55,8 @@ package struct WeightFolder: Sendable {
         names = self.tensors.keys.sorted()
         metadata = [:]
     }
+
+    private var all: [StoredTensor] { Array(tensors.values) }
 
     package func contains(_ name: String) -> Bool { tensors[name] != nil }
 
