@@ -68,7 +68,7 @@ let package = Package(
 
         // Layer 3
         library("FalconNN", ["FalconAutograd", "FalconTensor"]),
-        library("FalconModels", ["FalconWeights", "FalconTensor", "FalconDigest"]),
+        library("FalconModels", ["FalconWeights", "FalconTokenizer", "FalconTensor", "FalconDigest"]),
 
         // Layer 4
         library(

@@ -23,16 +23,16 @@ struct FeatureSource: Sendable {
     /// - Throws: `FileError` or `TokenizerError`, naming the file or the option.
     init(_ options: GenerationOptions, pool: ThreadPool, beforeWeights: () throws -> Void = {}) throws {
         self.pool = pool
-        try TargetModel.checkFolder(options.target)
-        tokenizer = try Tokenizer(folder: options.target)
+        let source = try ModelSource(path: options.target)
+        tokenizer = try source.tokenizer()
         var choice = options.template
         // A folder goes on with the date that its first tokens have.
         if choice.now == nil, !options.output.isEmpty {
             choice.now = (try? ShardManifest(folder: options.output))?.settings[ChatTemplate.timeKey]
         }
-        let template = try ChatTemplate.select(choice, folder: options.target)
+        let template = try source.template(choice)
         try beforeWeights()
-        model = try TargetModel(folder: options.target, arithmetic: options.arithmetic, pool: pool)
+        model = try TargetModel(source, arithmetic: options.arithmetic, pool: pool)
         if let entries = options.teacherEntries, entries > model.configuration.vocabularySize {
             throw FileError(
                 options.target,

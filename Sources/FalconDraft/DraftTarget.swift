@@ -17,8 +17,9 @@ package struct DraftTarget: Sendable {
     ///
     /// - Throws: `FileError` where the configuration is not supported or a file is damaged.
     package init(folder: String) throws {
-        configuration = try ModelConfiguration(folder: folder)
-        let weights = try WeightFolder(path: folder)
+        let path = try ModelPath.resolved(folder)
+        configuration = try ModelConfiguration(folder: path)
+        let weights = try WeightFolder(path: path)
         fingerprint = TargetModel.fingerprint(configuration, weights)
         embedding = try? LayerWeights(weights).matrix(
             "model.embed_tokens.weight", rows: configuration.vocabularySize, columns: configuration.hiddenSize)

@@ -18,7 +18,8 @@ package enum DraftRun {
     ) throws {
         var embedding: StoredMatrix?
         if let target, try !WeightFolder(path: folder).contains("embed_tokens.weight") {
-            embedding = StoredMatrix(try WeightFolder(path: target).tensor("model.embed_tokens.weight"))
+            embedding = StoredMatrix(
+                try WeightFolder(path: ModelPath.resolved(target)).tensor("model.embed_tokens.weight"))
         }
         let network = try DraftNetwork(folder: folder, fusion: fusion, embedding: embedding)
         let file = try SafetensorsFile(path: input)

@@ -26,8 +26,8 @@ package struct ModelInspection: Sendable, Encodable {
 
     /// - Throws: `FileError` where the configuration is not supported or a file is damaged.
     package init(folder: String) throws {
-        let configuration = try ModelConfiguration(folder: folder)
-        let weights = try WeightFolder(path: folder)
+        let source = try ModelSource(path: folder)
+        let (configuration, weights) = try source.parts()
         self.folder = folder
         family = configuration.family.rawValue
         (vocabularySize, hiddenSize) = (configuration.vocabularySize, configuration.hiddenSize)
@@ -43,7 +43,7 @@ package struct ModelInspection: Sendable, Encodable {
         storedTypes = Dictionary(stored.map { ($0.encoding, 1) }, uniquingKeysWith: +)
         cacheBytesPerToken = 2 * layers * keyValueHeads * headSize * MemoryLayout<Float>.size
         fingerprint = TargetModel.fingerprint(configuration, weights)
-        let peculiarities = ModelPeculiarities(configuration, weights, folder: folder)
+        let peculiarities = ModelPeculiarities(configuration, weights, source)
         template = peculiarities.template
         findings = try ModelInspection.findings(configuration, weights) + peculiarities.findings
     }

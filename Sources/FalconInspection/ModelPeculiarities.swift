@@ -1,3 +1,4 @@
+import FalconModels
 import FalconTokenizer
 import FalconWeights
 import Foundation
@@ -9,11 +10,11 @@ struct ModelPeculiarities {
     private(set) var template: String?
     private(set) var findings: [Finding] = []
 
-    init(_ configuration: ModelConfiguration, _ weights: WeightFolder, folder: String) {
+    init(_ configuration: ModelConfiguration, _ weights: WeightFolder, _ source: ModelSource) {
         note(positions: configuration)
         note(types: configuration, weights)
         note(shape: configuration, weights)
-        note(tokenizer: configuration, folder: folder)
+        note(tokenizer: configuration, source)
     }
 
     private mutating func note(_ text: String) { findings.append(.note(text)) }
@@ -69,14 +70,14 @@ struct ModelPeculiarities {
         }
     }
 
-    private mutating func note(tokenizer configuration: ModelConfiguration, folder: String) {
-        guard FileManager.default.fileExists(atPath: folder + "/tokenizer.json") else {
-            note("no tokenizer.json: chats and prompts cannot be turned into tokens")
+    private mutating func note(tokenizer configuration: ModelConfiguration, _ source: ModelSource) {
+        guard source.hasTokenizer else {
+            note("no tokenizer\(source.isFile ? "" : ".json"): chats and prompts cannot be turned into tokens")
             return
         }
         let tokenizer: Tokenizer
         do {
-            tokenizer = try Tokenizer(folder: folder)
+            tokenizer = try source.tokenizer()
         } catch {
             findings.append(.problem("\(error)"))
             return
@@ -84,12 +85,12 @@ struct ModelPeculiarities {
         let (rows, tokens) = (configuration.vocabularySize, tokenizer.vocabularySize)
         if tokens > rows {
             findings.append(
-                .problem("tokenizer.json has \(tokens) tokens, the embedding \(rows) rows: of another model?"))
+                .problem("the tokenizer has \(tokens) tokens, the embedding \(rows) rows: of another model?"))
         } else if tokens < rows {
             note("vocab_size \(rows) is \(rows - tokens) above the tokenizer's \(tokens): rows that no text uses")
         }
         do {
-            let chosen = try ChatTemplate.select(TemplateChoice(), folder: folder)
+            let chosen = try source.template(TemplateChoice())
             template = chosen.origin
             let ends = AnswerEnds(configured: configuration.eosTokens, template: chosen, tokenizer: tokenizer)
             findings += ends.notes.map(Finding.note)

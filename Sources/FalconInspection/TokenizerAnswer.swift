@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconModels
 import FalconTensor
 import FalconTokenizer
 import Synchronization
@@ -21,7 +22,7 @@ package struct TokenizerAnswer: Sendable, Encodable {
 /// Answers questions about a tokenizer: what tokens a text has, what text tokens have, how a chat is written.
 package final class TokenizerInspection: Sendable {
     private let tokenizer: Tokenizer
-    private let folder: String
+    private let source: ModelSource
     private let choice: TemplateChoice
     /// Read when the first chat asks for it.
     private let template = Mutex<ChatTemplate?>(nil)
@@ -29,8 +30,9 @@ package final class TokenizerInspection: Sendable {
     /// - Parameter template: only looked for when a chat asks for it.
     /// - Throws: `TokenizerError` where `tokenizer.json` is missing or of a kind not known.
     package init(folder: String, template: TemplateChoice) throws {
-        tokenizer = try Tokenizer(folder: folder)
-        (self.folder, choice) = (folder, template)
+        source = try ModelSource(path: folder, needsModel: false)
+        tokenizer = try source.tokenizer()
+        choice = template
     }
 
     /// Special tokens named in the text are recognised; none is added.
@@ -46,7 +48,7 @@ package final class TokenizerInspection: Sendable {
     package func chatTemplate() throws -> ChatTemplate {
         try template.withLock { known in
             if let known { return known }
-            let read = try ChatTemplate.select(choice, folder: folder)
+            let read = try source.template(choice)
             known = read
             return read
         }

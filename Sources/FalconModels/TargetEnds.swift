@@ -13,13 +13,22 @@ package final class TargetEnds: Sendable {
     private let headMatrix: StoredMatrix
     private let head: PackedMatrix
 
-    /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the LM head.
+    /// Opens a model's folder or GGUF file, and packs the LM head.
     ///
     /// - Parameter arithmetic: of the product with the LM head.
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
     ///   of the configuration, or a weight of the whole model is infinite or not a number.
     package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
-        let target = try TargetFolder(path: path)
+        try self.init(ModelSource(path: path), arithmetic: arithmetic, pool: pool)
+    }
+
+    /// Packs the LM head of a model.
+    ///
+    /// - Throws: as `init(folder:)`.
+    package convenience init(
+        _ source: ModelSource, arithmetic: ProductArithmetic = .float32, pool: ThreadPool
+    ) throws {
+        let target = try source.open()
         // The layers, too, though nothing of them is kept: features and heads of a broken model are worth nothing.
         try target.checkValues(on: pool)
         try self.init(target, arithmetic: arithmetic, pool: pool)

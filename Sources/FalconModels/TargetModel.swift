@@ -17,13 +17,21 @@ package final class TargetModel: Sendable {
     private let finalNorm: Tensor
     private let rotary: RotaryTable
 
-    /// Opens a folder with `config.json` and weights in Hugging Face's layout, and packs the layers.
+    /// Opens a model's folder or GGUF file, and packs the layers.
     ///
     /// - Parameter arithmetic: of all products with the model's weights.
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
     ///   of the configuration, or a weight is infinite or not a number.
-    package init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
-        let target = try TargetFolder(path: path)
+    package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+        try self.init(ModelSource(path: path), arithmetic: arithmetic, pool: pool)
+    }
+
+    /// Packs the layers of a model.
+    ///
+    /// - Parameter arithmetic: of all products with the model's weights.
+    /// - Throws: as `init(folder:)`.
+    package init(_ source: ModelSource, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+        let target = try source.open()
         let configuration = target.configuration
         ends = try TargetEnds(target, arithmetic: arithmetic, pool: pool)
         let model = LayerWeights(target.weights, checkedOn: pool).scope("model")
@@ -35,9 +43,6 @@ package final class TargetModel: Sendable {
         }
         rotary = configuration.rotary.table(headSize: configuration.headSize)
     }
-
-    /// Refuses a path that is no model's folder, and says what it is instead; opens nothing.
-    package static func checkFolder(_ path: String) throws { try ModelPath.check(path, as: .target) }
 
     /// An empty cache with room for at least `capacity` positions, provisional rows included.
     package func makeCache(capacity: Int) -> KeyValueCache {

@@ -53,7 +53,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     ///
     /// - Throws: `FileError` where something is missing, malformed or not supported.
     package init(folder: String) throws {
-        guard !GGUFModelFiles.isNamed(folder) else {
+        guard !GGUFModelFiles.isMeant(folder) else {
             self = try GGUFModel(path: folder).configuration
             return
         }

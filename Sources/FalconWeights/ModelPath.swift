@@ -10,6 +10,29 @@ package enum ModelPath {
         case draft = "the draft head"
     }
 
+    /// The folder of a model in the hub's cache, `models--OWNER--NAME`: the snapshot that its branch `main` names, or the
+    /// only one. Other paths are returned as they are.
+    ///
+    /// - Throws: `FileError` where there are several snapshots and none is named.
+    package static func resolved(_ path: String) throws -> String {
+        let files = FileManager.default
+        let snapshots = path + (path.hasSuffix("/") ? "" : "/") + "snapshots"
+        // Only folders have contents.
+        guard !files.fileExists(atPath: path + "/config.json"),
+            let found = try? files.contentsOfDirectory(atPath: snapshots), !found.isEmpty
+        else { return path }
+        let main = (try? String(contentsOfFile: path + "/refs/main", encoding: .utf8))?
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        if let main, found.contains(main) { return snapshots + "/" + main }
+        guard found.count == 1 else {
+            throw FileError(
+                path,
+                "is the hub's cache of a model with \(found.count) snapshots; give one of the folders below its "
+                    + "snapshots/")
+        }
+        return snapshots + "/" + found[0]
+    }
+
     /// Refuses what is no folder with `config.json`, and says what it is instead and what to do.
     ///
     /// - Throws: `FileError` in one line.
@@ -47,7 +70,7 @@ package enum ModelPath {
         if let name = first(".incomplete", ".part", ".crdownload", ".aria2") {
             return "holds '\(name)', a download that has not ended; download it again"
         }
-        if let name = first(".gguf") { return "holds '\(name)'; give the Hugging Face folder of the same model" }
+        if let name = first(".gguf") { return "holds '\(name)'; give that file itself" }
         if names.contains("onnx"), !names.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }) {
             return "holds a model for ONNX, which is not supported; use the model's safetensors"
         }
@@ -86,11 +109,8 @@ package enum ModelPath {
     private static func file(_ path: String, _ role: Role) -> String {
         let start = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: FileSignature.length))
         if let start, start.starts(with: Array("GGUF".utf8)) {
-            return role == .target
-                ? "is a GGUF file, which is not supported; give the model's Hugging Face folder (config.json, "
-                    + "tokenizer.json, model.safetensors)"
-                : "is a GGUF file, which is not supported for draft heads; give the folder that holds the head's "
-                    + "config.json and weights"
+            return "is a GGUF file, which is not supported for draft heads; give the folder that holds the head's "
+                + "config.json and weights"
         }
         let name = (path as NSString).lastPathComponent.lowercased()
         if name.hasSuffix(".safetensors") || name.hasSuffix(".bin") || name == "config.json" {

@@ -12,12 +12,20 @@ package struct TargetFolder: Sendable {
     /// - Throws: `FileError` where it is no model's folder, a setting is not supported, a file is damaged, or the
     ///   weights are not those of the configuration.
     package init(path: String) throws {
+        guard !GGUFModelFiles.isMeant(path) else {
+            let model = try GGUFModel(path: path)
+            (configuration, weights) = (model.configuration, model.weights)
+            return
+        }
         configuration = try ModelConfiguration(folder: path)
         weights = try WeightFolder(path: path)
         try WeightCheck.refuse(
             TargetFolder.problems(configuration, weights), path: path,
             listedBy: "falcon-inspect model --target \(path)")
     }
+
+    /// A GGUF file that is open, whose tensors were checked under its own names.
+    package init(_ model: GGUFModel) { (configuration, weights) = (model.configuration, model.weights) }
 
     /// What is wrong with a target but for the values of its weights, a line each.
     package static func problems(_ configuration: ModelConfiguration, _ weights: WeightFolder) -> [String] {

@@ -35,7 +35,7 @@ package struct WeightFolder: Sendable {
             source = path + "/" + found
         }
         self.path = path
-        if GGUFModelFiles.isNamed(source) {
+        if GGUFModelFiles.isMeant(source) {
             let read = try keepsNames ? GGUFModelFiles(path: source).tensors : GGUFModel(path: source).weights.all
             tensors = Dictionary(uniqueKeysWithValues: read.map { ($0.name, $0) })
             names = tensors.keys.sorted()

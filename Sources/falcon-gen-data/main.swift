@@ -90,7 +90,10 @@ struct GenerateData: FalconCommand {
         }
         guard teacherStatistics ?? 1 >= 1 else { throw ValidationError("--teacher-statistics: give 1 or more.") }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
-        if let problem = TemplateChoice(template.template ?? "auto").problem(folder: target) {
+        // The names of a GGUF file's templates are known when it is opened.
+        if !target.lowercased().hasSuffix(".gguf"),
+            let problem = TemplateChoice(template.template ?? "auto").problem(folder: target)
+        {
             throw ValidationError(problem)
         }
     }

@@ -15,9 +15,10 @@ extension FalconInfer {
         let store = try FeatureStore(folder: folder)
         // What a pass of the target costs can only be measured by the whole of it.
         let isPlanned = DraftShape.isPlanned(treeName)
-        let model = isPlanned ? try TargetModel(folder: target, arithmetic: precision, pool: pool) : nil
-        let ends = try model?.ends ?? TargetEnds(folder: target, arithmetic: precision, pool: pool)
-        let tokenizer = try Tokenizer(folder: target)
+        let source = try ModelSource(path: target)
+        let model = isPlanned ? try TargetModel(source, arithmetic: precision, pool: pool) : nil
+        let ends = try model?.ends ?? TargetEnds(source, arithmetic: precision, pool: pool)
+        let tokenizer = try source.tokenizer()
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
         let head = try DraftHead(
             folder: draft ?? "", ends: ends, fusion: fusion, arithmetic: draftPrecision,

@@ -21,7 +21,7 @@ struct FalconInfer: FalconCommand {
             """,
         version: falconVersion)
 
-    @Option(help: "Folder of the target model (config.json, tokenizer.json, weights).")
+    @Option(help: "The target model: a folder (config.json, tokenizer.json, weights) or a .gguf file.")
     var target: String
 
     @Option(help: "Folder of the draft head; plain decoding where it is left out.")

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconCommandSupport
 import FalconDecoding
 import FalconInspection
+import FalconModels
 import FalconTensor
 import FalconTokenizer
 import FalconWeights
@@ -66,13 +67,13 @@ struct InspectMasks: FalconCommand {
             for line in MaskDrawing.lines(blockSize: blockSize, length: length ?? 0) { try StandardOutput.print(line) }
             return
         }
-        try ModelPath.checkExistence(target)
-        let tokenizer = try Tokenizer(folder: target)
-        let template = try ChatTemplate.select(template.choice, folder: target)
+        let source = try ModelSource(path: target, needsModel: false)
+        let tokenizer = try source.tokenizer()
+        let template = try source.template(template.choice)
         if !common.quiet { StandardError.print("template: \(template.origin)") }
         let reading = try DatasetFile.read(dataset)
         let (dialogues, problems) = (reading.dialogues, reading.problems.map(\.description))
-        let limit = min(maxLength, (try? ModelConfiguration(folder: target))?.positionLimit ?? .max)
+        let limit = min(maxLength, (try? ModelSource(path: target).parts())?.configuration.positionLimit ?? .max)
         if let index {
             guard dialogues.indices.contains(index) else {
                 throw FileError(dataset, "has dialogues 0 to \(dialogues.count - 1); there is no \(index)")

@@ -6,9 +6,13 @@ struct InspectModel: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
         abstract: "Shows a target model's configuration and weights; checks every tensor.",
-        discussion: "Example: falcon-inspect model --target models/llama")
+        discussion: """
+            Examples:
+              falcon-inspect model --target models/llama
+              falcon-inspect model --target models/smollm2.Q4_K_M.gguf
+            """)
 
-    @Option(help: "The target model's folder.")
+    @Option(help: "The target model's folder or .gguf file.")
     var target: String
 
     @Option(help: "Write the figures as JSON to this file; - for standard output.")

@@ -20,7 +20,7 @@ struct InspectTokenizer: FalconCommand {
             template as it is; assistant_mask marks the tokens of answers, of which `masks` shows those that count.
             """)
 
-    @Option(help: "The target model's folder, with tokenizer.json.")
+    @Option(help: "The target model's folder, with tokenizer.json, or its .gguf file.")
     var target: String
 
     @Option(help: "Encode this text.")

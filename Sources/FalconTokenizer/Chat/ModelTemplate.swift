@@ -14,6 +14,19 @@ package struct ModelTemplate: Sendable {
         (self.path, self.source, self.specialTokens) = (path, source, specialTokens)
     }
 
+    /// - Parameter templates: one for chats is named "default".
+    package init(path: String, templates: [(name: String, text: String)], specialTokens: [String: String]) {
+        (self.path, self.specialTokens) = (path, specialTokens)
+        source =
+            if templates.isEmpty {
+                nil
+            } else if templates.count == 1, templates[0].name == "default" {
+                .string(templates[0].text)
+            } else {
+                .array(templates.map(Self.named))
+            }
+    }
+
     /// Reads `chat_template.jinja` and `additional_chat_templates/`, or else `tokenizer_config.json`, and the special
     /// tokens of that and `special_tokens_map.json`.
     ///
@@ -22,7 +35,7 @@ package struct ModelTemplate: Sendable {
         let base = folder + (folder.hasSuffix("/") ? "" : "/")
         let configurationPath = base + "tokenizer_config.json"
         let configuration = try Self.object(configurationPath)
-        specialTokens = try Self.specialTokens(configuration, base)
+        let specialTokens = try Self.specialTokens(configuration, base)
         var files: [(name: String, path: String)] = []
         if FileManager.default.fileExists(atPath: base + "chat_template.jinja") {
             files.append(("default", base + "chat_template.jinja"))
@@ -33,17 +46,17 @@ package struct ModelTemplate: Sendable {
             files.append((String(file.dropLast(6)), more + "/" + file))
         }
         if !files.isEmpty {
-            let texts = try files.map { (name: $0.name, text: try Self.text($0.path)) }
-            path = files[0].path
-            source =
-                files.count == 1 && files[0].name == "default" ? .string(texts[0].text) : .array(texts.map(Self.named))
+            self.init(
+                path: files[0].path, templates: try files.map { (name: $0.name, text: try Self.text($0.path)) },
+                specialTokens: specialTokens)
         } else if let own = configuration["chat_template"], !own.isNull {
-            (path, source) = (configurationPath, own)
+            self.init(path: configurationPath, source: own, specialTokens: specialTokens)
         } else {
             // Of models with a processor, before there was chat_template.jinja.
             let legacy = base + "chat_template.json"
             let template = try Self.object(legacy)["chat_template"]
-            (path, source) = template.map { (legacy, $0) } ?? (configurationPath, nil)
+            self.init(
+                path: template == nil ? configurationPath : legacy, source: template, specialTokens: specialTokens)
         }
     }
 

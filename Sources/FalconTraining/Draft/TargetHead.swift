@@ -20,7 +20,8 @@ package struct TargetHead: Sendable {
     /// - Parameter pool: what looks at them; `nil` for one thread.
     /// - Throws: `FileError` or `TokenizerError` in one line.
     package init(folder: String, on pool: ThreadPool? = nil) throws {
-        let target = try TargetFolder(path: folder)
+        let source = try ModelSource(path: folder)
+        let target = try source.open()
         try target.checkValues(on: pool)
         let (configuration, stored) = (target.configuration, target.weights)
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
@@ -31,7 +32,7 @@ package struct TargetHead: Sendable {
             weight: configuration.tiesEmbeddings
                 ? embedding : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden),
             fingerprint: TargetModel.fingerprint(configuration, stored),
-            tokenizerFingerprint: try Tokenizer(folder: folder).fingerprint)
+            tokenizerFingerprint: try source.tokenizer().fingerprint)
     }
 
     package init(

@@ -11,8 +11,11 @@ package struct GGUFModel: Sendable {
 
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, or the tensors are not
     ///   those of the configuration; the key or the tensor is named as the file names it.
-    package init(path: String) throws {
-        files = try GGUFModelFiles(path: path)
+    package init(path: String) throws { try self.init(GGUFModelFiles(path: path)) }
+
+    /// - Throws: as `init(path:)`.
+    package init(_ files: GGUFModelFiles) throws {
+        self.files = files
         let architecture = try GGUFArchitecture(files.metadata)
         configuration = try ModelConfiguration(files, architecture)
         weights = try WeightFolder(

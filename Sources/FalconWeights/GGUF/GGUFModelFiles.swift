@@ -11,8 +11,16 @@ package struct GGUFModelFiles: Sendable {
     /// Of all files, in order.
     package let tensors: [StoredTensor]
 
-    /// Whether a path is meant to be a GGUF file.
-    package static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".gguf") }
+    /// Whether a path is meant to be a GGUF file: by its name, or, as Ollama's and the hub's caches have none, by what
+    /// the file begins with.
+    package static func isMeant(_ path: String) -> Bool {
+        // Only a folder holds itself.
+        guard !FileManager.default.fileExists(atPath: path + "/.") else { return false }
+        if path.lowercased().hasSuffix(".gguf") { return true }
+        guard let file = FileHandle(forReadingAtPath: path) else { return false }
+        defer { try? file.close() }
+        return (try? file.read(upToCount: 4)) == Data("GGUF".utf8)
+    }
 
     /// - Throws: `FileError` where a file is missing or damaged, or they do not belong together.
     package init(path: String) throws {
