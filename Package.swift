@@ -160,7 +160,7 @@ let package = Package(
         tests("FalconWeights", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
         tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
-        tests("FalconModels", ["FalconModels", "FalconWeights", "FalconTensor"]),
+        tests("FalconModels", ["FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests(
             "FalconDraft",
             [

@@ -39,6 +39,7 @@ package struct FuzzSeeds: Sendable {
                 #"{"weight_map": {"f32": "\#(name)", "i64": "\#(name)", "scalar": "\#(name)"}}"#,
                 #"{"weight_map": {\#(tensorNames().map { "\"\($0)\": \"\(name)\"" }.joined(separator: ", "))}}"#,
             ])
+        case .gguf: return try files(fixtures + "/gguf", ".gguf")
         case .shard: return try shards() + files(fixtures + "/hdf5", ".h5", 1 << 14)
         case .manifest: return [try manifest()]
         case .tokenizer: return try FuzzSeeds.smallTokenizers(fixtures + "/tokenizers")

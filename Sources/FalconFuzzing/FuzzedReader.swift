@@ -20,6 +20,8 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
     case torchProgram = "torch-program"
     case torchLegacy = "torch-legacy"
     case weightIndex = "weight-index"
+    /// A whole model with its tokenizer.
+    case gguf
     case shard, manifest, tokenizer
     /// A chat template; behind its last U+001E a context for it, as JSON.
     case template
@@ -50,6 +52,7 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
             case .torchZip, .torchLegacy: try readCheckpoint(desk.put(input, as: "pytorch_model.bin"))
             case .torchProgram: try readCheckpoint(desk.putArchive(program: input))
             case .weightIndex: try readIndex(input, desk)
+            case .gguf: try readModelFile(desk.put(input, as: "model.gguf"), desk)
             case .shard: try readShard(desk.put(input, as: "shard-00000.h5"))
             case .manifest: try readManifest(input, desk)
             case .tokenizer: try readTokenizer(input)
@@ -94,6 +97,23 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         } else {
             _ = try tensor.integers()
         }
+    }
+
+    private func readModelFile(_ path: String, _ desk: FuzzDesk) throws {
+        let file = try GGUFModelFiles(path: path)
+        for tensor in file.tensors { try read(tensor) }
+        for key in file.metadata.keys {
+            _ = (try? file.metadata.integer(key), try? file.metadata.real(key), try? file.metadata.string(key))
+            _ = (try? file.metadata.strings(key), try? file.metadata.integers(key), try? file.metadata.reals(key))
+        }
+        let source = try ModelSource(path: path)
+        let model = try TargetModel(source, pool: desk.pool)
+        let tokens = [Int32](repeating: 0, count: min(3, model.configuration.maxPositions))
+        _ = model.forward(tokens, cache: model.makeCache(capacity: tokens.count), on: desk.pool)
+        _ = try? source.template("auto")
+        let tokenizer = try source.tokenizer()
+        let ids = tokenizer.encode("  Hello, wörld! 12345 don't\n\n日本 <s> a\u{301}\u{0} \u{2581}")
+        _ = tokenizer.decode(ids + [-1, 0, Int32.max], skippingSpecial: true)
     }
 
     private func readIndex(_ input: [UInt8], _ desk: FuzzDesk) throws {

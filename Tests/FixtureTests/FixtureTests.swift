@@ -9,7 +9,7 @@ import Testing
 @Suite struct FixtureTests {
     static let families: [FixtureFamily] = [
         .targets, .drafter, .gradients, .losses, .glance, .csgd, .optim, .tree, .tokenizers, .hdf5, .safetensors,
-        .torchbin, .templates, .spans,
+        .torchbin, .templates, .spans, .ggufBlocks, .ggufModels, .ggufFiles,
     ]
 
     /// The folder with one folder a family, from FALCON_FIXTURES or beside the other shared data.
