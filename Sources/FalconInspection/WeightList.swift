@@ -1,7 +1,8 @@
 import FalconTensor
 import FalconWeights
 
-/// The tensors of a weight file, whatever its format: a safetensors, PyTorch or GGUF file, an index, or a folder with one.
+/// The tensors of a weight file, whatever its format: a safetensors, PyTorch or GGUF file, an index, or a
+/// folder with one.
 package struct WeightList: Sendable, Encodable {
     package struct Entry: Sendable, Encodable {
         package let name: String

@@ -10,8 +10,8 @@ package enum ModelPath {
         case draft = "the draft head"
     }
 
-    /// The folder of a model in the hub's cache, `models--OWNER--NAME`: the snapshot that its branch `main` names, or the
-    /// only one. Other paths are returned as they are.
+    /// The folder of a model in the hub's cache, `models--OWNER--NAME`: the snapshot that its branch `main` names, or
+    /// the only one. Other paths are returned as they are.
     ///
     /// - Throws: `FileError` where there are several snapshots and none is named.
     package static func resolved(_ path: String) throws -> String {
