@@ -1,15 +1,18 @@
 import FalconModels
 import FalconTensor
+import Foundation
 
 /// Benchmarks of a target model: feature generation, plain decoding, and what a pass costs by its rows.
 package struct InferenceBenchmarks {
     package let size: BenchmarkSize
     package let arithmetic: ProductArithmetic
     package let pool: ThreadPool
+    /// A model to measure in place of random weights of a size.
+    private let target: String?
     let stopwatch = Stopwatch()
 
-    package init(size: BenchmarkSize, arithmetic: ProductArithmetic, pool: ThreadPool) {
-        self.size = size
+    package init(size: BenchmarkSize, arithmetic: ProductArithmetic, target: String? = nil, pool: ThreadPool) {
+        (self.size, self.target) = (size, target)
         self.arithmetic = arithmetic
         self.pool = pool
     }
@@ -17,12 +20,12 @@ package struct InferenceBenchmarks {
     /// Features of one sequence of 512 tokens, as `falcon-gen-data` computes them.
     package func generateFeatures() throws -> BenchmarkReport {
         try withModel { model in
-            let tokens = (0..<512).map { Int32($0 * 7 % size.configuration.vocabularySize) }
+            let tokens = (0..<512).map { Int32($0 * 7 % model.configuration.vocabularySize) }
             let sequences = SequenceFeatures(model)
             let seconds = stopwatch.median { _ = sequences.features(of: tokens, on: pool) }
-            let head = size.configuration.vocabularySize * size.configuration.hiddenSize
+            let head = model.configuration.vocabularySize * model.configuration.hiddenSize
             return report(
-                "gen-features", tokens: 512, weights: size.configuration.multipliedWeights - head,
+                "gen-features", tokens: 512, weights: model.configuration.multipliedWeights - head,
                 byteCount: model.byteCount - model.ends.byteCount, seconds)
         }
     }
@@ -48,7 +51,7 @@ package struct InferenceBenchmarks {
             let limits = MachineLimits(
                 gflops: MachineLimits.gflops(of: arithmetic, on: pool), gigabytesPerSecond: rates.sorted()[5])
             return report(
-                "decode", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount,
+                "decode", tokens: 1, weights: model.configuration.multipliedWeights, byteCount: model.byteCount,
                 seconds.sorted()[5], peak: peak, limits: limits)
         }
     }
@@ -70,7 +73,7 @@ package struct InferenceBenchmarks {
             }
             let seconds = stopwatch.medians(of: 20, passes)
             var result = report(
-                "verify-curve", tokens: 1, weights: size.configuration.multipliedWeights, byteCount: model.byteCount,
+                "verify-curve", tokens: 1, weights: model.configuration.multipliedWeights, byteCount: model.byteCount,
                 seconds[0])
             result.millisecondsByRows = Dictionary(
                 uniqueKeysWithValues: zip(rowCounts, seconds).map { ("\($0)", $1 * 1000) })
@@ -79,8 +82,16 @@ package struct InferenceBenchmarks {
     }
 
     func withModel(_ body: (TargetModel) throws -> BenchmarkReport) throws -> BenchmarkReport {
-        try RandomTarget.with(size.configuration, as: arithmetic == .float32 ? .float32 : .bfloat16, seed: 1) {
-            try body(TargetModel(folder: $0, arithmetic: arithmetic, pool: pool))
+        if let target { return try body(TargetModel(folder: target, arithmetic: arithmetic, pool: pool)) }
+        guard arithmetic == .stored else {
+            return try RandomTarget.with(size.configuration, as: arithmetic == .float32 ? .float32 : .bfloat16, seed: 1)
+            {
+                try body(TargetModel(folder: $0, arithmetic: arithmetic, pool: pool))
+            }
+        }
+        return try RandomBlocks.withFolder { folder in
+            try RandomBlocks.write(size.configuration, to: folder + "/model.gguf")
+            return try body(TargetModel(folder: folder + "/model.gguf", arithmetic: .stored, pool: pool))
         }
     }
 
@@ -104,7 +115,7 @@ package struct InferenceBenchmarks {
         let bytes = Double(byteCount)
         let bound = max(operations / limits.gflops, bytes / limits.gigabytesPerSecond) / 1e9
         return BenchmarkReport(
-            job: job, size: size.rawValue, dtype: arithmetic.rawValue, threads: pool.threadCount,
+            job: job, size: target ?? size.rawValue, dtype: arithmetic.rawValue, threads: pool.threadCount,
             tokensPerSecond: Double(tokens) / seconds, milliseconds: seconds * 1000,
             peakMemoryBytes: peak, gflops: operations / seconds / 1e9,
             gigabytesPerSecond: bytes / seconds / 1e9, shareOfBound: bound / seconds)

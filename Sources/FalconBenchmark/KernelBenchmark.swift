@@ -3,7 +3,8 @@ import FalconTensor
 extension InferenceBenchmarks {
     /// Each packed product of a model alone, with 1 to 512 rows. Layers take turns, as in a pass, so that weights come
     /// from where they come from in use; the figures above `products` are those of 8 rows of all products together.
-    package func kernels() -> BenchmarkReport {
+    /// With `stored` weights are blocks of 4 bits, of 6 in the last two.
+    package func kernels() throws -> BenchmarkReport {
         let limits = MachineLimits.measure(of: arithmetic, on: pool)
         let model = size.configuration
         let (hidden, wide) = (model.hiddenSize, model.intermediateSize)
@@ -22,9 +23,14 @@ extension InferenceBenchmarks {
         var products: [ProductReport] = []
         var (seconds, operations, bytes, bound) = (0.0, 0.0, 0.0, 0.0)
         for shape in shapes {
-            let weight = StoredMatrix(random(shape.columns, shape.depth))
-            let matrices = (0..<shape.count).map { _ in
-                PackedMatrix([weight], arithmetic: arithmetic, on: pool)
+            let matrices = try RandomBlocks.withFolder { folder in
+                let weight =
+                    arithmetic == .stored
+                    ? try RandomBlocks.matrix(
+                        ["down", "LM head"].contains(shape.name) ? .q6_K : .q4_K, rows: shape.columns,
+                        columns: shape.depth, folder: folder)
+                    : StoredMatrix(random(shape.columns, shape.depth))
+                return (0..<shape.count).map { _ in PackedMatrix([weight], arithmetic: arithmetic, on: pool) }
             }
             for rows in [1, 4, 8, 16, 32, 64, 512] {
                 let x = random(rows, shape.depth)

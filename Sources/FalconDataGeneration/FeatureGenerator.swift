@@ -48,7 +48,8 @@ package final class FeatureGenerator {
             "conversations_per_shard": "\(options.conversationsPerShard)",
         ].merging(source.encoder.dialogues.template.settings) { $1 }
         // Folders that were begun before there was a choice name none.
-        if options.arithmetic != .float32 { settings["precision"] = options.arithmetic.rawValue }
+        let arithmetic = source.model.ends.arithmetic
+        if arithmetic != .float32 { settings["precision"] = arithmetic.rawValue }
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
         if options.zstdLevel != 3 { settings["zstd_level"] = "\(options.zstdLevel)" }
         let source = self.source

@@ -14,7 +14,7 @@ package struct GenerationOptions: Sendable {
     package var maxLength = 2048
     package var storage = FeatureStorage.bfloat16
     /// Of the target's products.
-    package var arithmetic = ProductArithmetic.float32
+    package var arithmetic: ProductArithmetic? = .float32
     package var conversationsPerShard = 256
     /// The conversations to take, by their place in the data set; all where it is `nil`.
     package var range: ConversationRange?

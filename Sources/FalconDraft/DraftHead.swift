@@ -18,7 +18,8 @@ package final class DraftHead: Sendable {
     /// - Parameters:
     ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
-    ///   - arithmetic: of the head's products; where it is left out as the target's, float32 without one.
+    ///   - arithmetic: of the head's products; where it is left out as the target's, 8 bits for a target in a file's
+    ///     own blocks, float32 without a target.
     ///   - allowsOtherTarget: whether a head of another target of the same sizes will do. What is decoded greedily is
     ///     the target's own with any head; it only takes longer with a wrong one.
     /// - Throws: `FileError` where a file is missing or damaged, the tensors are not those of the configuration, a
@@ -62,7 +63,8 @@ package final class DraftHead: Sendable {
         arithmetic: ProductArithmetic? = nil, pool: ThreadPool
     ) throws {
         self.configuration = configuration
-        let arithmetic = arithmetic ?? ends?.arithmetic ?? .float32
+        // A head is not quantised: as it is stored it would be read four to eight times as long as its target's layers.
+        let arithmetic = arithmetic ?? ends.map { $0.arithmetic == .stored ? .int8 : $0.arithmetic } ?? .float32
         let model = configuration.model
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in

@@ -15,10 +15,10 @@ package final class TargetEnds: Sendable {
 
     /// Opens a model's folder or GGUF file, and packs the LM head.
     ///
-    /// - Parameter arithmetic: of the product with the LM head.
+    /// - Parameter arithmetic: of the product with the LM head; `nil` as for `TargetModel`.
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
     ///   of the configuration, or a weight of the whole model is infinite or not a number.
-    package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+    package convenience init(folder path: String, arithmetic: ProductArithmetic? = .float32, pool: ThreadPool) throws {
         try self.init(ModelSource(path: path), arithmetic: arithmetic, pool: pool)
     }
 
@@ -26,7 +26,7 @@ package final class TargetEnds: Sendable {
     ///
     /// - Throws: as `init(folder:)`.
     package convenience init(
-        _ source: ModelSource, arithmetic: ProductArithmetic = .float32, pool: ThreadPool
+        _ source: ModelSource, arithmetic: ProductArithmetic? = .float32, pool: ThreadPool
     ) throws {
         let target = try source.open()
         // The layers, too, though nothing of them is kept: features and heads of a broken model are worth nothing.
@@ -35,7 +35,7 @@ package final class TargetEnds: Sendable {
     }
 
     /// Packs the LM head of a folder that is open.
-    init(_ target: TargetFolder, arithmetic: ProductArithmetic, pool: ThreadPool) throws {
+    init(_ target: TargetFolder, arithmetic: ProductArithmetic?, pool: ThreadPool) throws {
         configuration = target.configuration
         fingerprint = TargetModel.fingerprint(target.configuration, target.weights)
         let weights = LayerWeights(target.weights, checkedOn: pool)
@@ -44,7 +44,9 @@ package final class TargetEnds: Sendable {
         headMatrix =
             configuration.tiesEmbeddings
             ? embeddingMatrix : try weights.matrix("lm_head.weight", rows: vocabulary, columns: hidden)
-        head = PackedMatrix([headMatrix], arithmetic: arithmetic, on: pool)
+        head = PackedMatrix(
+            [headMatrix],
+            arithmetic: try target.weights.arithmetic(arithmetic, isTied: configuration.tiesEmbeddings), on: pool)
         // It was read whole to be checked; of now on a row at a time is read.
         embeddingMatrix.releasePages()
     }

@@ -19,10 +19,11 @@ package final class TargetModel: Sendable {
 
     /// Opens a model's folder or GGUF file, and packs the layers.
     ///
-    /// - Parameter arithmetic: of all products with the model's weights.
+    /// - Parameter arithmetic: of all products with the model's weights; `nil` for what suits the way in which they
+    ///   are written (`WeightFolder.arithmetic`).
     /// - Throws: `FileError` where a file is missing or damaged, a setting is not supported, the tensors are not those
     ///   of the configuration, or a weight is infinite or not a number.
-    package convenience init(folder path: String, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+    package convenience init(folder path: String, arithmetic: ProductArithmetic? = .float32, pool: ThreadPool) throws {
         try self.init(ModelSource(path: path), arithmetic: arithmetic, pool: pool)
     }
 
@@ -30,9 +31,10 @@ package final class TargetModel: Sendable {
     ///
     /// - Parameter arithmetic: of all products with the model's weights.
     /// - Throws: as `init(folder:)`.
-    package init(_ source: ModelSource, arithmetic: ProductArithmetic = .float32, pool: ThreadPool) throws {
+    package init(_ source: ModelSource, arithmetic: ProductArithmetic? = .float32, pool: ThreadPool) throws {
         let target = try source.open()
         let configuration = target.configuration
+        let arithmetic = try target.weights.arithmetic(arithmetic, isTied: configuration.tiesEmbeddings)
         ends = try TargetEnds(target, arithmetic: arithmetic, pool: pool)
         let model = LayerWeights(target.weights, checkedOn: pool).scope("model")
         finalNorm = try model.vector("norm.weight", count: configuration.hiddenSize)

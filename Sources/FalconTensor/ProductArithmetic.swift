@@ -12,10 +12,10 @@ package enum ProductArithmetic: String, Sendable, CaseIterable, Codable {
     /// Weights and rows rounded to 8 bits in groups of 64 with a scale each, weights when they are packed and rows
     /// before each product: half the memory of bfloat16. Sums of a group are exact.
     case int8
-    /// Weights in a quantised file's own blocks, nothing of them rounded again, by rows rounded to 8 bits in groups of
-    /// 32. Matrices that are stored as numbers are multiplied as in `float32`.
-    case stored
     /// Weights rounded to 4 bits in groups of 32 with a scale and a minimum each when they are packed, 5 bits a weight
-    /// altogether; rows as for `stored`.
+    /// altogether; rows rounded to 8 bits in groups of 32.
     case int4
+    /// Weights in a quantised file's own blocks, nothing of them rounded again, by rows as for `int4`.
+    /// Matrices that are stored as numbers are multiplied as in `float32`.
+    case stored
 }

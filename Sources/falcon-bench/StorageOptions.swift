@@ -9,9 +9,6 @@ struct StorageOptions: ParsableArguments {
     @Option(help: "storage: features to store again, best in float32; random ones where it is left out.")
     var shards: String?
 
-    @Option(help: "storage: the model whose LM head shows the damage, against the features given.")
-    var target: String?
-
     @Option(help: "storage: the most sequences to take from --shards; 64 where it is left out.")
     var sequences: Int?
 
@@ -31,7 +28,7 @@ struct StorageOptions: ParsableArguments {
     }
 
     /// Measures every dtype.
-    func run(pool: ThreadPool, json: String?) throws {
+    func run(target: String?, pool: ThreadPool, json: String?) throws {
         let benchmark = try StorageBenchmark(shards: shards, target: target, limit: sequences ?? 64, pool: pool)
         try JSONOutput.write(try benchmark.run(FeatureStorage.allCases, levels: levels), to: json ?? "-")
     }

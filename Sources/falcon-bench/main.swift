@@ -26,6 +26,7 @@ struct Benchmark: FalconCommand {
         discussion: """
             Examples:
               falcon-bench verify-curve --size M --dtype bfloat16 --json curve.json
+              falcon-bench decode --target model.Q4_K_M.gguf --dtype stored
               falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
 
             random-target measures nothing: it writes a model of random weights, to try what one of a shape takes.
@@ -39,10 +40,9 @@ struct Benchmark: FalconCommand {
     var size: BenchmarkSize?
 
     @Option(
-        help:
-            """
-            Weights and arithmetic of products: \(ProductArithmetic.allCases.map(\.rawValue).joined(separator: ", ")); \
-            bfloat16 where it is left out.
+        help: """
+            Weights and arithmetic of products: \(ProductArithmetic.allCases.map(\.rawValue).joined(separator: ", ")) \
+            (in blocks of 4 and 6 bits); bfloat16 where it is left out.
             """)
     var dtype: ProductArithmetic?
 
@@ -67,6 +67,13 @@ struct Benchmark: FalconCommand {
 
     @Option(help: "train-step: a hidden size other than the size's own, a multiple of 64.")
     var hidden: Int?
+
+    @Option(
+        help: """
+            decode, verify-curve, gen-features: a model folder or .gguf file in place of a size; storage: the model \
+            whose LM head shows the damage, against the features given.
+            """)
+    var target: String?
 
     @OptionGroup var storage: StorageOptions
 
@@ -106,7 +113,8 @@ struct Benchmark: FalconCommand {
             ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage]),
             ("--config", random.config != nil, [.randomTarget]), ("--output", random.output != nil, [.randomTarget]),
             ("--layers", random.layers != nil, [.randomTarget]), ("--shards", storage.shards != nil, [.storage]),
-            ("--target", storage.target != nil, [.storage]), ("--sequences", storage.sequences != nil, [.storage]),
+            ("--target", target != nil, [.decode, .verifyCurve, .genFeatures, .storage]),
+            ("--sequences", storage.sequences != nil, [.storage]),
             ("--zstd-levels", storage.zstdLevels != nil, [.storage]),
         ]
         for option in options where !option.jobs.contains(job) {
@@ -118,7 +126,7 @@ struct Benchmark: FalconCommand {
 
     func run() throws {
         try RunFiles(
-            inputs: [("--config", random.config), ("--shards", storage.shards), ("--target", storage.target)],
+            inputs: [("--config", random.config), ("--shards", storage.shards), ("--target", target)],
             files: [("--json", json)], folders: [("--output", random.output)]
         ).check()
         let (size, dtype) = (size ?? .small, dtype ?? .bfloat16)
@@ -126,7 +134,7 @@ struct Benchmark: FalconCommand {
         if job == .randomTarget {
             return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
         }
-        if job == .storage { return try storage.run(pool: common.makePool(), json: json) }
+        if job == .storage { return try storage.run(target: target, pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
@@ -135,7 +143,7 @@ struct Benchmark: FalconCommand {
                 pool: common.makePool())
             return try JSONOutput.write(try benchmark.run(), to: json ?? "-")
         }
-        let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, pool: common.makePool())
+        let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, target: target, pool: common.makePool())
         let report =
             switch job {
             case .trainStep, .storage, .randomTarget: preconditionFailure("\(job.rawValue) has returned")
@@ -143,7 +151,7 @@ struct Benchmark: FalconCommand {
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()
             case .draft: try benchmarks.draft(fusion: fusion, headArithmetic: headDtype)
-            case .kernels: benchmarks.kernels()
+            case .kernels: try benchmarks.kernels()
             }
         try JSONOutput.write(report, to: json ?? "-")
     }

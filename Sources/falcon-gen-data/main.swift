@@ -35,7 +35,7 @@ struct GenerateData: FalconCommand {
     var dtype = FeatureStorage.bfloat16
 
     @Option(help: PrecisionHelp.text)
-    var precision = ProductArithmetic.float32
+    var precision: ProductArithmetic?
 
     @Option(help: "Conversations in a shard.")
     var conversationsPerShard = 256

@@ -69,9 +69,10 @@ struct FalconInfer: FalconCommand {
     var maxNewTokens = 512
 
     @Option(help: PrecisionHelp.text)
-    var precision = ProductArithmetic.float32
+    var precision: ProductArithmetic?
 
-    @Option(help: "Arithmetic of the head's products where it is not the target's. What is accepted stays right.")
+    @Option(
+        help: "Arithmetic of the head's products, where it is not the target's (int8 beside stored). Texts stay.")
     var draftPrecision: ProductArithmetic?
 
     @OptionGroup var sampling: SamplingOptions

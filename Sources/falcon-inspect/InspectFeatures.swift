@@ -30,7 +30,7 @@ struct InspectFeatures: FalconCommand {
     var output: String
 
     @Option(help: PrecisionHelp.text)
-    var precision = ProductArithmetic.float32
+    var precision: ProductArithmetic?
 
     @OptionGroup var common: CommonOptions
 
