@@ -27,7 +27,7 @@ enum RandomBlocks {
 
     /// A matrix in a file of its own.
     static func matrix(_ type: BlockType, rows: Int, columns: Int, folder: String) throws -> StoredMatrix {
-        let bytes = bytes(type, count: rows * columns / type.valueCount)
+        let bytes = RandomBlocks.bytes(type, count: rows * columns / type.valueCount)
         let path = folder + "/\(UUID().uuidString)"
         try AtomicFile.write(path) { try $0.write(bytes) }
         return StoredMatrix(
