@@ -1,3 +1,4 @@
+import FalconDecoding
 import FalconDraft
 import FalconModels
 import FalconTensor
@@ -106,6 +107,24 @@ import Testing
             }
         }
         #expect(accepted > 10)
+    }
+
+    @Test func `A trained target in 4 bits decodes with a head what it decodes plainly`() throws {
+        guard let shared = Fixtures.sharedFolder() else { return }
+        let pool = ThreadPool(threadCount: 2)
+        let target = try TargetModel(folder: shared + "/targets/chat-1m", arithmetic: .int4, pool: pool)
+        let configuration = DraftConfiguration(
+            target: target.configuration, blockSize: 2, layerCount: 1, fusion: .gated)
+        let network = try DraftNetwork(configuration, .random(RandomSource(seed: 8)), embedding: target.embedding)
+        let head = try DraftHead(network, ends: target.ends, pool: pool)
+        let decoder = SpeculativeDecoder(
+            target: target, head: head, tree: try TokenTree.select("medium", blockSize: 2), pool: pool)
+        let plain = PlainDecoder(target: target, pool: pool)
+        let stop = StopRule(endTokens: [], maximumTokens: 50)
+        for start in 0..<4 {
+            let prompt = (0..<6).map { Int32((start * 97 + $0 * 31) % target.configuration.vocabularySize) }
+            #expect(try decoder.decode(prompt, stop: stop).tokens == plain.decode(prompt, stop: stop).tokens)
+        }
     }
 
     @Test func `Blocks without a product of their own are refused by name, and taken in 8 bits unasked`() throws {
