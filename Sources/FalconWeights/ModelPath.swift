@@ -123,7 +123,7 @@ package enum ModelPath {
 
     private static func folder(_ path: String, _ role: Role) -> String {
         let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        if contents.isEmpty { return "is an empty folder; download the model into it first" }
+        if contents.isEmpty { return "is an empty folder, without config.json; download the model into it first" }
         if contents.contains("snapshots"), contents.contains("refs") || contents.contains("blobs") {
             return "is the hub's cache of a model; give the folder below its snapshots/"
         }

@@ -110,6 +110,9 @@ import Testing
             problem { _ = try started(example, ["draft.init_from=\(folder)"], &unused) }.contains("config.json"))
         var target = example.target.configuration
         target.hiddenSize = 48
+        // Some weights, so that the folder is one of a head; they are not looked at before the sizes.
+        try SafetensorsWriter.write(
+            folder + "/model.safetensors", tensors: [("lstm.weight_ih_l0", Tensor(zeros: [1]))])
         let wide = DraftConfiguration(target: target, blockSize: 2)
         try wide.write(folder: folder)
         let refused = problem { _ = try started(example, ["draft.init_from=\(folder)"], &unused) }
