@@ -239,6 +239,8 @@ extension Renderer {
     // MARK: Filters that call others
 
     func mapped(_ value: Value, _ given: GivenArguments) throws -> Value {
+        // What is false (None too) has no items for these filters, whatever their arguments are.
+        guard value.isTrue else { return .iterator(ValueIterator([])) }
         let function: (Value) throws -> Value
         if given.positional.isEmpty, given.named.contains(where: { $0.name == Text("attribute") }) {
             let arguments = try given.bound(to: ["attribute", "default"], of: "map")
@@ -264,6 +266,7 @@ extension Renderer {
     }
 
     func selected(_ filter: FilterName, _ value: Value, _ given: GivenArguments) throws -> Value {
+        guard value.isTrue else { return .iterator(ValueIterator([])) }
         let hasAttribute = filter == .selectattr || filter == .rejectattr
         let keeps = filter == .select || filter == .selectattr
         var rest = given

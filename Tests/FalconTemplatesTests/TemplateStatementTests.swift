@@ -33,6 +33,12 @@ import Testing
         #expect(try rendered(tree, v: #"[{"n": 1, "c": [{"n": 2}, {"n": 3}]}, {"n": 4}]"#) == "1(23)4")
     }
 
+    @Test func `filters of lists take what is false for no list`() throws {
+        #expect(try rendered("{{ none | selectattr('a') | list }}{{ 0 | map('upper') | list }}") == "[][]")
+        #expect(try rendered("{{ '' | reject('odd') | list | length }}{{ nope | map('nope') | list }}") == "0[]")
+        #expect(refusal("{{ none | list }}")?.contains("a loop over None") == true)
+    }
+
     @Test func `macros take defaults, names, rests and callers`() throws {
         let macro = "{% macro f(a, b='x') %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}"
         #expect(try rendered(macro + "{{ f(1) }}") == "1x(){}")
