@@ -128,17 +128,12 @@ import Testing
         try DraftNetwork(configuration, .random(RandomSource(seed: 4))).write(folder: draft)
         var options = scene.options
         options.output = scene.folder.file("drafted")
-<<<<<<< HEAD
-        options.regeneration = RegenerationOptions(
-            draft: draft, allowsOtherTarget: true, tree: "chain:4", maxNewTokens: 12)
-=======
         options.regeneration = RegenerationOptions(draft: draft, tree: "chain:4", maxNewTokens: 12)
         // Its copy of the embedding is random: another target's, as far as anybody can tell.
         var refused = options
         refused.output = scene.folder.file("refused")
         #expect(throws: FileError.self) { try scene.generate(refused) }
         options.regeneration?.allowsOtherTarget = true
->>>>>>> db78e18 (Mean it where a test drafts with a random head)
         try scene.generate(options)
         #expect(try scene.files(options.output) == expected)
 
