@@ -13,6 +13,7 @@ extension ModelConfiguration {
             case .llama3(let factor, let low, let high, let original):
                 "llama3(factor: \(factor), lowFrequency: \(low), highFrequency: \(high), "
                     + "originalPositions: \(original))"
+            case .divided(let divisors): "divided(by: \(divisors.map { "\($0)" }.joined(separator: ", ")))"
             }
         return "\(family.rawValue) \(headCount) \(normEpsilon) RotaryConfiguration(base: \(rotary.base), "
             + "scaling: FalconWeights.RotaryConfiguration.Scaling.\(scaling))"
