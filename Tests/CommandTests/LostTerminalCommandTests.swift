@@ -80,7 +80,8 @@ import Testing
     @Test func `results that cannot be written are an error of one line`() throws {
         let infer = "\"$BIN/falcon-infer\" --target \"$TARGET\" --prompt hi --max-new-tokens 2"
         let commands = [
-            "\(infer) --quiet", "\(infer) --quiet --json -", "\(infer) --quiet --answers -", "\(infer) --stream",
+            "\(infer) --quiet", "\(infer) --quiet --json -", "\(infer) --quiet --answers -",
+            "\(infer) --quiet --stream",
             "\(infer) --quiet --report -", "\"$BIN/falcon-infer\" --help", "\"$BIN/falcon-train\" --version",
             "\"$BIN/falcon-inspect\" model --target \"$TARGET\"",
             "\"$BIN/falcon-inspect\" tokenizer --target \"$TARGET\" --text hi",

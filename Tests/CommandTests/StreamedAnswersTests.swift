@@ -42,7 +42,7 @@ import Testing
             "\"$BIN/falcon-infer\" --target \"$TARGET\" --prompt hi --max-new-tokens 4 --stream --json -")
         #expect(alone.stdout.hasSuffix("}\n") && alone.stdout.count { $0 == "\n" } == 1, "\(alone)")
         #expect(try JSONParser.parse(Array(alone.stdout.utf8))["generated_tokens"]?.integer == 4)
-        #expect(alone.stderr.hasPrefix("A "), "\(alone)")
+        #expect(alone.stderr.contains("A "), "\(alone)")
     }
 
     /// The embedded model with the rows of two tokens exchanged: it says the one where it would say the other.
