@@ -18,8 +18,14 @@ package struct FileError: Error, CustomStringConvertible, Equatable {
     package static func reason(_ error: any Error) -> String {
         let outer = error as NSError
         let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
-        guard inner.domain == NSPOSIXErrorDomain, let code = Int32(exactly: inner.code) else {
-            return inner.localizedDescription
+        // Not every Foundation makes one error type of the other.
+        let code =
+            (outer.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.code.rawValue
+            ?? (inner.domain == NSPOSIXErrorDomain ? Int32(exactly: inner.code) : nil)
+        guard let code else {
+            // A sentence of its own reads badly within another one.
+            let words = inner.localizedDescription
+            return words.hasSuffix(".") ? String(words.dropLast()) : words
         }
         return unsafe String(cString: strerror(code))
     }
