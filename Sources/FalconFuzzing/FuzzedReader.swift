@@ -110,7 +110,7 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         let model = try TargetModel(source, pool: desk.pool)
         let tokens = [Int32](repeating: 0, count: min(3, model.configuration.maxPositions))
         _ = model.forward(tokens, cache: model.makeCache(capacity: tokens.count), on: desk.pool)
-        _ = try? source.template("auto")
+        _ = try? source.template(TemplateChoice())
         let tokenizer = try source.tokenizer()
         let ids = tokenizer.encode("  Hello, wörld! 12345 don't\n\n日本 <s> a\u{301}\u{0} \u{2581}")
         _ = tokenizer.decode(ids + [-1, 0, Int32.max], skippingSpecial: true)

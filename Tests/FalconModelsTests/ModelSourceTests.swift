@@ -67,7 +67,8 @@ import Testing
         #expect(tokenizer.vocabularySize == target.configuration.vocabularySize)
         #expect(tokenizer.decode(tokenizer.encode("Hi!"), skippingSpecial: false) == "Hi!")
         #expect(target.configuration.eosTokens == [2] && target.configuration.bosToken == 1)
-        #expect(try source.templateSource().beginning == "<s>" && source.templateSource().ending == "</s>")
+        let special = try source.modelTemplate().specialTokens
+        #expect(special["bos_token"] == "<s>" && special["eos_token"] == "</s>")
         #expect(try features(source.path).isFinite)
     }
 
@@ -77,10 +78,13 @@ import Testing
             "tokenizer.chat_template",
             .string("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"))
         let source = try ModelSource(path: folder.write(file.bytes, to: "model.gguf"))
-        #expect(try source.templateSource().text?.contains("<|im_start|>") == true)
+        #expect(try source.modelTemplate().source?.string?.contains("<|im_start|>") == true)
         #expect(!source.hasTokenizer)
         let error = #expect(throws: TokenizerError.self) { try source.tokenizer() }
         #expect(error.map { "\($0)".contains("tokenizer.ggml.model") } == true)
+        file.set("tokenizer.chat_template.tool_use", .string("{{ tools }}"))
+        let both = try ModelSource(path: folder.write(file.bytes, to: "both.gguf")).modelTemplate()
+        #expect(both.source?.array?.compactMap { $0["name"]?.string } == ["default", "tool_use"])
     }
 
     @Test func `a tokenizer that is wrong refuses the model`() throws {
