@@ -107,7 +107,7 @@ struct SpanFinder {
     private func behindHeader(_ place: Int) -> Int {
         for literal in program.aloneLiterals {
             let name = literal.reversed().drop { $0 == UInt8(ascii: " ") }.count
-            guard (1..<literal.count).contains(name), place >= name, ending.prompt.hasSuffix(Array(literal[..<name])),
+            guard name >= 1, name < literal.count, place >= name, ending.prompt.hasSuffix(Array(literal[..<name])),
                 text[(place - name)...].starts(with: literal)
             else { continue }
             return place - name + literal.count

@@ -29,8 +29,8 @@ struct InspectFeatures: FalconCommand {
     @Option(help: "The file to write.")
     var output: String
 
-    @Option(help: PrecisionHelp.text)
-    var precision: ProductArithmetic?
+    @Option(help: "Arithmetic of the target's products, as in falcon-infer; float32 to compare with other programs.")
+    var precision = ProductArithmetic.float32
 
     @OptionGroup var common: CommonOptions
 

@@ -85,8 +85,9 @@ struct InspectTokenizer: FalconCommand {
         }
         if let chat {
             let given = try GivenChat(JSONValue(path: chat), path: chat)
+            let answer = try tokenizer.chat(given, addGenerationPrompt: addGenerationPrompt)
             if !common.quiet { StandardError.print("template: \(try tokenizer.chatTemplate().origin)") }
-            try show([tokenizer.chat(given, addGenerationPrompt: addGenerationPrompt)])
+            try show([answer])
         }
         if let batch { try show(tokenizer.answers(lines: bytes(of: batch), path: batch)) }
     }

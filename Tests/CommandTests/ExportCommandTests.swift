@@ -71,10 +71,10 @@ import Testing
             #expect(result.status == 1 && result.stderr.split(separator: "\n").count == 1, "\(result)")
             return result.stderr
         }
-        #expect(try problem(folder.file("file")).contains("/file: is a file, not a folder"))
-        #expect(try problem(folder.file("file/draft")).contains("/file/draft: cannot be made: "))
+        #expect(try problem(folder.file("file")).contains("/file: is a file; --output takes a folder"))
+        #expect(try problem(folder.file("file/draft")).contains("/file/draft: cannot make this folder, "))
         // No device has folders, and no user may make one there.
-        #expect(try problem("/dev/null/draft").hasPrefix("falcon-export: /dev/null/draft: cannot be made: "))
+        #expect(try problem("/dev/null/draft").hasPrefix("falcon-export: /dev/null/draft: cannot make this folder, "))
         #expect(try folder.contents == ["file", "run"])
     }
 

@@ -44,7 +44,7 @@ import Testing
 
     @Test func `a tokenizer that does not fit, or does not end answers, is noted`() throws {
         let other = try notes(tokenizer: "qwen2")
-        #expect(other.findings.contains { $0.hasPrefix("problem: tokenizer.json has 1008 tokens, the embedding 128") })
+        #expect(other.findings.contains { $0.hasPrefix("problem: the tokenizer has 1008 tokens, the embedding 128") })
         #expect(other.findings.contains { $0.contains("<|im_end|>") && $0.contains("no eos_token_id") })
         #expect(other.template?.hasPrefix("the model's own, from ") == true)
         let broken = try notes(files: ["tokenizer.json": "{"])

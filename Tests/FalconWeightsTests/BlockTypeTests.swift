@@ -44,7 +44,7 @@ import Testing
         let folder = shared + "/fixtures/gguf/blocks"
         var compared = 0
         for name in try Fixtures.contents(of: folder) where name != "optional" {
-            let weights = try WeightFolder(path: "\(folder)/\(name)/blocks.gguf")
+            let weights = try WeightFolder(path: "\(folder)/\(name)/blocks.gguf", keepsNames: true)
             for (tensor, expected) in try Fixtures.tensors("\(folder)/\(name)/expected.safetensors") {
                 let found = try weights.tensor(tensor)
                 #expect(found.shape == expected.shape, "\(name) \(tensor)")
