@@ -103,11 +103,13 @@ struct SpanFinder {
     // MARK: Where generation would begin
 
     /// Behind the spaces that a template writes with its header, as one text by itself: `{{ 'ASSISTANT: ' }}`, while
-    /// its generation prompt ends before them.
+    /// its generation prompt ends before them. A lone `{{ ': ' }}` is no header: its space belongs to what is said.
     private func behindHeader(_ place: Int) -> Int {
+        func isLetter(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte & 0xDF) || byte >= 0x80 }
         for literal in program.aloneLiterals {
             let name = literal.reversed().drop { $0 == UInt8(ascii: " ") }.count
-            guard name >= 1, name < literal.count, place >= name, ending.prompt.hasSuffix(Array(literal[..<name])),
+            guard name < literal.count, literal[..<name].contains(where: isLetter), place >= name,
+                ending.prompt.hasSuffix(Array(literal[..<name])),
                 text[(place - name)...].starts(with: literal)
             else { continue }
             return place - name + literal.count
