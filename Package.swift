@@ -80,7 +80,7 @@ let package = Package(
             "FalconDecoding",
             [
                 "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer", "FalconPictures", "FalconWeights",
-                "FalconTensor", "FalconTOML",
+                "FalconJSON", "FalconTensor", "FalconTOML",
             ]),
 
         // Layer 6: what uses layer 5.
@@ -153,7 +153,7 @@ let package = Package(
         tests("FalconJSON", ["FalconJSON"]),
         tests("FalconTOML", ["FalconTOML"]),
         tests("FalconTensor", ["FalconTensor", "CFalconKernels"]),
-        tests("FalconTokenizer", ["FalconTokenizer", "FalconJSON", "FalconTensor"]),
+        tests("FalconTokenizer", ["FalconTokenizer", "FalconTemplates", "FalconJSON", "FalconTensor"]),
         tests("FalconPictures", ["FalconPictures"]),
         tests("FalconTemplates", ["FalconTemplates", "FalconJSON"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),

@@ -21,7 +21,10 @@ struct GGUFCursor {
         _ type: Value.Type, _ field: String
     ) throws -> Value {
         guard remaining >= MemoryLayout<Value>.size else {
-            throw refusal(field, "is cut off: the GGUF file ends after \(file.count) bytes; download it again")
+            throw refusal(
+                field,
+                "is cut off: the GGUF file ends after \(file.count) bytes; download it again, or give the model's "
+                    + "Hugging Face folder")
         }
         defer { position += MemoryLayout<Value>.size }
         return file.integer(type, at: position)
