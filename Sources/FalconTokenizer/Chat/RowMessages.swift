@@ -37,7 +37,7 @@ struct RowMessages {
             throw ChatRowError(
                 id: id, problem: "its messages are \(value.kind), not a list", kind: "its messages are no list")
         }
-        // Questions and answers by turns.
+        // Questions and answers alternate.
         if !list.isEmpty, list.allSatisfy({ $0.string != nil }) {
             for (index, text) in list.enumerated() {
                 messages.append(ChatMessage(role: index % 2 == 0 ? .user : .assistant, content: text.string ?? ""))
