@@ -2,7 +2,8 @@
 //
 // Every result has one order of operations, whatever stands beside it in a tile: a score is one chain over the head's
 // size; the softmax's sum runs in 16 lanes by the key's logical index; the values are summed in two chains, those of
-// even and those of odd logical index, and the two are added last.
+// even and those of odd logical index, and the two are added last. Keys outside a row's window keep their index and
+// weigh exactly 0, so that they are passed over in whole steps without a change to any bit.
 //
 // A variant file sets how much fits its registers: QUERY_TILE queries by KEY_VECTORS * 16 keys for scores, and by
 // VALUE_VECTORS * 16 dimensions, twice, for values.
@@ -31,16 +32,17 @@ INLINE void VARIANT(score_tile)(
     }
 }
 
-// Turns the first `count` scores into exponentials over the largest one, and returns 1 / their sum. What stands up to
-// the next multiple of 16 is overwritten.
-INLINE float VARIANT(soften)(float *scores, size_t count) {
+// Turns scores `hidden ..< count` into exponentials over the largest one, and returns 1 / their sum. Those from `start`,
+// a multiple of 16, to `hidden` become 0; what stands up to the next multiple of 16 is overwritten.
+INLINE float VARIANT(soften)(float *scores, size_t start, size_t hidden, size_t count) {
     size_t padded = (count + 15) & ~(size_t)15;
+    for (size_t j = start; j < hidden; j++) scores[j] = -__builtin_inff();
     for (size_t j = count; j < padded; j++) scores[j] = -__builtin_inff();
     lanes top = (lanes)-__builtin_inff();
-    for (size_t j = 0; j < padded; j += 16) top = __builtin_elementwise_max(top, VARIANT(load)(scores + j));
+    for (size_t j = start; j < padded; j += 16) top = __builtin_elementwise_max(top, VARIANT(load)(scores + j));
     float largest = __builtin_reduce_max(top);
     lanes total = (lanes)0.0f;
-    for (size_t j = 0; j < padded; j += 16) {
+    for (size_t j = start; j < padded; j += 16) {
         lanes e = VARIANT(exponential)(VARIANT(load)(scores + j) - largest);
         VARIANT(store)(scores + j, e);
         total += e;
@@ -84,6 +86,8 @@ INLINE void VARIANT(value_tile)(
 // The queries of one block: numbers of rows and heads, and what each row sees.
 typedef struct {
     size_t count;
+    // The keys that no query sees come first, this many: a multiple of 64.
+    size_t start;
     const float *query[FALCON_ATTENTION_BLOCK];
     float *out[FALCON_ATTENTION_BLOCK];
     const falcon_visible *visible[FALCON_ATTENTION_BLOCK];
@@ -125,7 +129,7 @@ INLINE void VARIANT(sum_values)(
     }
     // A run of keys stays in the first-level cache while all tiles pass over it.
     enum { RUN = 128 };
-    for (size_t first = 0; first < end; first += RUN)
+    for (size_t first = block->start; first < end; first += RUN)
         for (size_t q = 0; q < block->count; q += QUERY_TILE) {
             size_t last = first + RUN < shared[q] ? first + RUN : shared[q];
             if (last <= first) continue;
@@ -174,7 +178,7 @@ static void VARIANT(attend)(const falcon_attention *a, size_t first, size_t coun
         VARIANT(block_queries) block;
         size_t left = first + count - start;
         block.count = left < FALCON_ATTENTION_BLOCK ? left : FALCON_ATTENTION_BLOCK;
-        size_t needed = 0;
+        size_t needed = 0, hidden = SIZE_MAX;
         for (size_t q = 0; q < block.count; q++) {
             size_t row = (start + q) / a->group, head = (start + q) % a->group;
             block.query[q] = a->queries + row * a->query_stride + head * a->size;
@@ -182,9 +186,14 @@ static void VARIANT(attend)(const falcon_attention *a, size_t first, size_t coun
             block.visible[q] = a->visible + row;
             size_t slots = a->visible[row].extra_count ? a->slots : (size_t)a->visible[row].prefix;
             if (slots > needed) needed = slots;
+            if ((size_t)a->visible[row].hidden < hidden) hidden = (size_t)a->visible[row].hidden;
+            // Listed slots may lie anywhere, and are scored where they lie.
+            if (a->visible[row].extra_count && (size_t)a->visible[row].prefix < hidden)
+                hidden = (size_t)a->visible[row].prefix;
         }
+        block.start = hidden & ~(size_t)63;
         size_t stride = (needed + 63) & ~(size_t)63;
-        for (size_t j = 0; j < needed; j += 64)
+        for (size_t j = block.start; j < needed; j += 64)
             for (size_t q = 0; q < block.count; q += QUERY_TILE) {
 #define SCORE(N)                                                                                                  \
     VARIANT(score_tile)(                                                                                          \
@@ -198,7 +207,8 @@ static void VARIANT(attend)(const falcon_attention *a, size_t first, size_t coun
             const falcon_visible *seen = block.visible[q];
             for (int32_t e = 0; e < seen->extra_count; e++) aside[e] = scores[a->extra[seen->extra_start + e]];
             memcpy(scores + seen->prefix, aside, (size_t)seen->extra_count * 4);
-            block.inverse[q] = VARIANT(soften)(scores, (size_t)(seen->prefix + seen->extra_count));
+            block.inverse[q] = VARIANT(soften)(
+                scores, block.start, (size_t)seen->hidden, (size_t)(seen->prefix + seen->extra_count));
         }
         size_t d = 0;
         for (; d + 16 * VALUE_VECTORS <= a->value_width; d += 16 * VALUE_VECTORS)

@@ -15,14 +15,27 @@ internal import CFalconKernels
     package let headSize: Int
     /// Slots, a multiple of 64.
     package let capacity: Int
+    /// What scores are multiplied by.
+    package let scale: Float
+    /// How many of the keys that a row may see it does see, the last ones, itself included; `nil`: all of them.
+    package let window: Int?
     /// The head size, rounded up to whole vectors.
     private let valueWidth: Int
     private let keys: TensorStorage
     private let values: TensorStorage
 
     /// Makes room for at least `capacity` positions.
-    package init(heads: Int, keyValueHeads: Int, headSize: Int, capacity: Int) {
+    ///
+    /// - Parameters:
+    ///   - scale: of scores; `nil` for `1 / sqrt(headSize)`.
+    ///   - window: of a layer with sliding attention.
+    package init(
+        heads: Int, keyValueHeads: Int, headSize: Int, capacity: Int, scale: Float? = nil, window: Int? = nil
+    ) {
         precondition(keyValueHeads > 0 && heads % keyValueHeads == 0, "\(heads) heads over \(keyValueHeads)")
+        precondition(window.map { $0 > 0 } ?? true, "a window of \(window ?? 0)")
+        self.scale = scale ?? 1 / Float(headSize).squareRoot()
+        self.window = window
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.headSize = headSize
@@ -108,6 +121,12 @@ internal import CFalconKernels
         }
     }
 
+    /// How many of the keys of a row lie outside the window that ends with its last.
+    private func hidden(from row: Visible) -> Int {
+        guard let window else { return 0 }
+        return max(0, row.prefix + row.extra.count - window)
+    }
+
     /// Scaled dot-product attention of each row over the slots it sees (Vaswani et al. 2017), with grouped heads.
     ///
     /// - Parameters:
@@ -127,7 +146,8 @@ internal import CFalconKernels
                     && row.extra.allSatisfy { $0 >= 0 && $0 < slots }, "a row sees slots outside 0..<\(slots)")
             seen.append(
                 falcon_visible(
-                    prefix: Int32(row.prefix), extra_start: Int32(extra.count), extra_count: Int32(row.extra.count)))
+                    prefix: Int32(row.prefix), extra_start: Int32(extra.count), extra_count: Int32(row.extra.count),
+                    hidden: Int32(hidden(from: row))))
             extra += row.extra
         }
         let longest = visible.reduce(0) { max($0, $1.extra.count) }
@@ -148,7 +168,7 @@ internal import CFalconKernels
                             keys: keys.base + head * capacity * headSize,
                             values: values.base + head * capacity * valueWidth, value_width: valueWidth, slots: slots,
                             visible: seen.baseAddress!, extra: extra.baseAddress,
-                            scale: 1 / Float(headSize).squareRoot(), out: result.storage.base + column,
+                            scale: scale, out: result.storage.base + column,
                             out_stride: result.width)
                         unsafe kernel(&attention, range.lowerBound, range.count, scratch.base)
                     }

@@ -17,8 +17,9 @@ struct AttentionShape: CustomTestStringConvertible, Sendable {
         return Tensor(normal: 1, [count, width], from: &source)
     }
 
-    func cache(_ rows: Tensor, capacity: Int, on pool: ThreadPool) -> AttentionCache {
-        let cache = AttentionCache(heads: heads, keyValueHeads: keyValueHeads, headSize: size, capacity: capacity)
+    func cache(_ rows: Tensor, capacity: Int, window: Int? = nil, on pool: ThreadPool) -> AttentionCache {
+        let cache = AttentionCache(
+            heads: heads, keyValueHeads: keyValueHeads, headSize: size, capacity: capacity, window: window)
         var placed = rows
         cache.place(&placed, angles: nil, at: 0, on: pool)
         return cache
@@ -165,5 +166,34 @@ struct AttentionShape: CustomTestStringConvertible, Sendable {
             let isBroken = broken.row(row).allSatisfy { $0.isNaN }
             #expect(isBroken, "row \(row)")
         }
+    }
+
+    @Test(
+        "a window shows the last keys, with the same bits in a pass, in a tree and alone", arguments: [1, 5, 64, 150])
+    func windowIsRight(window: Int) {
+        let shape = AttentionShape(heads: 4, keyValueHeads: 2, size: 12)
+        let pool = ThreadPool(threadCount: 2)
+        let length = 300
+        let all = shape.rows(length, seed: 6)
+        let cache = shape.cache(all, capacity: length, window: window, on: pool)
+        let together = cache.attend(all, visible: (1...length).map { .init(prefix: $0) }, slots: length, on: pool)
+        for row in stride(from: 0, to: length, by: 11) {
+            let seen = Array(max(0, row + 1 - window)...row)
+            expectClose(
+                together.row(row), shape.reference(all, query: row, seen: seen), absolute: 3e-6, "row \(row)")
+            let query = all.rows(row..<row + 1)
+            let alone = cache.attend(query, visible: [.init(prefix: row + 1)], slots: length, on: pool)
+            #expect(together.row(row) == alone.row(0), "row \(row)")
+            // The last keys as nodes of a tree, more of them than a small window shows.
+            let prefix = max(0, row - 9)
+            let listed = cache.attend(
+                query, visible: [.init(prefix: prefix, extra: (prefix...row).map(Int32.init))], slots: length, on: pool)
+            #expect(together.row(row) == listed.row(0), "row \(row) by list")
+        }
+        let whole = shape.cache(all, capacity: length, on: pool)
+        let last = all.rows(length - 1..<length)
+        let unbounded = whole.attend(last, visible: [.init(prefix: length)], slots: length, on: pool)
+        let bounded = shape.cache(all, capacity: length, window: length, on: pool)
+        #expect(unbounded == bounded.attend(last, visible: [.init(prefix: length)], slots: length, on: pool))
     }
 }

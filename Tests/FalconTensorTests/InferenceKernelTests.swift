@@ -58,7 +58,7 @@ import Testing
         // Each row sees a prefix of its own length and two slots behind.
         let extra = (0..<rows).flatMap { [Int32(prefix), Int32(prefix + $0)] }
         let visible = (0..<rows).map {
-            falcon_visible(prefix: Int32(prefix - $0), extra_start: Int32(2 * $0), extra_count: 2)
+            falcon_visible(prefix: Int32(prefix - $0), extra_start: Int32(2 * $0), extra_count: 2, hidden: 0)
         }
         var scratch = [Float](repeating: .nan, count: Int(FALCON_ATTENTION_BLOCK) * blocks * 64 + 2)
         var results: [[Float]] = []

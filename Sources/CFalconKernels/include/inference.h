@@ -9,9 +9,10 @@
 // Queries that are computed together, and so share each pass over keys and values.
 enum { FALCON_ATTENTION_BLOCK = 16 };
 
-// What a row sees: the first `prefix` slots, then those that stand in a list from `extra_start` on, in this order.
+// What a row sees: the first `prefix` slots, then those that stand in a list from `extra_start` on, in this order; of
+// these `prefix + extra_count` the first `hidden`, fewer than all, are outside its window.
 typedef struct {
-    int32_t prefix, extra_start, extra_count;
+    int32_t prefix, extra_start, extra_count, hidden;
 } falcon_visible;
 
 // Attention of rows with one key-value head and the `group` query heads that share it.
