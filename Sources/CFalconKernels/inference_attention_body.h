@@ -32,8 +32,8 @@ INLINE void VARIANT(score_tile)(
     }
 }
 
-// Turns scores `hidden ..< count` into exponentials over the largest one, and returns 1 / their sum. Those from `start`,
-// a multiple of 16, to `hidden` become 0; what stands up to the next multiple of 16 is overwritten.
+// Turns scores `hidden ..< count` into exponentials over the largest one, and returns 1 / their sum. Those from
+// `start`, a multiple of 16, to `hidden` become 0; what stands up to the next multiple of 16 is overwritten.
 INLINE float VARIANT(soften)(float *scores, size_t start, size_t hidden, size_t count) {
     size_t padded = (count + 15) & ~(size_t)15;
     for (size_t j = start; j < hidden; j++) scores[j] = -__builtin_inff();

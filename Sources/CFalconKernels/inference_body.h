@@ -8,6 +8,6 @@
 #include "inference_attention_body.h"
 
 const falcon_inference_kernels VARIANT(kernels) = {
-    VARIANT_NAME, VARIANT(rms_norm), VARIANT(add_rms_norm), VARIANT(gated_unit), VARIANT(rotate), VARIANT(place),
-    VARIANT(attend),
+    VARIANT_NAME, VARIANT(rms_norm), VARIANT(add_rms_norm), VARIANT(gated_unit), VARIANT(gelu_unit),
+    VARIANT(rotate), VARIANT(place), VARIANT(attend),
 };

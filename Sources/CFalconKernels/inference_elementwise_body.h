@@ -59,20 +59,31 @@ INLINE lanes VARIANT(gate)(lanes gate, lanes up) {
     return gate / (1.0f + VARIANT(exponential)(-bounded)) * up;
 }
 
-static void VARIANT(gated_unit)(const float *x, size_t rows, size_t width, float *out) {
-    for (size_t r = 0; r < rows; r++, x += 2 * width, out += width) {
-        size_t i = 0;
-        for (; i + 16 <= width; i += 16)
-            VARIANT(store)(out + i, VARIANT(gate)(VARIANT(load)(x + i), VARIANT(load)(x + width + i)));
-        if (i < width) {
-            float gate[16] = {0}, up[16] = {0}, result[16];
-            memcpy(gate, x + i, (width - i) * 4);
-            memcpy(up, x + width + i, (width - i) * 4);
-            VARIANT(store)(result, VARIANT(gate)(VARIANT(load)(gate), VARIANT(load)(up)));
-            memcpy(out + i, result, (width - i) * 4);
-        }
-    }
+// gelu(g) by its tangent: g (1 + tanh(u)) / 2 = g / (1 + exp(-2u)), where u = sqrt(2 / pi) (g + 0.044715 g^3).
+INLINE lanes VARIANT(gelu_gate)(lanes gate, lanes up) {
+    lanes twice = 1.5957691216057308f * gate * (1.0f + 0.044715f * gate * gate);
+    lanes bounded = __builtin_elementwise_max(twice, (lanes)-87.0f);
+    return gate / (1.0f + VARIANT(exponential)(-bounded)) * up;
 }
+
+#define GATED_UNIT(NAME, GATE)                                                                         \
+    static void VARIANT(NAME)(const float *x, size_t rows, size_t width, float *out) {                 \
+        for (size_t r = 0; r < rows; r++, x += 2 * width, out += width) {                              \
+            size_t i = 0;                                                                              \
+            for (; i + 16 <= width; i += 16)                                                           \
+                VARIANT(store)(out + i, VARIANT(GATE)(VARIANT(load)(x + i), VARIANT(load)(x + width + i))); \
+            if (i < width) {                                                                           \
+                float gate[16] = {0}, up[16] = {0}, result[16];                                        \
+                memcpy(gate, x + i, (width - i) * 4);                                                  \
+                memcpy(up, x + width + i, (width - i) * 4);                                            \
+                VARIANT(store)(result, VARIANT(GATE)(VARIANT(load)(gate), VARIANT(load)(up)));         \
+                memcpy(out + i, result, (width - i) * 4);                                              \
+            }                                                                                          \
+        }                                                                                              \
+    }
+GATED_UNIT(gated_unit, gate)
+GATED_UNIT(gelu_unit, gelu_gate)
+#undef GATED_UNIT
 
 static void VARIANT(rotate)(
     float *row, size_t heads, size_t half, const float *cosines, const float *sines, float sign) {

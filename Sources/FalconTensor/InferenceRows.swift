@@ -1,6 +1,13 @@
 internal import CFalconKernels
 import Foundation
 
+/// What a gated unit makes of its gate.
+package enum GateActivation: String, Sendable {
+    case silu
+    /// Gelu by its tangent (`gelu_pytorch_tanh`).
+    case gelu = "gelu_pytorch_tanh"
+}
+
 /// Row-wise maths of inference. Each row's result depends on that row alone, to the last bit.
 extension Tensor {
     /// `x / sqrt(mean(x²) + epsilon) * weight` for each row (Zhang, Sennrich 2019).
@@ -47,12 +54,31 @@ extension Tensor {
         }
     }
 
-    /// `silu(gate) * up` for rows that hold gate and up side by side: `[rows, 2 * width]` to `[rows, width]`.
-    package func gatedUnit(on pool: ThreadPool) -> Tensor {
+    /// `rmsNorm` of some columns of each row, in place.
+    ///
+    /// - Parameter weight: `[columns]`.
+    package mutating func normalize(columns: Range<Int>, weight: Tensor, epsilon: Float, on pool: ThreadPool) {
+        precondition(
+            columns.lowerBound >= 0 && columns.upperBound <= width && weight.count == columns.count,
+            "norm weight of shape \(weight.shape) for columns \(columns) of shape \(shape)")
+        let (rows, width) = (rowCount, self.width)
+        let base = unsafe mutablePointer() + columns.lowerBound
+        let normalize = unsafe falcon_inference()!.pointee.rms_norm!
+        pool.runRows(rows, width: columns.count) { _, range in
+            for row in range {
+                let start = unsafe base + row * width
+                unsafe normalize(start, weight.pointer, epsilon, 1, columns.count, start)
+            }
+        }
+    }
+
+    /// `activation(gate) * up` for rows that hold gate and up side by side: `[rows, 2 * width]` to `[rows, width]`.
+    package func gatedUnit(_ activation: GateActivation = .silu, on pool: ThreadPool) -> Tensor {
         precondition(width % 2 == 0, "a gated unit halves its rows, which have shape \(shape)")
         let (rows, half) = (rowCount, width / 2)
         let result = Tensor(uninitialized: [rows, half])
-        let apply = unsafe falcon_inference()!.pointee.gated_unit!
+        let kernels = unsafe falcon_inference()!.pointee
+        let apply = unsafe activation == .silu ? kernels.gated_unit! : kernels.gelu_unit!
         pool.runRows(rows, width: half) { _, range in
             let first = range.lowerBound
             unsafe apply(pointer + first * 2 * half, range.count, half, result.storage.base + first * half)

@@ -4,8 +4,10 @@ import Foundation
 /// Rotary position embedding (Su et al. 2021) in Hugging Face's layout: dimension d is turned together with
 /// dimension d + size/2, by position * inverseFrequencies[d].
 package struct RotaryTable: Sendable {
-    /// One for each pair of dimensions: `[headSize / 2]`.
+    /// One for each pair of dimensions: `[headSize / 2]`; a pair of frequency 0 is left as it is.
     package let inverseFrequencies: [Float]
+    /// What pairs that are turned are multiplied by (longrope's attention factor).
+    package let magnitude: Float
     private let growth: Growth?
 
     /// Frequencies that depend on the position from `start` on (dynamic scaling).
@@ -19,8 +21,9 @@ package struct RotaryTable: Sendable {
         }
     }
 
-    package init(inverseFrequencies: [Float], growth: Growth? = nil) {
+    package init(inverseFrequencies: [Float], magnitude: Float = 1, growth: Growth? = nil) {
         self.inverseFrequencies = inverseFrequencies
+        self.magnitude = magnitude
         self.growth = growth
     }
 
@@ -38,8 +41,9 @@ package struct RotaryTable: Sendable {
             for (pair, frequency) in frequencies(at: positions[row]).enumerated() {
                 // The product is rounded to float32 as in the reference; cosine and sine of it are exact.
                 let angle = Double(Float(positions[row]) * frequency)
-                unsafe cosines.storage.base[row * half + pair] = Float(cos(angle))
-                unsafe sines.storage.base[row * half + pair] = Float(sin(angle))
+                let stretch = frequency == 0 ? 1 : magnitude
+                unsafe cosines.storage.base[row * half + pair] = Float(cos(angle)) * stretch
+                unsafe sines.storage.base[row * half + pair] = Float(sin(angle)) * stretch
             }
         }
         if let pool, positions.count > 16 {

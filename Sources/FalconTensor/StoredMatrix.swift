@@ -6,12 +6,24 @@ package enum RowOrder: Sendable, Equatable {
     /// Heads of `size` rows, in each of which row i of the first half lies beside row i of the second: what GGUF
     /// files of Llama's architecture do to queries and keys, so that rotary pairs are neighbours.
     case pairedHeads(size: Int)
+    /// The first `rows` rows are heads of `size`, of which only the first `rotated` dimensions are turned, in halves:
+    /// read so that row i and row i + size / 2 are a pair, turned ones first, as where all of a head is turned.
+    case partlyRotated(size: Int, rotated: Int, rows: Int)
 
     /// The place of a row among those stored.
     func place(_ row: Int) -> Int {
-        guard case .pairedHeads(let size) = self else { return row }
-        let (head, inside) = (row / size * size, row % size)
-        return head + (inside < size / 2 ? 2 * inside : 2 * inside - size + 1)
+        switch self {
+        case .asStored: return row
+        case .pairedHeads(let size):
+            let (head, inside) = (row / size * size, row % size)
+            return head + (inside < size / 2 ? 2 * inside : 2 * inside - size + 1)
+        case .partlyRotated(let size, let rotated, let rows):
+            guard row < rows else { return row }
+            let (head, inside) = (row / size * size, row % size)
+            let (isSecond, pair) = (inside >= size / 2, inside % (size / 2))
+            guard pair >= rotated / 2 else { return head + pair + (isSecond ? rotated / 2 : 0) }
+            return head + pair + (isSecond ? size / 2 : rotated / 2)
+        }
     }
 }
 
@@ -66,6 +78,12 @@ package struct StoredMatrix: Sendable {
         if case .pairedHeads(let size) = rowOrder {
             precondition(
                 size > 0 && size.isMultiple(of: 2) && rows.isMultiple(of: size), "\(rows) rows, heads of \(size)")
+        }
+        if case .partlyRotated(let size, let rotated, let turned) = rowOrder {
+            precondition(
+                size > 0 && size.isMultiple(of: 2) && rotated.isMultiple(of: 2) && rotated <= size
+                    && turned.isMultiple(of: size) && turned <= rows,
+                "\(turned) of \(rows) rows, heads of \(size), \(rotated) of them turned")
         }
     }
 

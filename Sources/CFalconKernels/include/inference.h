@@ -53,6 +53,8 @@ typedef struct {
         float *sum, float *out);
     // out[r, i] = silu(x[r, i]) * x[r, width + i]: gate and up side by side, 2 * width values a row.
     void (*gated_unit)(const float *x, size_t rows, size_t width, float *out);
+    // The same with gelu, by its tangent, in place of silu.
+    void (*gelu_unit)(const float *x, size_t rows, size_t width, float *out);
     // Turns the heads of one row in place, `half` pairs of dimensions each; backwards where `sign` is -1.
     void (*rotate)(
         float *row, size_t heads, size_t half, const float *cosines, const float *sines, float sign);
