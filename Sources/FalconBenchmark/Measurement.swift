@@ -23,6 +23,8 @@ package struct BenchmarkReport: Encodable, Sendable {
     /// Milliseconds of a target pass with one row, and the part of them that a pass of the head takes (draft only).
     var targetMilliseconds: Double?
     var shareOfTargetPass: Double?
+    /// The head that was measured, where it was not made of random weights (draft only).
+    var draft: String?
     /// How the head's products are computed (draft only).
     var headDtype: String?
     /// Milliseconds of the LM head on what a pass of the head predicts (draft only).
@@ -34,7 +36,7 @@ package struct BenchmarkReport: Encodable, Sendable {
     package var glance: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case job, size, dtype, threads, milliseconds, gflops, fusion, glance, products
+        case job, size, dtype, threads, milliseconds, gflops, fusion, glance, products, draft
         case tokensPerSecond = "tokens_per_second"
         case peakMemoryBytes = "peak_memory_bytes"
         case gigabytesPerSecond = "gigabytes_per_second"

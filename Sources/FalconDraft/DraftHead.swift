@@ -8,6 +8,8 @@ import FalconWeights
 /// (Falcon, "Semi-autoregressive draft head"); the target's LM head turns those into candidates.
 package final class DraftHead: Sendable {
     package let configuration: DraftConfiguration
+    /// Of the head's products.
+    package let arithmetic: ProductArithmetic
     let layers: [PackedDecoderLayer]
     let fusion: PackedFusion
     let rotary: RotaryTable
@@ -65,6 +67,7 @@ package final class DraftHead: Sendable {
         self.configuration = configuration
         // A head is not quantised: as it is stored it would be read four to eight times as long as its target's layers.
         let arithmetic = arithmetic ?? ends.map { $0.arithmetic == .stored ? .int8 : $0.arithmetic } ?? .float32
+        self.arithmetic = arithmetic
         let model = configuration.model
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in

@@ -61,20 +61,25 @@ package final class PackedMatrix: Sendable {
         let result = Tensor(uninitialized: [rows, columns])
         guard rows > 0, columns > 0 else { return result }
         var packed: [PackedRows] = []
-        var products: [PackedProduct] = []
+        var products: [PackedProduct] = unsafe []
         for run in runs {
             let rows = packed.first { $0.form == run.form } ?? PackedRows(x, for: run.form, on: pool)
             packed.append(rows)
-            products.append(PackedProduct(run, rows, bias: bias, into: result))
+            unsafe products.append(PackedProduct(run, rows, bias: bias, into: result))
         }
         // All of them in one job: each would wait for its last thread.
-        pool.run(products.reduce(0) { $0 + $1.pieceCount }) { piece in
-            var index = piece
-            for product in products {
-                guard index >= product.pieceCount else { return product.multiply(piece: index) }
-                index -= product.pieceCount
+        let pieceCount = unsafe products.reduce(0) { unsafe $0 + $1.pieceCount }
+        unsafe products.withUnsafeBufferPointer { products in
+            pool.run(pieceCount) { piece in
+                var (index, number) = (piece, 0)
+                while unsafe index >= products[number].pieceCount {
+                    unsafe index -= products[number].pieceCount
+                    number += 1
+                }
+                unsafe products[number].multiply(piece: index)
             }
         }
+        withExtendedLifetime((self, packed, bias)) {}
         return result
     }
 }

@@ -93,34 +93,35 @@ internal import CFalconKernels
 }
 
 /// One product of rows by panels, cut into pieces for threads.
-@safe struct PackedProduct: @unchecked Sendable {
-    private let panels: PackedPanels
-    private let rows: PackedRows
-    private let bias: Tensor?
-    private let result: Tensor
+///
+/// It points into its operands without holding them, for it is copied for every piece, and a pass over a small model is
+/// thousands of pieces: whoever makes it keeps the panels, the rows, the bias and the result alive while it is used.
+@unsafe struct PackedProduct: @unchecked Sendable {
+    private let product: falcon_product
     private let cut: WorkCut
 
     /// - Parameters:
     ///   - bias: of all columns of the matrix.
     ///   - result: `[rows, columns]` of the whole matrix; only the panels' outputs are written.
     init(_ panels: PackedPanels, _ rows: PackedRows, bias: Tensor?, into result: Tensor) {
-        (self.panels, self.rows, self.bias, self.result) = (panels, rows, bias, result)
-        cut = WorkCut(
+        let first = panels.columns.lowerBound
+        unsafe product = falcon_product(
+            form: panels.form.code, rows: rows.count, depth: panels.depth, columns: panels.columns.count,
+            packed_rows: rows.storage.base, panels: panels.storage.base, bias: bias.map { unsafe $0.pointer + first },
+            out: result.storage.base + first, stride: result.width)
+        unsafe cut = WorkCut(
             panels: panels.panelCount, together: panels.form.tilePanels, blocks: rows.blocks,
             multiplications: rows.count * panels.depth * panels.columns.count)
     }
 
-    var pieceCount: Int { cut.count }
+    var pieceCount: Int { unsafe cut.count }
 
     func multiply(piece: Int) {
-        let first = panels.columns.lowerBound
-        var product = unsafe falcon_product(
-            form: panels.form.code, rows: rows.count, depth: panels.depth, columns: panels.columns.count,
-            packed_rows: rows.storage.base, panels: panels.storage.base, bias: bias.map { unsafe $0.pointer + first },
-            out: result.storage.base + first, stride: result.width)
-        let (taken, blocks) = cut.piece(piece)
-        unsafe falcon_multiply_panels(
-            falcon_products(), &product, taken.lowerBound, taken.count, blocks.lowerBound, blocks.count)
+        let (taken, blocks) = unsafe cut.piece(piece)
+        unsafe withUnsafePointer(to: product) {
+            unsafe falcon_multiply_panels(
+                falcon_products(), $0, taken.lowerBound, taken.count, blocks.lowerBound, blocks.count)
+        }
     }
 }
 

@@ -27,6 +27,7 @@ struct Benchmark: FalconCommand {
             Examples:
               falcon-bench verify-curve --size M --dtype bfloat16 --json curve.json
               falcon-bench decode --target model.Q4_K_M.gguf --dtype stored
+              falcon-bench draft --target model.Q4_K_M.gguf --dtype stored --draft Checkpoints/head
               falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
 
             random-target measures nothing: it writes a model of random weights, to try what one of a shape takes.
@@ -47,7 +48,9 @@ struct Benchmark: FalconCommand {
     var dtype: ProductArithmetic?
 
     @Option(
-        help: "train-step, draft: how the head fuses its inputs: lstm (where it is left out), gated or linear.")
+        help: """
+            train-step, draft: how the head fuses its inputs: lstm (where it is left out), gated or linear.
+            """)
     var fusion: FusionKind?
 
     @Option(help: "draft: --dtype of the head, where it is not the target's.")
@@ -70,10 +73,13 @@ struct Benchmark: FalconCommand {
 
     @Option(
         help: """
-            decode, verify-curve, gen-features: a model folder or .gguf file in place of a size; storage: the model \
-            whose LM head shows the damage, against the features given.
+            decode, verify-curve, gen-features, draft: a model folder or .gguf file in place of a size; storage: the \
+            model whose LM head shows the damage, against the features given.
             """)
     var target: String?
+
+    @Option(help: "draft: a head of the --target, in place of random weights.")
+    var draft: String?
 
     @OptionGroup var storage: StorageOptions
 
@@ -93,6 +99,9 @@ struct Benchmark: FalconCommand {
             throw ValidationError("--hidden must be a multiple of 64.")
         }
         try refuseOptionsOfOtherJobs()
+        guard draft == nil || target != nil else {
+            throw ValidationError("--draft is a head of a model: name that with --target.")
+        }
         guard job != .randomTarget || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
             throw ValidationError("random-target has --dtype float32 and bfloat16.")
         }
@@ -113,7 +122,8 @@ struct Benchmark: FalconCommand {
             ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage]),
             ("--config", random.config != nil, [.randomTarget]), ("--output", random.output != nil, [.randomTarget]),
             ("--layers", random.layers != nil, [.randomTarget]), ("--shards", storage.shards != nil, [.storage]),
-            ("--target", target != nil, [.decode, .verifyCurve, .genFeatures, .storage]),
+            ("--target", target != nil, [.decode, .verifyCurve, .genFeatures, .draft, .storage]),
+            ("--draft", draft != nil, [.draft]),
             ("--sequences", storage.sequences != nil, [.storage]),
             ("--zstd-levels", storage.zstdLevels != nil, [.storage]),
         ]
@@ -126,18 +136,19 @@ struct Benchmark: FalconCommand {
 
     func run() throws {
         try RunFiles(
-            inputs: [("--config", random.config), ("--shards", storage.shards), ("--target", target)],
+            inputs: [
+                ("--config", random.config), ("--shards", storage.shards), ("--target", target), ("--draft", draft),
+            ],
             files: [("--json", json)], folders: [("--output", random.output)]
         ).check()
         let (size, dtype) = (size ?? .small, dtype ?? .bfloat16)
-        let fusion = fusion ?? .lstm
         if job == .randomTarget {
             return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
         }
         if job == .storage { return try storage.run(target: target, pool: common.makePool(), json: json) }
         guard job != .trainStep else {
             let benchmark = TrainingBenchmark(
-                size: size, fusion: fusion, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
+                size: size, fusion: fusion ?? .lstm, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
                 glance: glance ?? true,
                 teacherEntries: teacherStatistics, recompute: recompute, vocabulary: vocabulary, hidden: hidden,
                 pool: common.makePool())
@@ -150,7 +161,7 @@ struct Benchmark: FalconCommand {
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .verifyCurve: try benchmarks.verifyCurve()
-            case .draft: try benchmarks.draft(fusion: fusion, headArithmetic: headDtype)
+            case .draft: try benchmarks.draft(head: draft, fusion: fusion, headArithmetic: headDtype)
             case .kernels: try benchmarks.kernels()
             }
         try JSONOutput.write(report, to: json ?? "-")
