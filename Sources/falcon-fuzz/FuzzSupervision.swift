@@ -31,10 +31,10 @@ struct FuzzSupervision {
             next = note.number + 1
         }
         for (number, fault) in record.faults.sorted(by: { $0.key < $1.key }) {
-            print("\(fuzz.reader.rawValue) input \(number) of seed \(command.seed): \(fault)")
+            try StandardOutput.print("\(fuzz.reader.rawValue) input \(number) of seed \(command.seed): \(fault)")
             try keep(fuzz.input(number), "\(command.seed)-\(number)")
         }
-        print(
+        try StandardOutput.print(
             "\(fuzz.reader.rawValue): \(record.inputs) inputs, \(record.accepted) read, \(record.refused) refused, "
                 + "\(record.faults.count) faults")
         guard record.faults.isEmpty else { throw FuzzFailure(count: record.faults.count) }

@@ -51,7 +51,7 @@ struct Fuzz: FalconCommand {
 
     func run() throws {
         guard let reader else {
-            return print(FuzzedReader.allCases.map(\.rawValue).joined(separator: " "))
+            return try StandardOutput.print(FuzzedReader.allCases.map(\.rawValue).joined(separator: " "))
         }
         let seeds = FuzzSeeds(fixtures: fixtures, corpus: corpus)
         let run = try FuzzRun(reader, seeds: seeds, seed: seed, judgesMemory: engine == nil)
@@ -68,7 +68,7 @@ struct Fuzz: FalconCommand {
             file.write(number, accepted: record.accepted)
             ReaderLimits.startSecond()
         }
-        print(String(decoding: try JSONEncoder().encode(record), as: UTF8.self))
+        try StandardOutput.print(String(decoding: try JSONEncoder().encode(record), as: UTF8.self))
     }
 }
 

@@ -1,3 +1,4 @@
+import FalconTestSupport
 import Foundation
 import Testing
 
