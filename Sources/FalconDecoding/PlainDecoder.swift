@@ -21,10 +21,7 @@ package struct PlainDecoder: TextDecoder {
     package func decode(
         _ prompt: [Int32], stop: StopRule, receive: (DecodedPass) throws -> Void
     ) throws -> DecodedText {
-        var run = try Continuation(
-            prompt, stop: stop, target: target, sampling: sampling, treeRows: 0, pool: pool, clock: clock,
-            receive: receive)
-        while !run.hasEnded { try run.step(receive: receive) }
-        return run.finished()
+        let engine = DecodingEngine(target: target, options: .init(maximumTexts: 1), pool: pool, clock: clock)
+        return try engine.decode(.init(prompt: prompt, stop: stop, sampling: sampling), receive: receive)
     }
 }

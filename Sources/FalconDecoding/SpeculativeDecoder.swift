@@ -144,23 +144,7 @@ package struct SpeculativeDecoder: TextDecoder {
         planner.endTrials(seconds: clock() - start)
     }
 
-    /// What a round does.
-    private enum Round {
-        case plain, draft(TokenTree), grow(DynamicTree)
-        /// Ends the text before its time.
-        case end
-
-        /// `nil` for a plan that drafts nothing.
-        init?(_ plan: TreePlanner.Plan) {
-            if let dynamic = plan.dynamic {
-                self = .grow(dynamic)
-            } else if let tree = plan.tree {
-                self = .draft(tree)
-            } else {
-                return nil
-            }
-        }
-    }
+    private typealias Round = HeadDrafter.Round
 
     /// - Parameters:
     ///   - treeRows: the most rows of a target's pass.
@@ -168,45 +152,16 @@ package struct SpeculativeDecoder: TextDecoder {
     ///   - next: asked before each round.
     private func decode(
         _ prompt: [Int32], stop: StopRule, treeRows: Int, receive: (DecodedPass) throws -> Void,
-        observe: (RoundTimes) -> Void = { _ in }, next: () -> Round
+        observe: @escaping (RoundTimes) -> Void = { _ in }, next: @escaping () -> Round
     ) throws -> DecodedText {
-        var run = try Continuation(
-            prompt, stop: stop, target: target, sampling: sampling, treeRows: treeRows, pool: pool, clock: clock,
-            receive: receive)
-        let session = DraftSession(
-            head: head, capacity: prompt.count + run.maximumTokens, branchRows: treeRows * head.blockSize,
-            alignment: alignment)
-        // What rehearsed trees tell of the head's probabilities is for trees that grow by them.
-        if case .dynamic = shape.planner?.kind { run.choice.weighsCandidates = true }
-        // What the head has not seen yet: it looks on only when it drafts.
-        var unseen: [(features: Tensor, nextTokens: [Int32])] = [(run.features, run.nextTokens)]
-        while !run.hasEnded {
-            let start = clock()
-            let round = next()
-            if case .end = round { break }
-            if case .plain = round {
-                let verify = try run.step(receive: receive)
-                observe(RoundTimes(rows: 1, verify: verify, total: clock() - start))
-            } else {
-                for seen in unseen { session.extend(features: seen.features, nextTokens: seen.nextTokens, on: pool) }
-                unseen = []
-                let extended = clock()
-                let draft = draft(round, &run, session)
-                run.text.seconds.draft += clock() - start
-                let verify = try run.step(draft, receive: receive)
-                observe(RoundTimes(draft, extend: extended - start, verify: verify, total: clock() - start))
-            }
-            unseen.append((run.features, run.nextTokens))
+        let engine = DecodingEngine(
+            target: target, shape: shape, options: .init(maximumTexts: 1), pool: pool, clock: clock)
+        var request = DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling)
+        request.drafter = { [head, alignment, pool, clock] positions in
+            HeadDrafter(
+                head: head, positions: positions, treeRows: treeRows, alignment: alignment, pool: pool, clock: clock,
+                observe: observe, round: next)
         }
-        return run.finished()
-    }
-
-    private func draft(_ round: Round, _ run: inout Continuation, _ session: DraftSession) -> TokenChoice.Draft {
-        switch round {
-        case .draft(let tree):
-            run.choice.draft(tree.limited(toDepth: run.room), session: session, clock: clock)
-        case .grow(let dynamic): run.choice.draft(dynamic, deepest: run.room, session: session, clock: clock)
-        case .plain, .end: .none(blockSize: head.blockSize)
-        }
+        return try engine.decode(request, receive: receive)
     }
 }

@@ -12,17 +12,28 @@ struct TokenChoice {
     private let pool: ThreadPool
     private var random: RandomSource
 
-    init(_ rule: SamplingRule, prompt: [Int32], ends: TargetEnds, pool: ThreadPool) {
+    /// - Parameter stream: names the random numbers, beside the rule's seed; `nil` where the prompt does.
+    init(_ rule: SamplingRule, prompt: [Int32], stream: String? = nil, ends: TargetEnds, pool: ThreadPool) {
         self.rule = rule
         self.ends = ends
         self.pool = pool
-        random = rule.source(for: prompt)
+        random = stream.map { RandomSource(seed: rule.seed).stream($0) } ?? rule.source(for: prompt)
     }
 
-    /// The token after a row of features `[1, hidden]`.
-    mutating func token(after features: Tensor) -> Int32 {
-        if rule.isGreedy { return ends.greedyTokens(features, on: pool)[0] }
-        return rule.distribution(ends.logits(features, on: pool).row(0)).draw(&random)
+    /// What the LM head makes of a text's rows of a pass: one of many products over the rows of all texts.
+    enum Scores {
+        /// The likeliest token of each row: all that a greedy choice asks for.
+        case best(ArraySlice<Int32>)
+        /// Rows of `[rows, vocabulary]`, the text's own from `first` on.
+        case logits(Tensor, first: Int)
+    }
+
+    /// The token after a row.
+    mutating func token(_ scores: Scores, row: Int = 0) -> Int32 {
+        switch scores {
+        case .best(let tokens): tokens[tokens.startIndex + row]
+        case .logits(let logits, let first): rule.distribution(logits.row(first + row)).draw(&random)
+        }
     }
 
     /// A tree filled with candidates, and how they came about.
@@ -117,21 +128,23 @@ struct TokenChoice {
             probabilities: probabilities, expectedAccepted: expected)
     }
 
-    /// Verifies a draft, given the target's features after the root and after each node.
-    mutating func verify(_ draft: Draft, features: Tensor) -> Verified {
-        if rule.isGreedy {
+    /// Verifies a draft, given the target's scores after the root and after each node.
+    mutating func verify(_ draft: Draft, _ scores: Scores) -> Verified {
+        switch scores {
+        case .best(let tokens):
             let verified = GreedyVerification(
-                tree: draft.tree, nodeTokens: draft.tokens, targetTokens: ends.greedyTokens(features, on: pool))
+                tree: draft.tree, nodeTokens: draft.tokens, targetTokens: Array(tokens))
             return Verified(
                 path: verified.path, tokens: verified.tokens,
                 looks: draft.looks(path: verified.path, tokens: verified.tokens, weigh: weighsCandidates))
+        case .logits(let logits, let first):
+            let rule = rule
+            let verified = SampledVerification(
+                tree: draft.tree, nodeTokens: draft.tokens, proposals: draft.proposals,
+                target: { rule.distribution(logits.row(first + $0)) }, random: &random)
+            return Verified(
+                path: verified.path, tokens: verified.tokens, looks: draft.looks(drawnPath: verified.path))
         }
-        let (logits, rule) = (ends.logits(features, on: pool), rule)
-        let verified = SampledVerification(
-            tree: draft.tree, nodeTokens: draft.tokens, proposals: draft.proposals,
-            target: { rule.distribution(logits.row($0)) }, random: &random)
-        return Verified(
-            path: verified.path, tokens: verified.tokens, looks: draft.looks(drawnPath: verified.path))
     }
 }
 

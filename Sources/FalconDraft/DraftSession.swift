@@ -107,8 +107,8 @@ package final class DraftSession {
         let older = end - size - first
         if older > 0 {
             last.store(
-                x.rows(0..<older), angles: head.rotary.angles(at: Array(first..<end - size)), cache: cache,
-                slot: first, on: pool)
+                x.rows(0..<older), angles: head.rotary.angles(at: Array(first..<end - size)),
+                sequences: [.init(cache: cache, slot: first, count: older)], on: pool)
         }
         let features = last.forward(
             x.rows(older..<older + size), angles: head.rotary.angles(at: Array(end - size..<end)), cache: cache,

@@ -90,8 +90,16 @@ package final class PackedDecoderLayer: Sendable {
         _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, visible: [AttentionCache.Visible],
         on pool: ThreadPool
     ) -> Tensor {
-        let projected = store(x, angles: angles, cache: cache, slot: slot, on: pool)
-        let attended = cache.attend(projected, visible: visible, slots: slot + x.rowCount, on: pool)
+        let rows = AttentionCache.SequenceRows(cache: cache, slot: slot, visible: visible)
+        return forward(x, angles: angles, sequences: [rows], on: pool)
+    }
+
+    /// The same for rows of several sequences, one sequence's behind the other's.
+    package func forward(
+        _ x: Tensor, angles: RotaryAngles, sequences: [AttentionCache.SequenceRows], on pool: ThreadPool
+    ) -> Tensor {
+        let projected = store(x, angles: angles, sequences: sequences, on: pool)
+        let attended = AttentionCache.attend(projected, of: sequences, on: pool)
 
         var hidden = output.multiply(attended, bias: outputBias, on: pool)
         let normalized = hidden.add(x, thenNormWith: mlpNorm, epsilon: shape.normEpsilon, on: pool)
@@ -101,17 +109,16 @@ package final class PackedDecoderLayer: Sendable {
         return result
     }
 
-    /// Leaves the keys and values of rows in the cache's slots from `slot` on: all that remains of rows whose output
-    /// nobody wants.
+    /// Leaves the keys and values of rows in their caches' slots: all that remains of rows whose output nobody wants.
     ///
     /// - Returns: queries, keys and values side by side, `[rows, query + 2 * keyValue]`.
     @discardableResult
     package func store(
-        _ x: Tensor, angles: RotaryAngles, cache: AttentionCache, slot: Int, on pool: ThreadPool
+        _ x: Tensor, angles: RotaryAngles, sequences: [AttentionCache.SequenceRows], on pool: ThreadPool
     ) -> Tensor {
         let normalized = inputNorm.map { x.rmsNorm(weight: $0, epsilon: shape.normEpsilon, on: pool) } ?? x
         var projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
-        cache.place(&projected, norm: headNorm, angles: angles, at: slot, on: pool)
+        AttentionCache.place(&projected, of: sequences, norm: headNorm, angles: angles, on: pool)
         return projected
     }
 }

@@ -62,30 +62,26 @@ package final class TargetModel: Sendable {
     ///     sequence. A row sees that sequence, its ancestors and itself; its position is the number of those less one.
     /// - Returns: features `[rows, hidden]`.
     package func forward(_ tokens: [Int32], parents: [Int], cache: KeyValueCache, on pool: ThreadPool) -> Tensor {
-        precondition(tokens.count == parents.count, "\(tokens.count) tokens with \(parents.count) parents")
-        let committed = cache.committedCount
-        precondition(
-            committed + tokens.count <= cache.capacity,
-            "\(tokens.count) rows behind \(committed) positions in a cache of \(cache.capacity)")
-        var positions: [Int] = []
-        var visible: [AttentionCache.Visible] = []
-        for (row, parent) in parents.enumerated() {
-            precondition(parent >= -1 && parent < row, "row \(row) continues row \(parent)")
-            let above = parent < 0 ? AttentionCache.Visible(prefix: committed) : visible[parent]
-            // A row straight behind all that its parent sees needs no list.
-            let straight = above.extra.isEmpty && above.prefix == committed + row
-            visible.append(
-                straight
-                    ? AttentionCache.Visible(prefix: above.prefix + 1)
-                    : AttentionCache.Visible(prefix: above.prefix, extra: above.extra + [Int32(committed + row)]))
-            positions.append(parent < 0 ? committed : positions[parent] + 1)
+        forward([PassRows(tokens: tokens, parents: parents, cache: cache)], on: pool)
+    }
+
+    /// One pass over rows of several sequences, each of which sees its own sequence only. They stay provisional.
+    ///
+    /// - Parameter sequences: no cache twice.
+    /// - Returns: features `[rows, hidden]`, one sequence's rows behind the other's; each row's are the same bits in
+    ///   any company.
+    package func forward(_ sequences: [PassRows], on pool: ThreadPool) -> Tensor {
+        let masks = sequences.map { $0.visible() }
+        let angles = rotary.angles(at: zip(sequences, masks).flatMap { $0.positions(visible: $1) }, on: pool)
+        var x = embed(sequences.flatMap(\.tokens))
+        for (number, layer) in layers.enumerated() {
+            let rows = zip(sequences, masks).map { sequence, visible in
+                AttentionCache.SequenceRows(
+                    cache: sequence.cache.layers[number], slot: sequence.cache.committedCount, visible: visible)
+            }
+            x = layer.forward(x, angles: angles, sequences: rows, on: pool)
         }
-        let angles = rotary.angles(at: positions, on: pool)
-        var x = embed(tokens)
-        for (layer, layerCache) in zip(layers, cache.layers) {
-            x = layer.forward(x, angles: angles, cache: layerCache, slot: committed, visible: visible, on: pool)
-        }
-        cache.appendProvisional(tokens.count)
+        for sequence in sequences { sequence.cache.appendProvisional(sequence.tokens.count) }
         return x.rmsNorm(weight: finalNorm, epsilon: configuration.normEpsilon, on: pool)
     }
 

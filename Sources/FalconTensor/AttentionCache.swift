@@ -57,6 +57,25 @@ internal import CFalconKernels
         }
     }
 
+    /// Rows of one sequence among those of a pass: `count` of them, whose keys and values go to its slots from `slot`
+    /// on. The rows of several sequences stand one behind the other.
+    package struct SequenceRows {
+        package let cache: AttentionCache
+        package let slot: Int
+        package let count: Int
+        /// What each row sees, its own slot included; for attention only.
+        package let visible: [Visible]
+
+        /// Rows that leave keys and values, and ask for nothing.
+        package init(cache: AttentionCache, slot: Int, count: Int) {
+            (self.cache, self.slot, self.count, visible) = (cache, slot, count, [])
+        }
+
+        package init(cache: AttentionCache, slot: Int, visible: [Visible]) {
+            (self.cache, self.slot, count, self.visible) = (cache, slot, visible.count, visible)
+        }
+    }
+
     /// Makes projected rows ready for attention: normalises the heads of queries and keys, turns them to their
     /// positions, and copies keys and values into the slots from `slot` on.
     ///
@@ -67,30 +86,60 @@ internal import CFalconKernels
     package func place(
         _ rows: inout Tensor, norm: HeadNorm? = nil, angles: RotaryAngles?, at slot: Int, on pool: ThreadPool
     ) {
+        let all = [SequenceRows(cache: self, slot: slot, count: rows.rowCount)]
+        AttentionCache.place(&rows, of: all, norm: norm, angles: angles, on: pool)
+    }
+
+    /// The same for rows of several sequences, in caches of one layer.
+    package static func place(
+        _ rows: inout Tensor, of sequences: [SequenceRows], norm: HeadNorm? = nil, angles: RotaryAngles?,
+        on pool: ThreadPool
+    ) {
+        guard let cache = sequences.first?.cache else { return }
+        let (headSize, width, rowCount) = (cache.headSize, rows.width, rows.rowCount)
         precondition(
-            slot >= 0 && slot + rows.rowCount <= capacity, "slots \(slot)..<\(slot + rows.rowCount) of \(capacity)")
+            width == (cache.heads + 2 * cache.keyValueHeads) * headSize,
+            "queries, keys and values of shape \(rows.shape)")
         precondition(
-            rows.width == (heads + 2 * keyValueHeads) * headSize, "queries, keys and values of shape \(rows.shape)")
-        precondition(
-            angles.map { $0.cosines.shape == [rows.rowCount, headSize / 2] } ?? true,
-            "angles of shape \(angles?.cosines.shape ?? []) for \(rows.rowCount) rows of heads of \(headSize)")
+            angles.map { $0.cosines.shape == [rowCount, headSize / 2] } ?? true,
+            "angles of shape \(angles?.cosines.shape ?? []) for \(rowCount) rows of heads of \(headSize)")
         precondition(
             norm.map { $0.query.count == headSize && $0.key.count == headSize } ?? true,
             "norms of shapes \(norm?.query.shape ?? []) and \(norm?.key.shape ?? []) for heads of \(headSize)")
-        let (count, width) = (rows.rowCount, rows.width)
         let kernel = unsafe falcon_inference()!.pointee.place!
-        let placement = unsafe falcon_placement(
-            rows: rows.mutablePointer(), stride: width, heads: heads, key_value_heads: keyValueHeads, size: headSize,
-            query_norm: norm?.query.pointer, key_norm: norm?.key.pointer, cosines: angles?.cosines.pointer,
-            sines: angles?.sines.pointer, epsilon: norm?.epsilon ?? 0, keys: keys.base, values: values.base,
-            capacity: capacity, value_width: valueWidth, slot: slot)
+        let base = unsafe rows.mutablePointer()
         // Whole vectors of slots, so that keys are copied across in blocks.
         let group = max(16, 16_384 / width / 16 * 16)
-        pool.run((count + group - 1) / group) { piece in
-            let first = piece * group
-            unsafe withUnsafePointer(to: placement) { unsafe kernel($0, first, min(group, count - first)) }
+        var placements: [falcon_placement] = unsafe []
+        var pieces: [(sequence: Int, first: Int, count: Int)] = []
+        var row = 0
+        for (number, sequence) in sequences.enumerated() {
+            let (cache, slot) = (sequence.cache, sequence.slot)
+            precondition(
+                slot >= 0 && slot + sequence.count <= cache.capacity && row + sequence.count <= rowCount,
+                "slots \(slot)..<\(slot + sequence.count) of \(cache.capacity)")
+            let angle = row * headSize / 2
+            unsafe placements.append(
+                falcon_placement(
+                    rows: base + row * width, stride: width, heads: cache.heads, key_value_heads: cache.keyValueHeads,
+                    size: headSize, query_norm: norm?.query.pointer, key_norm: norm?.key.pointer,
+                    cosines: angles.map { unsafe $0.cosines.pointer + angle },
+                    sines: angles.map { unsafe $0.sines.pointer + angle }, epsilon: norm?.epsilon ?? 0,
+                    keys: cache.keys.base, values: cache.values.base, capacity: cache.capacity,
+                    value_width: cache.valueWidth, slot: slot))
+            for first in stride(from: 0, to: sequence.count, by: group) {
+                pieces.append((number, first, min(group, sequence.count - first)))
+            }
+            row += sequence.count
         }
-        withExtendedLifetime((norm, angles)) {}
+        precondition(row == rowCount, "\(row) rows of sequences, \(rowCount) rows")
+        unsafe placements.withUnsafeBufferPointer { placements in
+            pool.run(pieces.count) { number in
+                let piece = pieces[number]
+                unsafe kernel(placements.baseAddress! + piece.sequence, piece.first, piece.count)
+            }
+        }
+        withExtendedLifetime((norm, angles, sequences)) {}
     }
 
     /// Copies the keys and values of one slot to another.
@@ -134,41 +183,69 @@ internal import CFalconKernels
     ///   - slots: how many slots hold keys; every visible slot lies below.
     /// - Returns: `[rows, heads * headSize]`.
     package func attend(_ queries: Tensor, visible: [Visible], slots: Int, on pool: ThreadPool) -> Tensor {
+        precondition(slots >= visible.count, "\(slots) slots with \(visible.count) rows")
+        let rows = SequenceRows(cache: self, slot: slots - visible.count, visible: visible)
+        return AttentionCache.attend(queries, of: [rows], on: pool)
+    }
+
+    /// The same for rows of several sequences, in caches of one layer, each of which holds keys up to its rows' last.
+    package static func attend(_ queries: Tensor, of sequences: [SequenceRows], on pool: ThreadPool) -> Tensor {
+        guard let cache = sequences.first?.cache else { return queries }
+        let (heads, keyValueHeads, headSize) = (cache.heads, cache.keyValueHeads, cache.headSize)
         let (rows, stride) = (queries.rowCount, queries.width)
-        precondition(visible.count == rows && stride >= heads * headSize, "\(visible.count) masks for \(queries.shape)")
-        precondition(slots >= 0 && slots <= capacity, "\(slots) slots of \(capacity)")
+        precondition(stride >= heads * headSize, "queries of shape \(queries.shape)")
         guard rows > 0 else { return Tensor(zeros: [0, heads * headSize]) }
-        var (seen, extra): ([falcon_visible], [Int32]) = ([], [])
-        seen.reserveCapacity(rows)
-        for row in visible {
-            precondition(
-                row.prefix >= 0 && row.prefix + row.extra.count > 0 && row.prefix + row.extra.count <= slots
-                    && row.extra.allSatisfy { $0 >= 0 && $0 < slots }, "a row sees slots outside 0..<\(slots)")
-            seen.append(
-                falcon_visible(
-                    prefix: Int32(row.prefix), extra_start: Int32(extra.count), extra_count: Int32(row.extra.count),
-                    hidden: Int32(hidden(from: row))))
-            extra += row.extra
-        }
-        let longest = visible.reduce(0) { max($0, $1.extra.count) }
         let result = Tensor(uninitialized: [rows, heads * headSize])
         let kernel = unsafe falcon_inference()!.pointee.attend!
         let perHead = heads / keyValueHeads
-        let cut = Pieces(queries: rows * perHead, heads: keyValueHeads, work: 2 * slots * headSize)
+        var (seen, extra): ([falcon_visible], [Int32]) = ([], [])
+        seen.reserveCapacity(rows)
+        var parts: [AttentionPart] = []
+        var pieceCount = 0
+        for sequence in sequences {
+            let slots = sequence.slot + sequence.count
+            precondition(slots <= sequence.cache.capacity, "\(slots) slots of \(sequence.cache.capacity)")
+            let first = seen.count
+            var longest = 0
+            for row in sequence.visible {
+                precondition(
+                    row.prefix >= 0 && row.prefix + row.extra.count > 0 && row.prefix + row.extra.count <= slots
+                        && row.extra.allSatisfy { $0 >= 0 && $0 < slots }, "a row sees slots outside 0..<\(slots)")
+                seen.append(
+                    falcon_visible(
+                        prefix: Int32(row.prefix), extra_start: Int32(extra.count),
+                        extra_count: Int32(row.extra.count), hidden: Int32(sequence.cache.hidden(from: row))))
+                extra += row.extra
+                longest = max(longest, row.extra.count)
+            }
+            let cut = Pieces(queries: sequence.count * perHead, heads: keyValueHeads, work: 2 * slots * headSize)
+            parts.append(
+                AttentionPart(
+                    cache: sequence.cache, firstRow: first, slots: slots, longest: longest, cut: cut,
+                    firstPiece: pieceCount))
+            pieceCount += cut.count
+        }
+        precondition(seen.count == rows, "\(seen.count) masks for \(queries.shape)")
+        // Which sequence a piece belongs to.
+        let owners = parts.indices.flatMap { [Int](repeating: $0, count: parts[$0].cut.count) }
         unsafe seen.withUnsafeBufferPointer { seen in
             unsafe extra.withUnsafeBufferPointer { extra in
-                pool.run(cut.count) { piece in
+                pool.run(pieceCount) { piece in
+                    let part = parts[owners[piece]]
+                    let (cache, slots) = (part.cache, part.slots)
                     let scratch = TensorStorage(
-                        uninitialized: Int(FALCON_ATTENTION_BLOCK) * ((slots + 63) / 64 * 64) + longest)
-                    let (heads, range) = cut[piece]
+                        uninitialized: Int(FALCON_ATTENTION_BLOCK) * ((slots + 63) / 64 * 64) + part.longest)
+                    let (heads, range) = part.cut[piece - part.firstPiece]
                     for head in heads {
                         let column = head * perHead * headSize
                         var attention = unsafe falcon_attention(
-                            queries: queries.pointer + column, query_stride: stride, group: perHead, size: headSize,
-                            keys: keys.base + head * capacity * headSize,
-                            values: values.base + head * capacity * valueWidth, value_width: valueWidth, slots: slots,
-                            visible: seen.baseAddress!, extra: extra.baseAddress,
-                            scale: scale, out: result.storage.base + column,
+                            queries: queries.pointer + part.firstRow * stride + column, query_stride: stride,
+                            group: perHead, size: headSize, keys: cache.keys.base + head * cache.capacity * headSize,
+                            values: cache.values.base + head * cache.capacity * cache.valueWidth,
+                            value_width: cache.valueWidth, slots: slots,
+                            visible: seen.baseAddress! + part.firstRow, extra: extra.baseAddress,
+                            scale: cache.scale,
+                            out: result.storage.base + part.firstRow * result.width + column,
                             out_stride: result.width)
                         unsafe kernel(&attention, range.lowerBound, range.count, scratch.base)
                     }
@@ -176,6 +253,14 @@ internal import CFalconKernels
             }
         }
         return result
+    }
+
+    /// One sequence's share of an attention over several.
+    private struct AttentionPart {
+        let cache: AttentionCache
+        let firstRow, slots, longest: Int
+        let cut: Pieces
+        let firstPiece: Int
     }
 
     /// How attention is cut into pieces: by queries of a key-value head where there are many, by heads where there are

@@ -33,22 +33,23 @@ import Testing
             let blockSize = 1 + round % 8
             let tree = try TokenTree(
                 name: "random", blockSize: blockSize, paths: randomPaths(&random, nodes: 3 + random.below(30)))
-            var run = try Continuation(
-                prompt, stop: stop, target: models.target, sampling: .greedy, treeRows: tree.nodes.count + 1,
-                pool: pool, clock: { 0 }, receive: { _ in })
-            while !run.hasEnded {
-                let cut = tree.limited(toDepth: run.room)
-                let ahead = Array(plain.dropFirst(run.text.tokens.count))
+            var expected: [Int] = []
+            let drafter = ScriptedDrafter(treeRows: tree.nodes.count + 1) { tokenCount, room in
+                let cut = tree.limited(toDepth: room)
+                let ahead = Array(plain.dropFirst(tokenCount))
                 let tokens = cut.nodes.map { node in
                     propose(adversary, node, truth: node.depth <= ahead.count ? ahead[node.depth - 1] : 0, &random)
                 }
-                let draft = TokenChoice.Draft(tree: cut, tokens: tokens, proposals: [], logits: [], passSeconds: [])
-                let expected = accepted(cut, tokens, ahead)
-                let before = run.text.tokens.count
-                _ = try run.step(draft, receive: { _ in })
-                #expect(run.text.tokens.count - before == min(expected + 1, ahead.count))
+                expected.append(min(accepted(cut, tokens, ahead) + 1, ahead.count))
+                return TokenChoice.Draft(tree: cut, tokens: tokens, proposals: [], logits: [], passSeconds: [])
             }
-            #expect(run.text.tokens == plain)
+            var request = DecodingEngine.Request(prompt: prompt, stop: stop)
+            request.drafter = { _ in drafter }
+            let engine = DecodingEngine(
+                target: models.target, options: .init(maximumTexts: 1), pool: pool, clock: { 0 })
+            let text = try engine.decode(request) { _ in }
+            #expect(text.passes.map(\.tokens.count) == expected)
+            #expect(text.tokens == plain)
         }
     }
 

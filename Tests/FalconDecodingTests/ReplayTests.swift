@@ -205,7 +205,7 @@ import Testing
         let rows = target.forward(
             prefix.suffix(1) + draft.tokens, parents: [-1] + draft.tree.nodes.map { $0.parent + 1 }, cache: cache,
             on: pool)
-        let verified = choice.verify(draft, features: rows)
+        let verified = choice.verify(draft, .best(target.greedyTokens(rows, on: pool)[...]))
         return (verified.path.map { draft.tree.nodes[$0].rank }, verified.tokens)
     }
 

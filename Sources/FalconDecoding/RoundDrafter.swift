@@ -1,0 +1,103 @@
+import FalconDraft
+import FalconTensor
+
+/// Drafts the rounds of one text.
+protocol RoundDrafter: AnyObject {
+    /// The most rows of a round's pass: the newest token and the nodes of the largest tree.
+    var treeRows: Int { get }
+
+    /// What the next round does.
+    ///
+    /// - Parameters:
+    ///   - choice: of the text; drafting may draw from it.
+    ///   - room: how deep a tree is worth drafting.
+    func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound
+
+    /// Takes in what a pass committed.
+    ///
+    /// - Parameters:
+    ///   - features: `[positions, hidden]`: of the whole prompt at first, then of each round's positions.
+    ///   - nextTokens: the token after each of them.
+    func committed(_ features: Tensor, nextTokens: [Int32])
+
+    /// Takes in what a round took that had a pass for itself.
+    func timed(_ round: RoundTimes)
+}
+
+/// One round of a text, before the target has seen it.
+enum DraftedRound {
+    /// The newest token alone.
+    case plain
+    /// A tree below it, and the seconds in which the head took in what was committed before.
+    case draft(TokenChoice.Draft, extend: Double)
+    /// The text ends before its time.
+    case end
+}
+
+/// Drafts with a head.
+final class HeadDrafter: RoundDrafter {
+    /// What a round is to do.
+    enum Round {
+        case plain, draft(TokenTree), grow(DynamicTree)
+        /// Ends the text before its time.
+        case end
+
+        /// `nil` for a plan that drafts nothing.
+        init?(_ plan: TreePlanner.Plan) {
+            if let dynamic = plan.dynamic {
+                self = .grow(dynamic)
+            } else if let tree = plan.tree {
+                self = .draft(tree)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    let treeRows: Int
+    private let session: DraftSession
+    private let pool: ThreadPool
+    private let clock: SecondsClock
+    private let round: () -> Round
+    private let observe: (RoundTimes) -> Void
+    /// What the head has not seen yet: it looks on only when it drafts.
+    private var unseen: [(features: Tensor, nextTokens: [Int32])] = []
+
+    /// - Parameters:
+    ///   - positions: the most positions of the text.
+    ///   - treeRows: the most rows of a target's pass.
+    ///   - observe: gets the times of each round.
+    ///   - round: asked before each round.
+    init(
+        head: DraftHead, positions: Int, treeRows: Int, alignment: DraftSession.Alignment, pool: ThreadPool,
+        clock: @escaping SecondsClock, observe: @escaping (RoundTimes) -> Void = { _ in },
+        round: @escaping () -> Round
+    ) {
+        session = DraftSession(
+            head: head, capacity: positions, branchRows: treeRows * head.blockSize, alignment: alignment)
+        (self.treeRows, self.pool, self.clock, self.observe, self.round) = (treeRows, pool, clock, observe, round)
+    }
+
+    func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound {
+        let start = clock()
+        let round = round()
+        switch round {
+        case .end: return .end
+        case .plain: return .plain
+        case .draft, .grow:
+            for seen in unseen { session.extend(features: seen.features, nextTokens: seen.nextTokens, on: pool) }
+            unseen = []
+            let extend = clock() - start
+            if case .grow(let dynamic) = round {
+                return .draft(choice.draft(dynamic, deepest: room, session: session, clock: clock), extend: extend)
+            }
+            guard case .draft(let tree) = round else { return .plain }
+            return .draft(
+                choice.draft(tree.limited(toDepth: room), session: session, clock: clock), extend: extend)
+        }
+    }
+
+    func committed(_ features: Tensor, nextTokens: [Int32]) { unseen.append((features, nextTokens)) }
+
+    func timed(_ round: RoundTimes) { observe(round) }
+}
