@@ -229,3 +229,42 @@ void falcon_dequantize(int type, const void *blocks, float *target, size_t count
     }
 #undef EACH
 }
+
+// Half-precision numbers at these two places of each block.
+static int halves_are_finite(const uint8_t *block, size_t bytes, size_t first, size_t second, size_t count) {
+    int finite = 1;
+    for (size_t i = 0; i < count; i++, block += bytes)
+        finite &= (block[first + 1] & 0x7c) != 0x7c && (block[second + 1] & 0x7c) != 0x7c;
+    return finite;
+}
+
+int falcon_blocks_are_finite(int type, const void *blocks, size_t count) {
+    const uint8_t *block = blocks;
+    // The largest half-precision number times the largest value and scale of a block is far below the largest float,
+    // and an infinite one times zero is not a number: so a block is finite where its numbers are.
+    switch (type) {
+    case 2: return halves_are_finite(block, 18, 0, 0, count);
+    case 3: return halves_are_finite(block, 20, 0, 2, count);
+    case 6: return halves_are_finite(block, 22, 0, 0, count);
+    case 7: return halves_are_finite(block, 24, 0, 2, count);
+    case 8: return halves_are_finite(block, 34, 0, 0, count);
+    case 10: return halves_are_finite(block, 84, 80, 82, count);
+    case 11: return halves_are_finite(block, 110, 108, 108, count);
+    case 12: return halves_are_finite(block, 144, 0, 2, count);
+    case 13: return halves_are_finite(block, 176, 0, 2, count);
+    case 14: return halves_are_finite(block, 210, 208, 208, count);
+    case 20: return halves_are_finite(block, 18, 0, 0, count);
+    case 23: return halves_are_finite(block, 136, 0, 0, count);
+    case 34: return halves_are_finite(block, 54, 52, 52, count);
+    case 35: return halves_are_finite(block, 66, 64, 64, count);
+    default: break;
+    }
+    // MXFP4: powers of two up to 2^126 by values up to 12.
+    for (size_t i = 0; i < count; i++) {
+        float values[32], nothing = 0;
+        mxfp4(block + 17 * i, values);
+        for (int j = 0; j < 32; j++) nothing += values[j] - values[j];
+        if (nothing != 0) return 0;
+    }
+    return 1;
+}

@@ -14,26 +14,30 @@ char *falcon_half_panel(int bits, int kind, size_t depth, size_t column, void *p
     return (char *)panel + column / FALCON_HALF_PANEL * heads * (size_t)FALCON_HALF_BYTES(bits, kind);
 }
 
+// Four values at once, in the bytes of a word.
+static uint32_t four_values(const uint8_t *values) {
+    uint32_t four;
+    memcpy(&four, values, 4);
+    return four;
+}
+
 void falcon_put_values(int bits, int kind, const uint8_t values[32], size_t column, char *group) {
     uint32_t *words = (uint32_t *)(group + FALCON_SCALE_BYTES(kind)) + column % FALCON_HALF_PANEL;
-    for (int word = 0; word < bits; word++) {
-        uint32_t packed = 0;
-        for (int byte = 0; byte < 4; byte++) {
-            uint32_t part = 0;
-            if (bits == 8) {
-                part = values[4 * word + byte];
-            } else if (word >= bits - 4) {
-                int first = 4 * (word - bits + 4) + byte;
-                part = (values[first] & 15) | (uint32_t)(values[16 + first] & 15) << 4;
-            } else if (bits == 5) {
-                for (int t = 0; t < 8; t++) part |= (uint32_t)(values[4 * t + byte] >> 4) << t;
-            } else {
-                for (int t = 0; t < 4; t++) part |= (uint32_t)(values[16 * word + 4 * t + byte] >> 4) << (2 * t);
-            }
-            packed |= part << (8 * byte);
-        }
-        words[16 * word] = packed;
+    if (bits == 8) {
+        for (int word = 0; word < 8; word++) words[16 * word] = four_values(values + 4 * word);
+        return;
     }
+    for (int word = 0; word < bits - 4; word++) {
+        uint32_t high = 0;
+        if (bits == 5)
+            for (int t = 0; t < 8; t++) high |= (four_values(values + 4 * t) >> 4 & 0x01010101) << t;
+        else
+            for (int t = 0; t < 4; t++) high |= (four_values(values + 16 * word + 4 * t) >> 4 & 0x03030303) << (2 * t);
+        words[16 * word] = high;
+    }
+    for (int t = 0; t < 4; t++)
+        words[16 * (bits - 4 + t)] = (four_values(values + 4 * t) & 0x0f0f0f0f)
+            | (four_values(values + 16 + 4 * t) & 0x0f0f0f0f) << 4;
 }
 
 void falcon_put_number(uint16_t bits, size_t column, char *line) {

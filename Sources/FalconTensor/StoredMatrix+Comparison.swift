@@ -7,15 +7,11 @@ extension StoredMatrix {
     ///
     /// - Parameter releasesPages: whether the memory of mapped pages is given back at once.
     package func isFinite(releasesPages: Bool = false, on pool: ThreadPool?) -> Bool {
-        let isFinite = Atomic(true)
+        let areFinite = Atomic(true)
         let piece = max(1, (1 << 16) / max(1, columns))
         func look(_ index: Int) {
             let part = index * piece..<min(rows, (index + 1) * piece)
-            let values = TensorStorage(uninitialized: part.count * columns)
-            unsafe widen(part, into: values.base)
-            if unsafe falcon_all_finite(values.base, part.count * columns) == 0 {
-                isFinite.store(false, ordering: .relaxed)
-            }
+            if !isFinite(part) { areFinite.store(false, ordering: .relaxed) }
             if releasesPages { rows(part).releasePages() }
         }
         let pieces = (rows + piece - 1) / piece
@@ -24,7 +20,19 @@ extension StoredMatrix {
         } else {
             (0..<pieces).forEach(look)
         }
-        return isFinite.load(ordering: .relaxed)
+        return areFinite.load(ordering: .relaxed)
+    }
+
+    private func isFinite(_ part: Range<Int>) -> Bool {
+        if let blocks {
+            return part.allSatisfy { row in
+                unsafe falcon_blocks_are_finite(
+                    Int32(blocks.rawValue), start(ofRow: row), columns / blocks.valueCount) != 0
+            }
+        }
+        let values = TensorStorage(uninitialized: part.count * columns)
+        unsafe widen(part, into: values.base)
+        return unsafe falcon_all_finite(values.base, part.count * columns) != 0
     }
 
     /// How many rows differ from another matrix's of the same shape in some value, by more than
