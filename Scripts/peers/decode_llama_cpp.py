@@ -3,8 +3,8 @@
 
     python3 Scripts/peers/decode_llama_cpp.py MODEL.gguf [--dtype stored] [--rounds 5] [--threads 2]
 
-Each round runs `falcon-bench decode --target MODEL.gguf` and as many tokens of llama.cpp, both behind 256 tokens of
-context and up to 1,024, LM head and argmax included. Prints one JSON object: every round, medians, their ratio, and of
+Each round runs `falcon-bench decode --target MODEL.gguf` and `--tokens` tokens of llama.cpp, both behind 256 tokens of
+context, LM head and argmax included. Prints one JSON object: every round, medians, their ratio, and of
 some texts' prefixes how often the likeliest next token is the same (`falcon-inspect features --precision DTYPE`), where
 llama.cpp's two best logits are further apart than `--gap`. Needs the packages llama-cpp-python and numpy, and a release
 build.
@@ -45,11 +45,11 @@ class Model:
         logits = llama_cpp.llama_get_logits(self.context)
         return numpy.ctypeslib.as_array(logits, shape=(len(tokens), self.vocabulary))
 
-    def decode(self):
+    def decode(self, count):
         """Tokens a second, of the median token."""
         token = int(self.run([1 + i for i in range(CONTEXT)], 0)[-1].argmax())
         seconds = []
-        for position in range(CONTEXT, LAST):
+        for position in range(CONTEXT, CONTEXT + count):
             began = time.perf_counter()
             token = int(self.run([token], position)[0].argmax())
             seconds.append(time.perf_counter() - began)
@@ -100,6 +100,7 @@ def main():
     parser.add_argument("--dtype", default="stored")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tokens", type=int, default=LAST - CONTEXT, help="of llama.cpp in each round, 768 at most")
     parser.add_argument("--bin", default=".build/release", help="where falcon-bench and falcon-inspect are")
     parser.add_argument("--gap", type=float, default=0.5)
     parser.add_argument("--no-choices", action="store_true", help="of random weights choices say nothing")
@@ -111,7 +112,7 @@ def main():
             [os.path.join(options.bin, "falcon-bench"), "decode", "--target", options.file, "--dtype", options.dtype,
              "--threads", str(options.threads)], check=True, capture_output=True, text=True).stdout
         falcon.append(json.loads(output)["tokens_per_second"])
-        peer.append(model.decode())
+        peer.append(model.decode(options.tokens))
     result = {
         "file": os.path.basename(options.file), "dtype": options.dtype, "threads": options.threads,
         "peer": "llama.cpp, llama-cpp-python " + llama_cpp.__version__,
