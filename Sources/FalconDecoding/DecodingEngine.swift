@@ -88,9 +88,11 @@ package final class DecodingEngine {
         return id
     }
 
-    /// Drops a text, which is in no list of finished ones then. Its memory is free at once.
+    /// Drops a text, which is in no list of finished ones then; `receive` of a pass may do so, too. Its memory is free
+    /// at once, or with the end of the pass.
     package func cancel(_ id: TextID) {
         waiting.removeAll { $0.id == id }
+        for text in texts where text.id == id { text.isCancelled = true }
         texts.removeAll { $0.id == id }
     }
 
@@ -114,11 +116,12 @@ package final class DecodingEngine {
         let decided = clock()
 
         var first = 0
-        let count = features.rowCount
+        let (count, isAlone) = (features.rowCount, rows.count == 1)
         let drafting = rows.reduce(0) { $0 + $1.text.draftSeconds }
         for (index, (text, rows)) in rows.enumerated() {
             let range = first..<first + rows.tokens.count
             first = range.upperBound
+            guard !text.isCancelled else { continue }
             let commit = clock()
             try text.commit(chosen[index], features: range.count == count ? features : features.rows(range)) {
                 try receive(text.id, $0)
@@ -128,7 +131,7 @@ package final class DecodingEngine {
             let share = Double(range.count) / Double(count)
             account(text, verify: (decided - before) * share, commit: now - commit)
             text.text.seconds.total += text.draftSeconds + (now - start - drafting) * share
-            if self.texts.count == 1 {
+            if isAlone {
                 switch text.pass {
                 case .plain:
                     text.drafter?.timed(RoundTimes(rows: 1, verify: decided - before, total: now - start))
@@ -207,7 +210,7 @@ package final class DecodingEngine {
         return taken
     }
 
-    /// What each text chooses: one product with the LM head over the rows of all greedy texts, one over those of
+    /// What each text chooses, from one product with the LM head over the rows of all greedy texts and one over those of
     /// all others.
     private func choose(
         _ rows: [(text: TextInProgress, rows: PassRows)], _ features: Tensor

@@ -25,6 +25,7 @@ final class TextInProgress {
     var choice: TokenChoice
     var text = DecodedText()
     var hasEnded = false
+    var isCancelled = false
     var pass = Pass.none
     /// Seconds in which its pass was drafted.
     var draftSeconds = 0.0
