@@ -27,6 +27,22 @@ package struct CostCurve: Sendable {
         return curve
     }
 
+    /// What a round costs a text that shares the target's passes with others, each with as many rows; beyond the rows
+    /// that were timed, a row costs what the last ones did. Drafting is each text's own.
+    func shared(by texts: Int) -> CostCurve {
+        guard texts > 1, target.count > 2 else { return self }
+        let last = target.count - 1
+        let from = last / 2
+        let slope = (target[last] - target[from]) / Double(last - from)
+        var curve = self
+        curve.target = target.indices.map { rows in
+            let all = rows * texts
+            let pass = all <= last ? target[all] : target[last] + Double(all - last) * slope
+            return pass / Double(texts)
+        }
+        return curve
+    }
+
     /// One token by plain decoding.
     var plainRound: Double { (target[1] + plainRest) * plainFactor }
 

@@ -16,12 +16,15 @@ package final class DecodingEngine {
         package var maximumTexts: Int
         /// Rows of a pass that parts of prompts fill up; at least a few go to a prompt in any company.
         package var passRows: Int
+        /// The most bytes of beginnings that are kept for texts that begin the same; `nil` keeps none.
+        package var cacheBytes: Int?
         /// Whether finished texts come with the target's features of the passes that made them.
         package var keepsFeatures: Bool
 
-        package init(maximumTexts: Int, passRows: Int = 512, keepsFeatures: Bool = false) {
+        package init(maximumTexts: Int, passRows: Int = 512, cacheBytes: Int? = nil, keepsFeatures: Bool = false) {
             precondition(maximumTexts > 0 && passRows > 0, "an engine for \(maximumTexts) texts")
             (self.maximumTexts, self.passRows, self.keepsFeatures) = (maximumTexts, passRows, keepsFeatures)
+            self.cacheBytes = cacheBytes
         }
     }
 
@@ -61,6 +64,8 @@ package final class DecodingEngine {
     private var waiting: [(id: TextID, request: Request, stop: StopRule)] = []
     private var texts: [TextInProgress] = []
     private var submitted = 0
+    private let beginnings: SharedBeginnings?
+    private var companyTree: (texts: Int, tree: TokenTree?)?
 
     /// - Parameters:
     ///   - head: drafts for every text; with `shape`, for its block size.
@@ -70,11 +75,18 @@ package final class DecodingEngine {
     ) {
         (self.target, self.head, self.shape, self.options) = (target, head, shape, options)
         (self.pool, self.clock) = (pool, clock)
+        beginnings = options.cacheBytes.map { SharedBeginnings(byteLimit: $0) }
     }
 
     /// Texts that were submitted and are neither finished nor cancelled.
     package var inFlight: Int { texts.count + waiting.count }
     package var isIdle: Bool { inFlight == 0 }
+
+    /// Pages of 64 tokens that are kept for texts that begin the same, and their bytes.
+    package var sharedPages: (count: Int, bytes: Int) { (beginnings?.pageCount ?? 0, beginnings?.byteCount ?? 0) }
+
+    /// Drops all beginnings that are kept.
+    package func forgetBeginnings() { beginnings?.removeAll() }
 
     /// Takes on a text, which waits where `maximumTexts` are being decoded.
     ///
@@ -126,6 +138,7 @@ package final class DecodingEngine {
             try text.commit(chosen[index], features: range.count == count ? features : features.rows(range)) {
                 try receive(text.id, $0)
             }
+            if let beginnings, case .prompt = text.pass, text.unseenPrompt == 0 { text.share(with: beginnings) }
             let now = clock()
             // Where texts share a pass, each has its share of the time, by rows: so the seconds of all texts add up.
             let share = Double(range.count) / Double(count)
@@ -143,6 +156,7 @@ package final class DecodingEngine {
             }
         }
         for text in texts where text.hasEnded && !text.wantsClosing {
+            if let beginnings { text.share(with: beginnings) }
             finished.append(FinishedText(id: text.id, text: text.text, features: text.features()))
         }
         texts.removeAll { text in finished.contains { $0.id == text.id } }
@@ -175,6 +189,12 @@ package final class DecodingEngine {
         let round: HeadDrafter.Round?
         let treeRows: Int
         switch shape {
+        // In company the tree follows the number of texts; what is drawn must not, so it keeps the plan's.
+        case .planned(let planner) where options.maximumTexts > 1 && request.sampling.isGreedy:
+            return HeadDrafter(
+                head: head, positions: positions, treeRows: TreePlanner.rowLimit, alignment: .newest, pool: pool,
+                clock: clock
+            ) { [unowned self] in companyTree(planner).map { .draft($0) } ?? .plain }
         case .fixed(let tree):
             let tree = request.sampling.isGreedy ? tree : tree.withoutGaps
             (round, treeRows) = (.draft(tree), tree.nodes.count + 1)
@@ -186,6 +206,15 @@ package final class DecodingEngine {
                 head: head, positions: positions, treeRows: treeRows, alignment: .newest, pool: pool, clock: clock
             ) { round }
         }
+    }
+
+    /// The tree for each of the texts that are decoded now. It is looked for where their number has doubled or halved.
+    private func companyTree(_ planner: TreePlanner) -> TokenTree? {
+        let size = 1 << (Int.bitWidth - 1 - max(1, texts.count).leadingZeroBitCount)
+        if companyTree == nil || companyTree?.texts != size {
+            companyTree = (size, planner.tree(sharedBy: size))
+        }
+        return companyTree?.tree
     }
 
     /// The rows of the next pass: what every text needs that is being continued, and as much of prompts as fits beside
@@ -203,6 +232,7 @@ package final class DecodingEngine {
                 text.pass = .none
                 continue
             }
+            if let beginnings { text.takeBeginning(from: beginnings) }
             guard let rows = text.rows(limit: left, clock: clock) else { continue }
             left -= rows.tokens.count
             taken.append((text, rows))
@@ -210,8 +240,8 @@ package final class DecodingEngine {
         return taken
     }
 
-    /// What each text chooses, from one product with the LM head over the rows of all greedy texts and one over those of
-    /// all others.
+    /// What each text chooses, from one product with the LM head over the rows of all greedy texts and one over those
+    /// of all others.
     private func choose(
         _ rows: [(text: TextInProgress, rows: PassRows)], _ features: Tensor
     ) -> [TextInProgress.Chosen] {

@@ -100,6 +100,36 @@ final class TextInProgress {
         }
     }
 
+    // MARK: Beginnings that texts share
+
+    /// Goes on behind what is known of a prompt that begins the same. Its last token is left to a pass.
+    func takeBeginning(from beginnings: SharedBeginnings) {
+        let start = cache.committedCount
+        guard start % CachePage.positions == 0 else { return }
+        let needsFeatures = keepsFeatures || drafter != nil
+        for page in beginnings.pages(
+            of: prompt, from: start, to: prompt.count - 1, withFeatures: needsFeatures)
+        {
+            cache.append(page.cache)
+            if needsFeatures, let features = page.features { kept.append(features) }
+        }
+    }
+
+    /// Leaves what the target has seen to texts that begin the same: the prompt, and the answer once it is whole.
+    func share(with beginnings: SharedBeginnings) {
+        let needsFeatures = keepsFeatures || drafter != nil
+        // Where only the head wants features, they are let go behind the prompt.
+        guard !needsFeatures || !kept.isEmpty else { return }
+        let known = hasEnded && (keepsFeatures || drafter == nil) ? prompt + text.tokens.dropLast() : prompt
+        let tokens = Array(known.prefix(cache.committedCount))
+        var all: Tensor?
+        beginnings.add(tokens) { index in
+            if needsFeatures && all == nil { all = .stacked(kept) }
+            let rows = index * CachePage.positions..<(index + 1) * CachePage.positions
+            return SharedBeginnings.Page(cache: cache.page(index), features: all?.rows(rows))
+        }
+    }
+
     // MARK: After a pass
 
     /// The choices of a pass: tokens, and the rows and ranks of the draft that stay.
@@ -137,14 +167,12 @@ final class TextInProgress {
         case .prompt:
             if keepsFeatures || drafter != nil { kept.append(features) }
             guard let first = chosen.tokens.first else { return }
-            if let drafter {
-                drafter.committed(kept.count == 1 ? kept[0] : .stacked(kept), nextTokens: prompt.dropFirst() + [first])
-                if !keepsFeatures { kept = [] }
-            }
+            drafter?.committed(
+                kept.count == 1 ? kept[0] : .stacked(kept), nextTokens: prompt.dropFirst() + [first])
             newest = first
             hasEnded = try text.takeFirst(first, stop: stop, receive: receive)
         case .plain, .draft:
-            if keepsFeatures { kept.append(features) }
+            if keepsFeatures { kept.append(features) } else { kept = [] }
             drafter?.committed(features, nextTokens: chosen.tokens)
             newest = chosen.tokens[chosen.tokens.count - 1]
             var (depth, passes) = (0, 0)

@@ -300,6 +300,16 @@ package final class TreePlanner {
         plan = made(of: pays, rate: rate, plain: plain)
     }
 
+    /// The tree that makes most tokens a second where so many texts share the target's passes; `nil` where plain
+    /// decoding makes more. Trees that grow in each round are for a text alone.
+    func tree(sharedBy texts: Int) -> TokenTree? {
+        guard texts > 1, plan.tree != nil, cost.roundCount.plain > 0 else { return plan.tree }
+        let shared = curve.shared(by: texts)
+        guard let best = TreePlanner.bestTree(estimate, blockSize: blockSize, cost: shared) else { return nil }
+        let rate = (1 + best.acceptLength) / shared.round(best.tree)
+        return rate > TreePlanner.margin / shared.plainRound ? best.tree : nil
+    }
+
     private func made(
         of tree: (tree: TokenTree, acceptLength: Double)?, rate: Double, plain: Double
     ) -> Plan {

@@ -20,9 +20,9 @@ internal import CFalconKernels
     /// How many of the keys that a row may see it does see, the last ones, itself included; `nil`: all of them.
     package let window: Int?
     /// The head size, rounded up to whole vectors.
-    private let valueWidth: Int
-    private let keys: TensorStorage
-    private let values: TensorStorage
+    let valueWidth: Int
+    let keys: TensorStorage
+    let values: TensorStorage
 
     /// Makes room for at least `capacity` positions.
     ///

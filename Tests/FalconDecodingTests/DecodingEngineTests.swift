@@ -148,4 +148,90 @@ import Testing
         #expect(throws: DecodingError.self) { try engine.submit(.init(prompt: long, stop: stop)) }
         #expect(engine.isIdle)
     }
+
+    @Test(arguments: [false, true], [nil, 60_000, 20_000_000])
+    func `texts that begin the same share what is known, to the same bits`(drafts: Bool, bytes: Int?) throws {
+        let pool = ThreadPool(threadCount: 2)
+        var random = RandomSource(seed: 210)
+        let models = try RandomModels(seed: 211, pool: pool)
+        let head = drafts ? try models.head(models.network(blockSize: 2, fusion: .lstm, seed: 212), pool: pool) : nil
+        let tree = try TokenTree(name: "random", blockSize: 2, paths: randomPaths(&random, nodes: 9))
+        func engine(_ limit: Int, _ bytes: Int?, keepsFeatures: Bool) -> DecodingEngine {
+            DecodingEngine(
+                target: models.target, head: head, shape: drafts ? .fixed(tree) : nil,
+                options: .init(maximumTexts: limit, passRows: 32, cacheBytes: bytes, keepsFeatures: keepsFeatures),
+                pool: pool)
+        }
+        let system = (0..<150).map { _ in Int32(random.below(RandomModels.vocabulary)) }
+        for keepsFeatures in [true, false] {
+            let shared = engine(3, bytes, keepsFeatures: keepsFeatures)
+            var wanted = (0..<8).map { number in
+                let own = (0..<random.below(60)).map { _ in Int32(random.below(RandomModels.vocabulary)) }
+                return DecodingEngine.Request(
+                    prompt: Array(system.prefix(random.below(3) == 0 ? 64 + random.below(80) : 150)) + own,
+                    stop: StopRule(endTokens: [47], maximumTokens: 1 + random.below(70)), stream: "\(number)")
+            }
+            // Two rounds: the second goes on behind the answers of the first, as the turns of a dialogue do.
+            for _ in 0..<2 {
+                let together = try decode(wanted.map { Arrival(request: $0, pass: random.below(20)) }, on: shared)
+                for (number, text) in together.enumerated() {
+                    let alone = try engine(1, nil, keepsFeatures: false).decode(wanted[number]) { _ in }
+                    #expect(text.text.tokens == alone.tokens)
+                    let sequence = wanted[number].prompt + alone.tokens
+                    if keepsFeatures {
+                        let whole = SequenceFeatures(models.target).features(of: sequence, on: pool)
+                        #expect(text.features?.scalars == whole.scalars)
+                    }
+                    wanted[number].prompt = sequence + [5, 6, 7]
+                }
+                #expect(shared.sharedPages.bytes <= bytes ?? 0)
+            }
+            if bytes == 20_000_000 { #expect(shared.sharedPages.count > 8) }
+            shared.forgetBeginnings()
+            #expect(shared.sharedPages == (0, 0))
+        }
+    }
+
+    @Test func `a known beginning is not sent through the target again`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 220, pool: pool)
+        let engine = DecodingEngine(
+            target: models.target, options: .init(maximumTexts: 1, passRows: 8, cacheBytes: 1 << 24), pool: pool)
+        let request = DecodingEngine.Request(
+            prompt: (0..<131).map { Int32($0 % 40) }, stop: StopRule(endTokens: [], maximumTokens: 1))
+        func passes() throws -> Int {
+            _ = try engine.submit(request)
+            var count = 0
+            while !engine.isIdle {
+                _ = try engine.pass { _, _ in }
+                count += 1
+            }
+            return count
+        }
+        #expect(try passes() == 17)
+        #expect(try passes() == 1)
+        #expect(engine.sharedPages.count == 2)
+    }
+
+    @Test func `a planned head gives greedy texts of plain decoding in company`() throws {
+        let pool = ThreadPool(threadCount: 2)
+        var random = RandomSource(seed: 230)
+        let models = try RandomModels(seed: 231, pool: pool)
+        let head = try models.head(models.network(blockSize: 2, fusion: .gated, seed: 232), pool: pool)
+        let planner = TreePlanner(blockSize: 2)
+        let arrivals = arrivals(&random, count: 8).map { arrival in
+            var request = arrival.request
+            request.sampling = .greedy
+            return Arrival(request: request, pass: arrival.pass)
+        }
+        try SpeculativeDecoder(target: models.target, head: head, shape: .planned(planner), pool: pool)
+            .rehearse(arrivals.map(\.request.prompt), stop: StopRule(endTokens: [], maximumTokens: 30), seconds: 0.2)
+        let engine = DecodingEngine(
+            target: models.target, head: head, shape: .planned(planner), options: .init(maximumTexts: 5), pool: pool)
+        for (arrival, text) in zip(arrivals, try decode(arrivals, on: engine)) {
+            let plain = try PlainDecoder(target: models.target, pool: pool)
+                .decode(arrival.request.prompt, stop: arrival.request.stop)
+            #expect(text.text.tokens == plain.tokens)
+        }
+    }
 }

@@ -194,4 +194,17 @@ import Testing
         #expect(planner.plan.tree == nil && planner.plan.dynamic == nil)
         #expect(planner.summary.contains("no round could be timed"))
     }
+
+    @Test func `the more texts share a pass, the smaller the tree, and none where rows are all that costs`() throws {
+        let truth = Truth(
+            blockSize: 1, pass: 0.010, row: 0.0005, draft: 0.0002, block: 0.0001, shares: [0.7, 0.1])
+        let planner = TreePlanner(blockSize: 1, statistics: truth.ranks(texts: 1000, seed: 239))
+        truth.rehearse(planner, seed: 240)
+        let curve = planner.costs
+        #expect(curve.shared(by: 1).plainRound == curve.plainRound)
+        #expect(curve.shared(by: 64).plainRound < curve.plainRound / 4)
+        let nodes = [1, 2, 4, 8, 64].map { planner.tree(sharedBy: $0)?.nodes.count ?? 0 }
+        #expect(nodes[0] == planner.plan.tree?.nodes.count && nodes[0] > 0 && nodes[4] == 0, "\(nodes)")
+        #expect(zip(nodes, nodes.dropFirst()).allSatisfy(>=), "\(nodes)")
+    }
 }
