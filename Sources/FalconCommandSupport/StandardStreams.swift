@@ -48,6 +48,8 @@ package enum StandardOutput {
 
     /// Closes it: some disks say only then that they are full.
     static func finish() throws {
+        // What a library printed through C's buffers, which closing the descriptor below them would lose.
+        if fflush(nil) != 0, errno != EBADF { throw FileError.system("standard output", "writing it") }
         guard close(STDOUT_FILENO) != 0, errno != EBADF, errno != EINTR else { return }
         throw FileError.system("standard output", "closing it")
     }
