@@ -135,7 +135,7 @@ package final class FeatureGenerator {
             let reason = report.skipped.merging(report.failed, uniquingKeysWith: +).max { $0.value < $1.value }
             throw FileError(
                 options.dataset,
-                "none of its \(counted(report.input, "conversation")) is of use: \(reason?.key ?? "no reason")")
+                GenerationInput.useless(report.input, reason?.key))
         }
         return report
     }

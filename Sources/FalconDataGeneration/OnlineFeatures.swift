@@ -47,7 +47,7 @@ package struct OnlineFeatures: FeatureSequences {
         guard !conversations.isEmpty else {
             let reason = reasons.max { $0.value < $1.value }
             throw FileError(
-                dataset, "none of its \(input.dialogues.count) conversations is of use: \(reason?.key ?? "no reason")")
+                dataset, GenerationInput.useless(input.dialogues.count, reason?.key))
         }
         path = dataset
         description = source.description(.float32)

@@ -49,8 +49,8 @@ struct ModelCard {
         }
         if let step = checkpoint.step {
             let epoch = checkpoint.metrics?["epoch"]?.integer.map { ", in epoch \($0 + 1)" } ?? ""
-            let tokens = checkpoint.tokens.map { ", \($0) tokens read" } ?? ""
-            lines.append("- trained for \(step) steps\(epoch)\(tokens)")
+            let tokens = checkpoint.tokens.map { ", \(counted($0, "token")) read" } ?? ""
+            lines.append("- trained for \(counted(step, "step"))\(epoch)\(tokens)")
         }
         for (name, words) in [("loss", "training loss"), ("validation_loss", "validation loss")] {
             if let value = checkpoint.metrics?[name]?.double { lines.append("- \(words) \(number(value, 4))") }
@@ -74,7 +74,7 @@ struct ModelCard {
         }
         return [
             "- features: `\(section.shards)`\(fingerprint(store.fingerprint.name))",
-            "- data: \(store.count) dialogues, \(store.manifest.tokenCount) tokens, stored as "
+            "- data: \(counted(store.count, "dialogue")), \(counted(store.manifest.tokenCount, "token")), stored as "
                 + store.description.storage.rawValue + settings.joined(),
         ]
     }
