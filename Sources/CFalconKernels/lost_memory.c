@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -45,7 +46,32 @@ static void explain(int number) {
     if (number == SIGABRT || number == SIGTRAP) raise(number);
 }
 
+#if defined(__GLIBC__)
+
+// Swift's own words where the smallest piece of memory is refused ("failed to allocate 80 bytes ..."), just before it
+// aborts. They come through the C library's stream; ours take their place.
+static ssize_t write_unless_memory_is_lost(void *cookie, const char *text, size_t count) {
+    (void)cookie;
+    static const char refusal[] = "failed to allocate";
+    if (memmem(text, count, refusal, sizeof refusal - 1) && !falcon_memory_is_left(LITTLE))
+        falcon_end_without_memory(0);
+    return write(STDERR_FILENO, text, count);
+}
+
+static void watch_error_stream(void) {
+    FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_unless_memory_is_lost});
+    if (!stream) return;
+    // Without a buffer, as before: what is said stands there even if the process ends at once.
+    setvbuf(stream, NULL, _IONBF, 0);
+    stderr = stream;
+}
+
+#else
+static void watch_error_stream(void) {}
+#endif
+
 void falcon_explain_lost_memory(void) {
+    watch_error_stream();
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = explain;
