@@ -18,6 +18,7 @@ package final class ShardCompletion: @unchecked Sendable {
         failed: [String: Int]
     ) {
         (self.writer, self.claim) = (writer, claim)
+        SystemMemory.requireThread()
         Thread.detachNewThread { [self] in
             let result = Result {
                 guard let writer = self.writer else { preconditionFailure("shard \(shard) is completed twice") }
