@@ -1,4 +1,5 @@
 import FalconModels
+import FalconTensor
 import FalconTokenizer
 
 /// A conversation ready for the target: tokens and the mask of those that the assistant says.
@@ -8,6 +9,8 @@ struct Conversation: Sendable {
     let lossMask: [UInt8]
     /// Whether tokens beyond the greatest length were cut off.
     let isTruncated: Bool
+    /// The target's, `[tokens, hidden]`, where the passes that made the tokens left them.
+    var features: Tensor?
 }
 
 /// Why a conversation is left out. The words are counted, so they name kinds, not single conversations.

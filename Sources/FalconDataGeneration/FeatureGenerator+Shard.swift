@@ -11,6 +11,8 @@ extension FeatureGenerator {
         let isOwn: Bool
         let truncated: Int
         let failures: [String]
+        /// Why the target's own questions end early, and how often.
+        let faults: [String: Int]
         /// In which no pass ran for the sake of the file.
         let writingSeconds: Double
     }
@@ -20,7 +22,7 @@ extension FeatureGenerator {
     /// - Parameter progress: told how many of the shard's conversations and tokens are done; what it throws drops the
     ///   shard, which leaves nothing behind.
     func make(
-        _ shard: Int, _ claim: ShardClaim, isOwn: Bool,
+        _ shard: Int, _ claim: ShardClaim, isOwn: Bool, _ queue: AnswerQueue?,
         progress: (_ conversations: Int, _ tokens: Int) throws -> Void
     ) throws -> Made {
         let writer = try ShardWriter(
@@ -34,6 +36,7 @@ extension FeatureGenerator {
         }
         var (done, tokens, truncated, writingSeconds) = (0, 0, 0, 0.0)
         var failures: [String] = []
+        var faults: [String: Int] = [:]
         var batch: [Conversation] = []
         let batchTokens = options.batchTokens ?? 2048 * pool.threadCount
 
@@ -59,9 +62,16 @@ extension FeatureGenerator {
             try progress(done, tokens)
         }
 
-        let journal = try regenerator == nil ? nil : makeJournal(shard)
+        let answers = try queue.map { try $0.opened(shard) ?? openAnswers(shard) }
         for row in rows(of: shard) {
-            let result = try result(row, journal) { try progress(done, tokens) }
+            let result: Result<Conversation, Rejection>
+            if let answers, let queue {
+                let answer = try queue.answer(row, of: answers) { try progress(done, tokens) }
+                if let fault = answer.fault { faults[fault.rawValue, default: 0] += 1 }
+                result = answer.result
+            } else {
+                result = Result { () throws(Rejection) in try input.conversation(row, options, source.encoder) }
+            }
             do throws(Rejection) {
                 let conversation = try result.get()
                 if conversation.isTruncated { truncated += 1 }
@@ -75,34 +85,34 @@ extension FeatureGenerator {
             done += 1
             if batch.reduce(0, { $0 + $1.tokens.count }) >= batchTokens { try write() }
         }
+        try answers?.finish()
         try write()
         return Made(
             completion: ShardCompletion(of: shard, writer, claim, in: folder, skipped: skipped, failed: failed),
-            isOwn: isOwn, truncated: truncated, failures: failures, writingSeconds: writingSeconds)
+            isOwn: isOwn, truncated: truncated, failures: failures, faults: faults, writingSeconds: writingSeconds)
     }
 
     private static let beyondBudget = "it does not fit the budget"
 
-    /// A row of the input as tokens, with the target's own answers where these are asked for.
-    private func result(
-        _ row: Int, _ journal: RegenerationJournal?, check: () throws -> Void
-    ) throws -> Result<Conversation, Rejection> {
-        guard let journal, let regenerator else {
-            return Result { () throws(Rejection) in try input.conversation(row, options, source.encoder) }
+    /// Answers the rows; `nil` where the data set's own answers are taken.
+    func makeQueue(_ offers: ShardOffers) -> AnswerQueue? {
+        guard let regenerator else { return nil }
+        let (input, dropsDuplicates) = (input, options.dropsDuplicates)
+        return AnswerQueue(regenerator, batch: batch, shardRows: options.conversationsPerShard) { row in
+            (input.dialogues[row], isLeftOut: dropsDuplicates && input.repeats.contains(row))
+        } openNext: { [unowned self] in
+            try offers.takeAhead().map(openAnswers)
         }
-        return try journal.dialogue {
-            if options.dropsDuplicates, input.repeats.contains(row) {
-                return RegeneratedDialogue(id: input.dialogues[row].id, result: .failure(GenerationInput.repeated))
-            }
-            return try regenerator.answer(input.dialogues[row], check: check)
-        }.result
     }
 
-    private func makeJournal(_ shard: Int) throws -> RegenerationJournal {
+    /// What earlier runs answered of a shard that this process has claimed.
+    private func openAnswers(_ shard: Int) throws -> ShardAnswers {
         let rows = Array(rows(of: shard))
-        return try RegenerationJournal(
-            path: folder.shardPath(shard).dropLast(3) + ".regenerated.jsonl", rows: rows,
-            ids: rows.map { input.dialogues[$0].id })
+        let ids = Dictionary(uniqueKeysWithValues: rows.map { ($0, input.dialogues[$0].id) })
+        return ShardAnswers(
+            shard: shard, rows: rows,
+            journal: try RegenerationJournal(path: folder.shardPath(shard).dropLast(3) + ".regenerated.jsonl", ids: ids)
+        )
     }
 }
 

@@ -22,7 +22,7 @@ package final class FeatureGenerator {
     /// How many of them lie in shards that earlier runs finished.
     package private(set) var finishedCount: Int
     /// What a user should know before the work starts, a line each: the template and why, rows that cannot be read.
-    package let notes: [String]
+    package private(set) var notes: [String]
 
     let options: GenerationOptions
     let pool: ThreadPool
@@ -31,17 +31,31 @@ package final class FeatureGenerator {
     let selection: RowSelection
     let regenerator: Regenerator?
     let folder: ShardFolder
+    /// Dialogues that are answered in one pass; 1 where none are.
+    private(set) var batch = 1
+    private let selfPrompts: SelfPromptReport?
     private let shards: GenerationParts
 
-    /// Checks everything that can be wrong before the first pass: cheap things first, the weights last.
+    /// Checks everything that can be wrong before the first pass: cheap things first, the weights last. Where the
+    /// target writes the prompts itself, it does so here.
     ///
+    /// - Parameter prompting: told how far it is with that; what it throws ends the work, which a rerun goes on with.
     /// - Throws: `FileError` or `TokenizerError`, naming the file or the option.
-    package init(_ options: GenerationOptions, pool: ThreadPool) throws {
+    package init(
+        _ options: GenerationOptions, pool: ThreadPool, prompting: (SelfPromptProgress) throws -> Void = { _ in }
+    ) throws {
         (self.options, self.pool) = (options, pool)
         precondition(options.budget == nil || options.regeneration == nil, "a budget goes by the answers at hand")
         precondition(options.maxLength > 0 && options.conversationsPerShard > 0, "lengths and counts are above 0")
-        input = try GenerationInput(options)
-        source = try FeatureSource(options, pool: pool) { try ShardFolder.makeWritable(options.output) }
+        precondition(options.selfPrompts == nil || options.regeneration != nil, "prompts without answers")
+        let given = options.selfPrompts == nil ? try GenerationInput(options) : nil
+        let source = try FeatureSource(options, pool: pool) { try ShardFolder.makeWritable(options.output) }
+        let writer = options.selfPrompts.map { UserTurnWriter($0, source) }
+        var notes = source.notes
+        let written = try writer.map { try SelfPrompts($0, source, options, pool: pool, progress: prompting) }
+        if let written { notes += written.notes }
+        (self.source, selfPrompts) = (source, written?.report)
+        input = try given ?? GenerationInput(options, content: written?.content)
         var settings = [
             "dataset_sha256": input.digest,
             "range": "\(input.range.lowerBound):\(input.range.upperBound)",
@@ -52,11 +66,11 @@ package final class FeatureGenerator {
         if arithmetic != .float32 { settings["precision"] = arithmetic.rawValue }
         if options.dropsDuplicates { settings["drop_duplicates"] = "yes" }
         if options.zstdLevel != 3 { settings["zstd_level"] = "\(options.zstdLevel)" }
-        let source = self.source
-        regenerator = try options.regeneration.map { try Regenerator($0, source: source) }
+        if let prompts = options.selfPrompts { settings["self_prompts"] = prompts.setting }
+        let regenerator = try options.regeneration.map { try Regenerator($0, source: source, writer: writer) }
+        self.regenerator = regenerator
         settings.merge(regenerator?.settings ?? [:]) { $1 }
-        var notes =
-            source.notes + input.notes + input.losses(source.encoder.dialogues, isAnswered: options.regeneration != nil)
+        notes += input.notes + input.losses(source.encoder.dialogues, isAnswered: options.regeneration != nil)
         notes += regenerator?.notes ?? []
         if let budget = options.budget {
             let choice = try BudgetChoice(budget, options, input, source)
@@ -81,6 +95,13 @@ package final class FeatureGenerator {
             conversationCount += count
             if try folder.finishedShard(shard) != nil { finishedCount += count }
         }
+        if let written {
+            batch = written.batch ?? 1
+        } else if let regeneration = options.regeneration, finishedCount < conversationCount {
+            let choice = try regeneration.batch.resolve(source, pool: pool) { try prompting(SelfPromptProgress()) }
+            batch = choice.texts
+            if let note = choice.note { self.notes.append(note) }
+        }
     }
 
     /// Makes the shards that are missing: this part's, then those of other parts that began in this folder and whose
@@ -93,7 +114,10 @@ package final class FeatureGenerator {
         let start = ProcessInfo.processInfo.systemUptime
         let claims = ShardClaims(folder)
         try claims.sweep()
+        let offers = ShardOffers(claims, own: shards.own)
+        let queue = makeQueue(offers)
         var report = GenerationReport()
+        report.selfPrompts = selfPrompts
         var done = finishedCount
         // Completed beside the passes of the next one; none is left behind, whatever happens.
         var last: Made?
@@ -105,10 +129,11 @@ package final class FeatureGenerator {
             report.shardsMade += 1
             report.shardsTakenOver += made.isOwn ? 0 : 1
             report.truncated += made.truncated
+            report.selfPrompts?.laterTurnsDropped.merge(made.faults, uniquingKeysWith: +)
             report.add(failures: made.failures)
         }
         defer { _ = try? last?.completion.facts() }
-        report.shardsHeld = try shards.forEach(claims) { shard, isOwn, answer in
+        report.shardsHeld = try shards.forEach(offers) { shard, isOwn, answer in
             switch answer {
             case .finished(let facts):
                 guard isOwn else { return }
@@ -117,7 +142,7 @@ package final class FeatureGenerator {
             case .held: break
             case .mine(let claim):
                 let tokensBefore = report.tokensMade
-                let made = try make(shard, claim, isOwn: isOwn) { conversations, tokens in
+                let made = try make(shard, claim, isOwn: isOwn, queue) { conversations, tokens in
                     report.tokensMade = tokensBefore + tokens
                     try progress(
                         Progress(conversations: done + (isOwn ? conversations : 0), tokens: report.tokensMade))
@@ -130,6 +155,7 @@ package final class FeatureGenerator {
         }
         try settle(last)
         report.seconds = ProcessInfo.processInfo.systemUptime - start
+        if let queue { report.setAnswers(tokens: queue.tokens, seconds: queue.seconds, batch: batch) }
         guard report.written > 0 || report.input == 0 else {
             try folder.abandon()
             let reason = report.skipped.merging(report.failed, uniquingKeysWith: +).max { $0.value < $1.value }

@@ -82,7 +82,7 @@ struct FeatureSource: Sendable {
     }
 
     private func sequence(of conversation: Conversation, on pool: ThreadPool) -> FeatureSequence {
-        let features = whole.features(of: conversation.tokens, on: pool)
+        let features = conversation.features ?? whole.features(of: conversation.tokens, on: pool)
         return FeatureSequence(
             id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask, features: features,
             statistics: teacherEntries.map { statistics(features, $0, on: pool) })

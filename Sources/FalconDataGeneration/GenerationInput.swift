@@ -20,9 +20,10 @@ struct GenerationInput {
     /// What a user should know, a line each.
     let notes: [String]
 
+    /// - Parameter content: of the data set, where it is no file that a user gave.
     /// - Throws: `FileError` or `TokenizerError` where the file cannot be read or holds no dialogue of the range.
-    init(_ options: GenerationOptions) throws {
-        let content = try DatasetFile.bytes(of: options.dataset)
+    init(_ options: GenerationOptions, content: [UInt8]? = nil) throws {
+        let content = try content ?? DatasetFile.bytes(of: options.dataset)
         let dataset = try ChatDataset.rows(content, path: options.dataset)
         range = options.range?.range(in: dataset.dialogues.count) ?? 0..<dataset.dialogues.count
         guard !range.isEmpty else {

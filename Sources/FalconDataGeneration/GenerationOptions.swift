@@ -30,6 +30,8 @@ package struct GenerationOptions: Sendable {
     package var dropsDuplicates = false
     /// How the target answers the prompts itself; the data set's own answers are taken where it is `nil`.
     package var regeneration: RegenerationOptions?
+    /// How the target writes the prompts itself, which needs no data set; they are answered by `regeneration`.
+    package var selfPrompts: SelfPromptOptions?
     package var template = TemplateChoice()
     /// About how many tokens go through the target between two looks at the clock; `nil` picks it by the number of
     /// threads. It decides memory and pace, never the result.
@@ -37,6 +39,12 @@ package struct GenerationOptions: Sendable {
 
     package init(target: String, dataset: String, output: String) {
         (self.target, self.dataset, self.output) = (target, dataset, output)
+    }
+
+    /// For dialogues that the target writes itself.
+    package init(target: String, selfPrompts: SelfPromptOptions, output: String) {
+        self.init(target: target, dataset: SelfPrompts.path(output), output: output)
+        (self.selfPrompts, regeneration) = (selfPrompts, RegenerationOptions())
     }
 }
 

@@ -1,6 +1,38 @@
 import FalconShards
 import Foundation
 
+/// Claims of shards, some of them taken before it is the shard's turn.
+final class ShardOffers {
+    private let claims: ShardClaims
+    private let own: [Int]
+    /// How many of the process's own shards have been asked for.
+    private var asked = 0
+    private var early: [Int: ShardClaims.Answer] = [:]
+
+    /// - Parameter own: the shards of this process's part, in the order in which it comes to them.
+    init(_ claims: ShardClaims, own: [Int]) { (self.claims, self.own) = (claims, own) }
+
+    func take(_ shard: Int) throws -> ShardClaims.Answer {
+        if let answer = early.removeValue(forKey: shard) { return answer }
+        if asked < own.count, own[asked] == shard { asked += 1 }
+        return try claims.take(shard)
+    }
+
+    /// Claims the next of the process's own shards that is free, before its turn; `nil` where none is left.
+    func takeAhead() throws -> Int? {
+        while asked < own.count {
+            let shard = own[asked]
+            asked += 1
+            let answer = try claims.take(shard)
+            early[shard] = answer
+            if case .mine = answer { return shard }
+        }
+        return nil
+    }
+
+    func isBegun(_ shard: Int) throws -> Bool { try claims.isBegun(shard) }
+}
+
 /// The order in which a process goes through the shards of a folder that it may share with others.
 struct GenerationParts {
     /// The shards of this process's part.
@@ -23,7 +55,7 @@ struct GenerationParts {
     ///
     /// - Parameter body: gets the shard, whether it is the part's own, and the answer.
     /// - Returns: shards that others are making.
-    func forEach(_ claims: ShardClaims, _ body: (Int, _ isOwn: Bool, ShardClaims.Answer) throws -> Void) throws -> Int {
+    func forEach(_ claims: ShardOffers, _ body: (Int, _ isOwn: Bool, ShardClaims.Answer) throws -> Void) throws -> Int {
         var (alive, silent) = (0, [Int]())
         func ask(_ shard: Int) throws {
             let answer = try claims.take(shard)

@@ -33,15 +33,29 @@ package struct GenerationReport: Sendable, Equatable, Codable {
     /// The part of `seconds` in which no pass ran because features were compressed and written, or the shard before was
     /// not complete yet.
     package internal(set) var writingSeconds = 0.0
+    /// Tokens that the target decoded in this run, the time that took, and the dialogues of one pass; `nil` where the
+    /// data set's own answers are taken.
+    package private(set) var answerTokens: Int?
+    package private(set) var answerSeconds: Double?
+    package private(set) var answerTokensPerSecond: Double?
+    package private(set) var batch: Int?
+    package internal(set) var selfPrompts: SelfPromptReport?
 
     enum CodingKeys: String, CodingKey {
         case input, written, skipped, failed, failures, truncated, tokens, bytes, seconds
         case lossTokens = "loss_tokens", shardsMade = "shards_made", shardsKept = "shards_kept"
         case shardsTakenOver = "shards_taken_over", shardsHeld = "shards_held"
         case tokensMade = "tokens_made", writingSeconds = "writing_seconds"
+        case answerTokens = "answer_tokens", answerSeconds = "answer_seconds", batch
+        case answerTokensPerSecond = "answer_tokens_per_second", selfPrompts = "self_prompts"
     }
 
     private static let mostFailuresShown = 5
+
+    mutating func setAnswers(tokens: Int, seconds: Double, batch: Int) {
+        (answerTokens, answerSeconds, self.batch) = (tokens, seconds, batch)
+        answerTokensPerSecond = seconds > 0 ? Double(tokens) / seconds : 0
+    }
 
     mutating func add(failures more: [String]) {
         failures += more.prefix(GenerationReport.mostFailuresShown - failures.count)
@@ -66,6 +80,12 @@ package struct GenerationReport: Sendable, Equatable, Codable {
             "\(counted(tokens, "token")), \(lossTokens) of them the assistant's, \(counted(bytes, "byte")) in "
                 + "\(counted(shardsMade + shardsKept, "shard")) (\(shardsKept) from earlier runs)",
         ]
+        if let answerTokens, let answerTokensPerSecond, let batch, answerTokens > 0 {
+            lines.append(
+                "\(counted(answerTokens, "token")) of answers at \(Decimals.text(answerTokensPerSecond, 1)) tokens/s, "
+                    + "batch \(batch)")
+        }
+        lines += selfPrompts?.lines ?? []
         if truncated > 0 { lines.append("\(truncated) cut at the greatest length") }
         if shardsTakenOver > 0 { lines.append("\(counted(shardsTakenOver, "shard")) of other parts made, too") }
         if shardsHeld > 0 { lines.append("\(counted(shardsHeld, "shard")) still in the making by other processes") }

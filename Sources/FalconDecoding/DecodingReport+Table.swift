@@ -53,12 +53,12 @@ extension DecodingReport {
         } else {
             rows.append(("looping texts", "\(all.loopingPrompts)"))
         }
-        if let rate = all.tokensPerSecond { rows.append(("tokens per second", number(rate, digits: 1))) }
+        if let rate = all.tokensPerSecond { rows.append(("tokens per second", speed(rate))) }
         if let predicted {
             rows.append((all.tokensPerSecond == nil ? "tokens per second" : "  as predicted", predicted))
         }
         if let baseline = all.baselineTokensPerSecond, let speedup = all.speedup {
-            rows += [("  plain decoding", number(baseline, digits: 1)), ("speed-up", "\(number(speedup))x")]
+            rows += [("  plain decoding", speed(baseline)), ("speed-up", "\(number(speedup))x")]
         }
         if let mismatched = all.mismatchedTokens { rows.append(("mismatched tokens", "\(mismatched)")) }
         if let replay {
@@ -133,6 +133,11 @@ extension DecodingReport {
                     ? entry.0 : entry.0 + String(repeating: " ", count: entry.1 + 2 - entry.0.count)
             }.joined()
         }.joined(separator: "\n")
+    }
+
+    /// A speed with the batch that it was measured with.
+    private func speed(_ rate: Double) -> String {
+        number(rate, digits: 1) + (batch.map { ", batch \($0)" } ?? "")
     }
 
     private func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }

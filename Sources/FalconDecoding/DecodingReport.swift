@@ -63,18 +63,22 @@ package struct DecodingReport: Encodable, Sendable {
     package let replay: ReplayFacts?
     /// Whether the run was stopped before its end: the figures are those of what was finished.
     package let isInterrupted: Bool
+    /// Texts that were decoded in one pass; `nil` for a replay.
+    package let batch: Int?
 
     /// - Parameters:
     ///   - tree: what was drafted; `nil` for plain decoding.
     ///   - planner: what chose the tree, where something did: the report then tells its last one.
     ///   - sampling: where tokens are drawn, texts differ by chance and their tokens are not compared.
     ///   - loadSeconds: opening models and packing their weights.
+    ///   - batch: texts that were decoded in one pass.
     ///   - replay: for stored answers instead of decoded ones: then there is no speed.
     package init(
         _ dialogues: [AnsweredDialogue], tree: TokenTree?, planner: TreePlanner? = nil,
         sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int, replay: ReplayFacts? = nil,
-        isInterrupted: Bool = false
+        isInterrupted: Bool = false, batch: Int = 1
     ) {
+        self.batch = replay == nil ? batch : nil
         let turns = dialogues.flatMap(\.turns)
         let isTimed = replay == nil
         func share(_ turns: [AnsweredTurn]) -> Share { Share(turns, comparing: sampling.isGreedy, isTimed: isTimed) }
@@ -129,13 +133,14 @@ extension DecodingReport {
         case tokensPerSecond = "tokens_per_second", baselineTokensPerSecond = "baseline_tokens_per_second"
         case speedup, mismatchedTokens = "mismatched_tokens", seconds, tree, peakMemoryBytes = "peak_memory_bytes"
         case loopingPrompts = "looping_prompts", withoutLoops = "without_loops", categories, formulas, replay
-        case finishReasons = "finish_reasons", interrupted
+        case finishReasons = "finish_reasons", interrupted, batch
     }
 
     package func encode(to encoder: any Encoder) throws {
         var object = encoder.container(keyedBy: Key.self)
         try all.encode(into: &object)
         try object.encode(skippedPrompts, forKey: .skippedPrompts)
+        try object.encodeIfPresent(batch, forKey: .batch)
         try object.encodeIfPresent(seconds, forKey: .seconds)
         try object.encode(tree, forKey: .tree)
         try object.encode(peakMemoryBytes, forKey: .peakMemoryBytes)

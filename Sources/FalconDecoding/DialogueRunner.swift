@@ -7,7 +7,7 @@ package struct AnsweredTurn: Sendable {
     /// The answer as text, without special tokens.
     package let text: String
     /// The same prompt decoded plainly, where that was asked for.
-    package let baseline: DecodedText?
+    package internal(set) var baseline: DecodedText?
     /// Whether the answer goes round in a cycle.
     package let loops: Bool
     /// Why it ended; `nil` for a stored answer.
@@ -24,7 +24,7 @@ package struct AnsweredTurn: Sendable {
 /// A dialogue with the model's own answers.
 package struct AnsweredDialogue: Sendable {
     package let prompt: PromptDialogue
-    package let turns: [AnsweredTurn]
+    package internal(set) var turns: [AnsweredTurn]
     /// Why the rest of the turns was left out, where it was.
     package let problem: (any Error)?
     /// What stopped the work within this dialogue; the turns before it are whole.
@@ -34,10 +34,12 @@ package struct AnsweredDialogue: Sendable {
 /// Asks the turns of dialogues one after the other; each answer becomes part of the next turn's prompt.
 package struct DialogueRunner {
     private let tokenizer: Tokenizer
-    private let encoder: DialogueEncoder
+    let encoder: DialogueEncoder
     private let decoder: any TextDecoder
     private let baseline: (any TextDecoder)?
-    private let stop: StopRule
+    let stop: StopRule
+    /// The most tokens of prompt and answer.
+    let context: Int
     private let detector: LoopDetector
 
     /// - Parameters:
@@ -45,13 +47,13 @@ package struct DialogueRunner {
     ///   - baseline: plain decoding by the same model, run on every prompt for comparison; `nil` leaves it out.
     package init(
         tokenizer: Tokenizer, template: ChatTemplate, decoder: any TextDecoder, baseline: (any TextDecoder)?,
-        stop: StopRule, detector: LoopDetector = LoopDetector()
+        stop: StopRule, context: Int = .max, detector: LoopDetector = LoopDetector()
     ) {
         self.tokenizer = tokenizer
         encoder = DialogueEncoder(template, tokenizer)
         self.decoder = decoder
         self.baseline = baseline
-        self.stop = stop
+        (self.stop, self.context) = (stop, context)
         self.detector = detector
     }
 
@@ -106,16 +108,21 @@ package struct DialogueRunner {
 
     private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {
         var stream = AnswerPiece.Stream(tokenizer)
-        var decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
+        let decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
         try receive(stream.finish())
-        decoded.forgetLooks()
         // Without a word to tell, but it must be possible to stop here, too.
         var plain = try baseline?.decode(prompt, stop: stop) { _ in try receive([]) }
         plain?.forgetLooks()
+        return turn(prompt, decoded, baseline: plain)
+    }
+
+    /// A turn of what was decoded for it.
+    func turn(_ prompt: [Int32], _ decoded: DecodedText, baseline: DecodedText? = nil) -> AnsweredTurn {
+        var decoded = decoded
+        decoded.forgetLooks()
         return AnsweredTurn(
             promptTokens: prompt.count, decoded: decoded,
-            text: tokenizer.decode(decoded.tokens, skippingSpecial: true),
-            baseline: plain, loops: detector.loops(decoded.tokens),
-            finish: FinishReason(decoded.tokens, stop: stop))
+            text: tokenizer.decode(decoded.tokens, skippingSpecial: true), baseline: baseline,
+            loops: detector.loops(decoded.tokens), finish: FinishReason(decoded.tokens, stop: stop))
     }
 }

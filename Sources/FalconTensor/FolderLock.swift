@@ -11,17 +11,32 @@ package final class FolderLock: Sendable {
     /// - Throws: `FileError` where another process holds it.
     package init(_ folder: String, use: String) throws {
         let path = folder + "/run.lock"
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard let lock = try FolderLock.lock(path) else {
+            throw FileError(folder, "another process \(use) here; wait until it has ended, or choose another folder")
+        }
+        descriptor = lock
+    }
+
+    /// Locks a file, made where it is missing; `nil` where another process holds it.
+    ///
+    /// - Throws: `FileError` where it cannot be made or locked.
+    package init?(file: String) throws {
+        guard let lock = try FolderLock.lock(file) else { return nil }
+        descriptor = lock
+    }
+
+    private static func lock(_ path: String) throws -> Int32? {
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError.system(path, "creating it") }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             if errno == EINTR { continue }
-            let error =
-                errno == EWOULDBLOCK
-                ? FileError(folder, "another process \(use) here; wait until it has ended, or choose another folder")
-                : FileError.system(path, "locking it")
+            let isHeld = errno == EWOULDBLOCK
+            let error = FileError.system(path, "locking it")
             close(descriptor)
-            throw error
+            guard isHeld else { throw error }
+            return nil
         }
+        return descriptor
     }
 
     deinit { close(descriptor) }

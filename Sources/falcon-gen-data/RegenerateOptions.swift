@@ -21,10 +21,46 @@ struct RegenerateOptions: ParsableArguments {
             """)
     var tree: String?
 
-    @Option(help: "Draw tokens with this temperature; 0, as where it is left out, takes the likeliest.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            Dialogues answered in one pass, 1 to \(BatchSize.most), or auto (by what this machine gains, measured at the \
+            start, and its memory), as where it is left out. The answers are the same with any.
+            """, valueName: "n|auto"))
+    var batch: BatchSize?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Needs no --dataset: let the target write the prompts of N dialogues itself, then answer them. Prompts that \
+            are empty, cut, looping or duplicates are dropped, counted and replaced.
+            """, valueName: "n"))
+    var selfPrompts: Int?
+
+    @Option(help: "--self-prompts: a system message for each dialogue, to set its language or topic.")
+    var system: String?
+
+    @Option(help: "--self-prompts: the most questions of a dialogue, each after the answer before; 1 where left out.")
+    var turns: Int?
+
+    @Option(help: "--self-prompts: the most tokens of a prompt; 256 where it is left out.")
+    var maxPromptTokens: Int?
+
+    @Option(help: "--self-prompts: draw the answers with this temperature; 0, as where left out, takes the likeliest.")
+    var answerTemperature: Double?
+
+    @Option(
+        help: """
+            Draw tokens with this temperature; 0, as where it is left out, takes the likeliest. With --self-prompts \
+            that of the prompts, 1 where it is left out.
+            """)
     var temperature: Double?
 
-    @Option(help: "Draw from the likeliest tokens that make up this share of the probability.")
+    @Option(
+        help: """
+            Draw from the likeliest tokens that make up this share of the probability. With --self-prompts that of the \
+            prompts.
+            """)
     var topP: Double?
 
     @Option(
@@ -45,29 +81,76 @@ struct RegenerateOptions: ParsableArguments {
             throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.")
         }
         let drawing = [("--top-p", topP != nil), ("--seed", seed != nil)]
-        if !regenerate {
+        if !answers {
             try OptionEffect.refuse(
                 [
                     ("--draft", draft != nil), ("--tree", tree != nil), ("--temperature", temperature != nil),
-                    ("--max-new-tokens", maxNewTokens != nil),
-                ] + drawing, because: "is for --regenerate.")
+                    ("--max-new-tokens", maxNewTokens != nil), ("--batch", batch != nil),
+                ] + drawing, because: "is for --regenerate and --self-prompts.")
         }
+        try validateSelfPrompts()
         if draft == nil {
             try OptionEffect.refuse(
                 [("--tree", tree != nil), ("--allow-other-target", allowOtherTarget)],
                 because: "is for a head given with --draft.")
         }
-        if temperature ?? 0 == 0 {
+        if temperature ?? 0 == 0, selfPrompts == nil {
             try OptionEffect.refuse(drawing, because: "is for drawing tokens; give --temperature above 0, too.")
         }
     }
 
+    private func validateSelfPrompts() throws {
+        guard let selfPrompts else {
+            return try OptionEffect.refuse(
+                [
+                    ("--system", system != nil), ("--turns", turns != nil),
+                    ("--max-prompt-tokens", maxPromptTokens != nil),
+                    ("--answer-temperature", answerTemperature != nil),
+                ], because: "is for --self-prompts.")
+        }
+        guard (1...10_000_000).contains(selfPrompts) else {
+            throw ValidationError("--self-prompts \(selfPrompts): give 1 to 10000000 dialogues.")
+        }
+        guard temperature != 0 else {
+            throw ValidationError(
+                "--temperature 0: the target would write the same prompt again and again; give more than 0.")
+        }
+        guard (1...1000).contains(turns ?? 1) else { throw ValidationError("--turns \(turns ?? 1): give 1 to 1000.") }
+        guard maxPromptTokens ?? 1 >= 1 else {
+            throw ValidationError("--max-prompt-tokens \(maxPromptTokens ?? 1): give 1 or more.")
+        }
+        if let answerTemperature, !(0...100).contains(answerTemperature) {
+            throw ValidationError("--answer-temperature \(answerTemperature): give 0 to 100.")
+        }
+    }
+
+    /// Whether the target answers.
+    var answers: Bool { regenerate || selfPrompts != nil }
+
     /// `nil` where the data set's own answers are taken.
     var options: RegenerationOptions? {
-        guard regenerate else { return nil }
+        guard answers else { return nil }
+        let rule =
+            selfPrompts == nil
+            ? SamplingRule(temperature: temperature ?? 0, topP: topP ?? 1, seed: seed ?? 0)
+            : SamplingRule(temperature: answerTemperature ?? 0, seed: seed ?? 0)
         return RegenerationOptions(
             draft: draft, allowsOtherTarget: allowOtherTarget, tree: tree ?? TokenTree.Size.medium.rawValue,
-            sampling: SamplingRule(temperature: temperature ?? 0, topP: topP ?? 1, seed: seed ?? 0),
-            maxNewTokens: maxNewTokens ?? 512)
+            sampling: rule, maxNewTokens: maxNewTokens ?? 512, batch: batch ?? .automatic)
     }
+
+    /// `nil` where a data set gives the prompts.
+    var selfPromptOptions: SelfPromptOptions? {
+        selfPrompts.map { count in
+            var options = SelfPromptOptions(count: count)
+            options.sampling = SamplingRule(temperature: temperature ?? 1, topP: topP ?? 1, seed: seed ?? 0)
+            (options.system, options.turns) = (system, turns ?? 1)
+            options.maxTokens = maxPromptTokens ?? options.maxTokens
+            return options
+        }
+    }
+}
+
+extension BatchSize: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
 }

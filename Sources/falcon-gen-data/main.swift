@@ -16,14 +16,15 @@ struct GenerateData: FalconCommand {
               falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features --plan
               falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features \\
                 --budget 20GB
+              falcon-gen-data --target SmolLM2-135M-Instruct.Q4_1.gguf --self-prompts 2000 --output Features
             """,
         version: falconVersion)
 
     @Option(help: "The target model's folder in Hugging Face's layout.")
     var target: String
 
-    @Option(help: "Chats: .json, .jsonl, or either with .zst behind it.")
-    var dataset: String
+    @Option(help: "Chats: .json, .jsonl, or either with .zst behind it. Not needed with --self-prompts.")
+    var dataset: String?
 
     @Option(help: "The folder for the shards and their manifest.json.")
     var output: String
@@ -85,8 +86,21 @@ struct GenerateData: FalconCommand {
             throw ValidationError("--conversations-per-shard \(conversationsPerShard): give 1 or more.")
         }
         guard batchTokens ?? 1 >= 1 else { throw ValidationError("--batch-tokens: give 1 or more.") }
-        guard !regeneration.regenerate || (!plan && budget == nil) else {
-            throw ValidationError("--plan and --budget go by the data set's own answers; leave out --regenerate.")
+        guard (dataset == nil) != (regeneration.selfPrompts == nil) else {
+            throw ValidationError(
+                dataset == nil
+                    ? "Missing expected argument '--dataset <dataset>', or --self-prompts N, which needs none."
+                    : "--self-prompts needs no data set; leave out --dataset, or answer its prompts with --regenerate.")
+        }
+        guard !regeneration.answers || (!plan && budget == nil) else {
+            throw ValidationError(
+                "--plan and --budget go by the data set's own answers; leave out "
+                    + "\(regeneration.selfPrompts == nil ? "--regenerate" : "--self-prompts").")
+        }
+        if regeneration.selfPrompts != nil {
+            try OptionEffect.refuse(
+                [("--range", range != nil), ("--drop-duplicates", dropDuplicates)],
+                because: "is for --dataset; --self-prompts makes as many as are asked for, without duplicates.")
         }
         guard teacherStatistics ?? 1 >= 1 else { throw ValidationError("--teacher-statistics: give 1 or more.") }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
@@ -106,7 +120,10 @@ struct GenerateData: FalconCommand {
             ], files: [("--json", json)], folders: plan ? [] : [("--output", output)]
         ).check()
         let interruption = Interruption()
-        var options = GenerationOptions(target: target, dataset: dataset, output: output)
+        var options = GenerationOptions(target: target, dataset: dataset ?? "", output: output)
+        if let prompts = regeneration.selfPromptOptions {
+            options = GenerationOptions(target: target, selfPrompts: prompts, output: output)
+        }
         options.maxLength = maxLength
         options.storage = dtype
         options.arithmetic = precision
@@ -127,7 +144,7 @@ struct GenerateData: FalconCommand {
             try Figures.write(plan.lines, plan, json: json)
             return
         }
-        let generator = try FeatureGenerator(options, pool: common.makePool())
+        let generator = try makeGenerator(options, interruption)
         let reporter = ProgressReporter(
             total: generator.conversationCount, unit: "conversations", finished: generator.finishedCount,
             quiet: common.quiet)
@@ -142,6 +159,18 @@ struct GenerateData: FalconCommand {
             }
         }
         try Figures.write(report.lines, report, json: json)
+    }
+
+    /// Shows how far the target is with writing prompts, where it does.
+    private func makeGenerator(_ options: GenerationOptions, _ interruption: Interruption) throws -> FeatureGenerator {
+        let prompts = regeneration.selfPrompts
+        let reporter = ProgressReporter(
+            total: prompts ?? 0, unit: "prompts", finished: 0, quiet: common.quiet || prompts == nil)
+        defer { if prompts != nil { reporter.finish() } }
+        return try FeatureGenerator(options, pool: common.makePool()) { progress in
+            if prompts != nil { reporter.update(progress.kept, tokens: progress.tokens) }
+            try interruption.check()
+        }
     }
 }
 

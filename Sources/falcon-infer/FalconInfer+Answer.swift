@@ -19,11 +19,13 @@ extension FalconInfer {
         note("template: \(chat.origin)")
         let dialogues = try readDialogues()
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
-        let drafting = try draft.map { folder in
-            let head = try DraftHead(
+        let head = try draft.map { folder in
+            try DraftHead(
                 folder: folder, target: model, fusion: fusion, arithmetic: draftPrecision,
                 allowsOtherTarget: allowOtherTarget, pool: pool)
-            return try SpeculativeDecoder(
+        }
+        let drafting = try head.map { head in
+            try SpeculativeDecoder(
                 target: model, head: head, shape: .select(treeName, blockSize: head.blockSize), sampling: sampling.rule,
                 pool: pool)
         }
@@ -35,7 +37,7 @@ extension FalconInfer {
         let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: chat, decoder: drafting ?? plain,
-            baseline: baseline ? plain : nil, stop: stop)
+            baseline: baseline ? plain : nil, stop: stop, context: model.configuration.positionLimit)
         let answers =
             stream && (output.showsText || !common.quiet)
             ? AnswerStream(hasHeadings: dataset != nil, toStandardError: !output.showsText) : nil
@@ -58,7 +60,26 @@ extension FalconInfer {
                 if !output.writesFiles { throw error }
             }
         }
-        for dialogue in dialogues where stopped == nil {
+        let texts = batch ?? 1
+        if texts > 1 {
+            let options = DecodingEngine.Options(maximumTexts: texts)
+            let result = runner.answer(
+                dialogues,
+                on: DecodingEngine(
+                    target: model, head: head, shape: drafting?.shape, options: options, pool: pool),
+                batch: texts, sampling: sampling.rule,
+                baseline: baseline ? DecodingEngine(target: model, options: options, pool: pool) : nil
+            ) { done, tokens in
+                progress.update(done, tokens: tokens)
+                try interruption.check()
+            }
+            (answered, stopped) = result
+            for answer in answered {
+                guard let problem = answer.problem else { continue }
+                note("\(answer.prompt.id), turn \(answer.turns.count + 1): \(problem); left out")
+            }
+        }
+        for dialogue in dialogues where stopped == nil && texts == 1 {
             let answer = runner.answer(dialogue) { turn, pieces in
                 try interruption.check()
                 try show { try answers?.add(pieces, dialogue, turn: turn) }
@@ -81,7 +102,8 @@ extension FalconInfer {
 
         let report = DecodingReport(
             answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, sampling: sampling.rule,
-            loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount, isInterrupted: stopped != nil)
+            loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount, isInterrupted: stopped != nil,
+            batch: texts)
         // Files are written although nobody can be shown anything, and the other way round.
         let shown = Result {
             // Whoever stopped reading, or has no room, is not asked again.

@@ -18,6 +18,7 @@ struct FalconInfer: FalconCommand {
             Example:
               falcon-infer --target Models/chat --draft Models/chat-draft --dataset question.jsonl \\
                 --limit 40 --baseline --json report.json --report report.html
+              falcon-infer --target Models/chat --dataset question.jsonl --batch 16 --answers answers.jsonl
             """,
         version: falconVersion)
 
@@ -61,6 +62,14 @@ struct FalconInfer: FalconCommand {
 
     @Option(help: "How many seconds --tree auto and dynamic measure rounds before the first answer (default: 3).")
     var planSeconds: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            --dataset: dialogues answered in one pass, 1 where it is left out, to \(FalconInfer.mostTexts). The answers are \
+            the same with any; speeds are those of all together.
+            """, valueName: "n"))
+    var batch: Int?
 
     @OptionGroup(title: "Template")
     var template: TemplateOptions
@@ -110,6 +119,7 @@ struct FalconInfer: FalconCommand {
                     ("--allow-other-target", allowOtherTarget),
                 ], because: "is for a head given with --draft.")
         }
+        try validateBatch()
         if prompt != nil {
             try OptionEffect.refuse([("--limit", limit != nil)], because: "is for --dataset and --replay.")
         }
@@ -122,6 +132,22 @@ struct FalconInfer: FalconCommand {
                 because: "needs a pass of the target; --replay makes none. Leave one of the two out.")
         } else {
             try sampling.refuseWithoutEffect()
+        }
+    }
+
+    static let mostTexts = 1024
+
+    private func validateBatch() throws {
+        guard let batch else { return }
+        guard (1...FalconInfer.mostTexts).contains(batch) else {
+            throw ValidationError("--batch \(batch): give 1 to \(FalconInfer.mostTexts).")
+        }
+        if dataset == nil { throw ValidationError("--batch is for --dataset.") }
+        guard batch > 1 else { return }
+        if stream { throw ValidationError("--stream shows one answer at a time; leave out --batch or --stream.") }
+        if treeName == "auto" || treeName.hasPrefix("dynamic") {
+            throw ValidationError(
+                "--tree \(treeName) measures rounds of one text; give a tree by its name with --batch.")
         }
     }
 

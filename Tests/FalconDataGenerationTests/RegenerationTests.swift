@@ -12,51 +12,8 @@ import Foundation
 import Testing
 
 @Suite struct RegenerationTests {
-    /// A target whose answers are short: many tokens end them.
-    private struct Scene {
-        let folder: TemporaryFolder
-        var options: GenerationOptions
-
-        init(endTokens: Range<Int> = 180..<258) throws {
-            folder = try TemporaryFolder()
-            let target = try TinyTarget.write(into: folder)
-            let path = target + "/config.json"
-            let text = try String(contentsOfFile: path, encoding: .utf8)
-            let ends = endTokens.map(String.init).joined(separator: ", ")
-            try folder.write(
-                text.replacingOccurrences(of: #""eos_token_id": 257"#, with: "\"eos_token_id\": [\(ends)]"),
-                to: "target/config.json")
-            let rows = (0..<9).map { row in
-                let turns = (0...row % 3).map { #"{"role": "user", "content": "\#(row)\#($0)?"}"# }
-                return #"{"id": "ask-\#(row)", "messages": [\#(turns.joined(separator: ", "))]}"#
-            }
-            let lines =
-                rows + [
-                    #"{"id": "long", "prompt": "\#(String(repeating: "long ", count: 30))"}"#,
-                    #"{"id": "odd", "messages": 5}"#,
-                ]
-            options = GenerationOptions(
-                target: target, dataset: try folder.write(lines.joined(separator: "\n"), to: "ask.jsonl"),
-                output: folder.file("out"))
-            options.conversationsPerShard = 4
-            options.storage = .float32
-            options.regeneration = RegenerationOptions(maxNewTokens: 12)
-        }
-
-        @discardableResult
-        func generate(_ options: GenerationOptions) throws -> GenerationReport {
-            try FeatureGenerator(options, pool: ThreadPool(threadCount: 1)).run { _ in }
-        }
-
-        func files(_ path: String) throws -> [String: Data] {
-            let names = try FileManager.default.contentsOfDirectory(atPath: path)
-            return try Dictionary(
-                uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: URL(fileURLWithPath: path + "/" + $0))) })
-        }
-    }
-
     @Test func `greedy answers are what the stored features say, to their last token`() throws {
-        let scene = try Scene()
+        let scene = try RegenerationScene()
         let report = try scene.generate(scene.options)
         #expect(report.written == 9 && report.input == 11)
         #expect(
@@ -84,7 +41,7 @@ import Testing
     }
 
     @Test func `a run that stopped within a dialogue goes on to the same files`() throws {
-        let scene = try Scene()
+        let scene = try RegenerationScene()
         try scene.generate(scene.options)
         let expected = try scene.files(scene.options.output)
         for bytes in [0, 1, 300, 700, 1400] {
@@ -103,7 +60,7 @@ import Testing
     }
 
     @Test func `the answers can be read as a data set, and give the same tokens and features`() throws {
-        let scene = try Scene()
+        let scene = try RegenerationScene()
         try scene.generate(scene.options)
         var options = scene.options
         options.regeneration = nil
@@ -118,7 +75,7 @@ import Testing
     }
 
     @Test func `a draft head changes no greedy answer, and sampling follows its seed`() throws {
-        let scene = try Scene()
+        let scene = try RegenerationScene()
         try scene.generate(scene.options)
         let expected = try scene.files(scene.options.output)
         let draft = scene.folder.file("draft")
@@ -154,7 +111,7 @@ import Testing
     }
 
     @Test func `rows that are tokens already are taken as they are`() throws {
-        let scene = try Scene()
+        let scene = try RegenerationScene()
         var options = scene.options
         options.regeneration = nil
         options.maxLength = 5

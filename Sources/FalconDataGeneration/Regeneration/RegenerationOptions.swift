@@ -11,13 +11,15 @@ package struct RegenerationOptions: Sendable {
     package var sampling: SamplingRule
     /// The most tokens of an answer.
     package var maxNewTokens: Int
+    /// Dialogues that are answered in one pass; a matter of memory and pace, not of the answers.
+    package var batch: BatchSize
 
     package init(
         draft: String? = nil, allowsOtherTarget: Bool = false, tree: String = TokenTree.Size.medium.rawValue,
         sampling: SamplingRule = .greedy,
-        maxNewTokens: Int = 512
+        maxNewTokens: Int = 512, batch: BatchSize = .automatic
     ) {
-        self.allowsOtherTarget = allowsOtherTarget
+        (self.allowsOtherTarget, self.batch) = (allowsOtherTarget, batch)
         (self.draft, self.tree, self.sampling, self.maxNewTokens) = (draft, tree, sampling, maxNewTokens)
     }
 }
