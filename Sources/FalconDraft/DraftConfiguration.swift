@@ -38,10 +38,11 @@ package struct DraftConfiguration: Sendable, Equatable {
         model = ModelConfiguration(
             vocabularySize: target.vocabularySize, hiddenSize: target.hiddenSize, layerCount: layerCount,
             headCount: target.headCount, keyValueHeadCount: target.keyValueHeadCount, headSize: target.headSize,
-            intermediateSize: target.intermediateSize, normEpsilon: target.normEpsilon, rotary: target.rotary,
+            intermediateSize: target.intermediateSize, normEpsilon: target.normEpsilon,
+            rotary: target.plan.isClassic ? target.rotary : RotaryConfiguration(base: target.rotary.base),
             maxPositions: target.maxPositions, eosTokens: target.eosTokens, bosToken: target.bosToken,
             padToken: target.padToken)
-        model.hasAttentionBias = target.hasAttentionBias
+        model.plan.hasAttentionBias = target.plan.hasAttentionBias
         self.blockSize = blockSize
         self.fusion = fusion
         hasFusionBias = true
@@ -110,10 +111,8 @@ package struct DraftConfiguration: Sendable, Equatable {
         if said == nil { model.rotary = model.rotary.asInAuthorsDraftHead }
         // The head's layers are Llama's whatever the target is: a bias only where `qkv_bias` says so.
         model.family = .llama
-        model.hasAttentionBias = try fields.boolean("qkv_bias", default: false)
-        model.hasOutputBias = false
-        model.hasMLPBias = false
-        model.hasQueryKeyNorm = false
+        model.plan = DecoderPlan()
+        model.plan.hasAttentionBias = try fields.boolean("qkv_bias", default: false)
     }
 
     /// Reads `config.json` of a draft head's folder, and looks at no weights.
@@ -151,7 +150,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         var object = model.document
         // Llama's own switch would mean a bias of the output projection too.
         object["attention_bias"] = .boolean(false)
-        object["qkv_bias"] = .boolean(model.hasAttentionBias)
+        object["qkv_bias"] = .boolean(model.plan.hasAttentionBias)
         object["k_mask"] = .integer(blockSize)
         object["bias"] = .boolean(hasFusionBias)
         object["fusion"] = .string(fusion.rawValue)

@@ -72,13 +72,14 @@ package final class DraftHead: Sendable {
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in
             try PackedDecoderLayer(
-                weights.scope("layers.\(index)"), shape: DecoderLayerShape(model, hasInputNorm: index > 0),
-                arithmetic: arithmetic, on: pool)
+                weights.scope("layers.\(index)"), of: model, hasInputNorm: index > 0, arithmetic: arithmetic,
+                on: pool)
         }
         rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
         if let ends, !weights.contains(name) {
-            embed = { ends.embed($0) }
+            // As it is stored, which is what the head learned from: the scale of some families is their layers' own.
+            embed = { ends.embedding.gather($0) }
         } else {
             let matrix = try weights.matrix(name, rows: model.vocabularySize, columns: model.hiddenSize)
             embed = { matrix.gather($0) }

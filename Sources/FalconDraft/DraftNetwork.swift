@@ -57,7 +57,7 @@ package final class DraftNetwork {
             layerCount: model.layerCount, hiddenSize: model.hiddenSize, headCount: model.headCount,
             keyValueHeadCount: model.keyValueHeadCount, headSize: model.headSize,
             intermediateSize: model.intermediateSize, normEpsilon: model.normEpsilon,
-            hasAttentionBias: model.hasAttentionBias,
+            hasAttentionBias: model.plan.hasAttentionBias,
             lookAhead: !looksAhead
                 ? nil
                 : LookAhead(

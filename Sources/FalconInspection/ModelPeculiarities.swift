@@ -22,6 +22,10 @@ struct ModelPeculiarities {
     private mutating func note(positions configuration: ModelConfiguration) {
         switch configuration.rotary.scaling {
         case .none: break
+        case .divided where configuration.rotary.magnitude != 1:
+            note(
+                "rotary scaling longrope: its short factors serve up to \(configuration.maxPositions) positions; longer "
+                    + "texts, which its long factors are for, are not supported")
         case .divided: note("rotary scaling: each frequency is divided by a number of its own (Llama 3.1's in GGUF)")
         case .linear(let factor):
             note("rotary scaling linear: positions are divided by \(factor)")
@@ -33,8 +37,17 @@ struct ModelPeculiarities {
                     + "Hugging Face decodes token by token; a prompt longer than that, which it reads with one base "
                     + "for all positions, gives other features here")
         }
-        if let window = ConfigurationFields(configuration.raw, path: "config.json")["sliding_window"]?.integer {
+        let layers = configuration.plan.layers
+        let windows = layers.compactMap(\.window)
+        if let window = windows.max() {
+            note("\(windows.count) of \(configuration.layerCount) layers see the last \(window) positions only")
+        } else if let window = ConfigurationFields(configuration.raw, path: "config.json")["sliding_window"]?.integer {
             note("sliding_window \(window) is not in force: every layer attends to all positions")
+        }
+        let unturned = layers.count { $0.rotary == nil }
+        if unturned > 0 { note("\(unturned) of \(configuration.layerCount) layers have no rotary positions") }
+        if let size = configuration.plan.rotatedSize {
+            note("rotary positions turn \(size) of the \(configuration.headSize) dimensions of a head")
         }
     }
 

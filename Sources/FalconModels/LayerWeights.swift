@@ -50,9 +50,15 @@ package struct LayerWeights {
     /// - Throws: `FileError` where the tensor is missing, has another shape or holds whole numbers, or, of weights that
     ///   are checked, values that are infinite or not a number.
     package func matrix(_ name: String, rows: Int, columns: Int) throws -> StoredMatrix {
+        try matrix(name, rows: rows, columns: columns, rowOrder: nil)
+    }
+
+    /// The same with rows in another order than the stored one; for weights of a folder only.
+    func matrix(_ name: String, rows: Int, columns: Int, rowOrder: RowOrder?) throws -> StoredMatrix {
         guard case .folder(let folder) = source else { return StoredMatrix(try tensor(name, [rows, columns])) }
-        let stored = try folder.stored(prefix + name, shape: [rows, columns])
+        var stored = try folder.stored(prefix + name, shape: [rows, columns])
         try check(stored)
+        if let rowOrder { stored = stored.renamed(stored.name, rowOrder: rowOrder) }
         return try stored.matrix ?? StoredMatrix(stored.tensor())
     }
 
@@ -61,6 +67,12 @@ package struct LayerWeights {
     /// - Throws: as `matrix`.
     package func vector(_ name: String, count: Int) throws -> Tensor {
         try tensor(name, [count])
+    }
+
+    /// A norm's weight `[count]`, with what the family's plan adds to it.
+    func norm(_ name: String, count: Int, offset: Float) throws -> Tensor {
+        let weight = try vector(name + ".weight", count: count)
+        return offset == 0 ? weight : Tensor(weight.scalars.map { $0 + offset }, [count])
     }
 
     private func check(_ stored: StoredTensor) throws {

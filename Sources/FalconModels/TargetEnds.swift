@@ -76,10 +76,13 @@ package final class TargetEnds: Sendable {
         logits(features, on: pool).argmaxRows(on: pool)
     }
 
-    /// Embeddings `[tokens, hidden]`.
-    package func embed(_ tokens: [Int32]) -> Tensor { embeddingMatrix.gather(tokens) }
+    /// Embeddings `[tokens, hidden]` as the layers take them, scaled in some families.
+    package func embed(_ tokens: [Int32]) -> Tensor {
+        let (rows, scale) = (embeddingMatrix.gather(tokens), configuration.plan.embeddingScale)
+        return scale == 1 ? rows : Tensor(rows.scalars.map { $0 * scale }, rows.shape)
+    }
 
-    /// The token embedding, `[vocabulary, hidden]`, where it is stored: for training.
+    /// The token embedding, `[vocabulary, hidden]`, where it is stored and as it is stored: for draft heads.
     package var embedding: StoredMatrix { embeddingMatrix }
 
     /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.

@@ -2,7 +2,7 @@ import FalconDigest
 import FalconTensor
 import FalconWeights
 
-/// A language model of the Llama family (Llama, Mistral, Qwen2, Qwen3) for inference, as the target of drafting.
+/// A language model of any family (`ModelFamily`) for inference, as the target of drafting.
 ///
 /// A feature is the last hidden state after the final norm, what Hugging Face returns as `hidden_states[-1]`; the LM
 /// head turns it into logits. Every row of every function is batch-invariant: bit-identical however many rows are
@@ -15,7 +15,8 @@ package final class TargetModel: Sendable {
     package var fingerprint: String { ends.fingerprint }
     private let layers: [PackedDecoderLayer]
     private let finalNorm: Tensor
-    private let rotary: RotaryTable
+    /// The model's own rotary table and those of its plan.
+    private let rotaries: [RotaryTable]
 
     /// Opens a model's folder or GGUF file, and packs the layers.
     ///
@@ -37,13 +38,15 @@ package final class TargetModel: Sendable {
         let arithmetic = try target.weights.arithmetic(arithmetic, isTied: configuration.tiesEmbeddings)
         ends = try TargetEnds(target, arithmetic: arithmetic, pool: pool)
         let model = LayerWeights(target.weights, checkedOn: pool).scope("model")
-        finalNorm = try model.vector("norm.weight", count: configuration.hiddenSize)
-        let shape = DecoderLayerShape(configuration)
+        let plan = configuration.plan
+        finalNorm = try model.norm("norm", count: configuration.hiddenSize, offset: plan.normOffset)
         layers = try (0..<configuration.layerCount).map {
             try PackedDecoderLayer(
-                model.scope("layers.\($0)"), shape: shape, arithmetic: arithmetic, on: pool)
+                model.scope("layers.\($0)"), of: configuration, layer: plan.layer($0), arithmetic: arithmetic, on: pool)
         }
-        rotary = configuration.rotary.table(headSize: configuration.headSize)
+        rotaries = ([configuration.rotary] + plan.otherRotaries).map {
+            $0.table(headSize: configuration.headSize, rotatedSize: plan.rotatedSize)
+        }
     }
 
     /// An empty cache with room for at least `capacity` positions, provisional rows included.
@@ -72,14 +75,15 @@ package final class TargetModel: Sendable {
     ///   any company.
     package func forward(_ sequences: [PassRows], on pool: ThreadPool) -> Tensor {
         let masks = sequences.map { $0.visible() }
-        let angles = rotary.angles(at: zip(sequences, masks).flatMap { $0.positions(visible: $1) }, on: pool)
+        let positions = zip(sequences, masks).flatMap { $0.positions(visible: $1) }
+        let angles = rotaries.map { $0.angles(at: positions, on: pool) }
         var x = embed(sequences.flatMap(\.tokens))
         for (number, layer) in layers.enumerated() {
             let rows = zip(sequences, masks).map { sequence, visible in
                 AttentionCache.SequenceRows(
                     cache: sequence.cache.layers[number], slot: sequence.cache.committedCount, visible: visible)
             }
-            x = layer.forward(x, angles: angles, sequences: rows, on: pool)
+            x = layer.forward(x, angles: layer.rotary.map { angles[$0] }, sequences: rows, on: pool)
         }
         for sequence in sequences { sequence.cache.appendProvisional(sequence.tokens.count) }
         return x.rmsNorm(weight: finalNorm, epsilon: configuration.normEpsilon, on: pool)

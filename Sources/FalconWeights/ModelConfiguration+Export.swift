@@ -20,10 +20,7 @@ extension ModelConfiguration {
         self.normEpsilon = normEpsilon
         self.rotary = rotary
         self.tiesEmbeddings = tiesEmbeddings
-        hasAttentionBias = family.traits.attentionBias == .always
-        hasOutputBias = false
-        hasMLPBias = false
-        hasQueryKeyNorm = family.traits.hasQueryKeyNorm
+        plan = DecoderPlan(family.traits)
         self.maxPositions = maxPositions
         self.eosTokens = eosTokens
         self.bosToken = bosToken
@@ -44,14 +41,14 @@ extension ModelConfiguration {
         object["num_key_value_heads"] = .integer(keyValueHeadCount)
         object["head_dim"] = .integer(headSize)
         object["intermediate_size"] = .integer(intermediateSize)
-        object["hidden_act"] = .string("silu")
+        object["hidden_act"] = .string(plan.activation.rawValue)
         // The shortest decimal that gives this float back: 1e-05, not its long double.
         object["rms_norm_eps"] = .number(Double("\(normEpsilon)") ?? Double(normEpsilon))
         object["max_position_embeddings"] = .integer(maxPositions)
         rotary.write(into: &object)
         object["tie_word_embeddings"] = .boolean(tiesEmbeddings)
-        if case .configured(let key) = family.traits.attentionBias { object[key] = .boolean(hasAttentionBias) }
-        if case .configured(let key) = family.traits.mlpBias { object[key] = .boolean(hasMLPBias) }
+        if case .configured(let key) = family.traits.attentionBias { object[key] = .boolean(plan.hasAttentionBias) }
+        if case .configured(let key) = family.traits.mlpBias { object[key] = .boolean(plan.hasMLPBias) }
         object["eos_token_id"] = JSONValue(tokens: eosTokens)
         object["bos_token_id"] = JSONValue(tokens: bosToken.map { [$0] } ?? [])
         object["pad_token_id"] = JSONValue(tokens: padToken.map { [$0] } ?? [])

@@ -3,9 +3,12 @@ import FalconJSON
 /// What a configuration may ask for and Falcon does not compute.
 extension ModelConfiguration {
     /// Throws about members that change what a model computes and that no supported family has.
-    static func refuseForeignFields(_ fields: ConfigurationFields) throws {
-        if let activation = try fields.string("hidden_act"), activation != "silu" {
-            throw fields.problem("hidden_act", "'\(activation)' is not supported; silu is")
+    static func refuseForeignFields(_ fields: ConfigurationFields, _ traits: ModelFamily.Traits) throws {
+        let own = traits.activation.rawValue
+        for key in ["hidden_act", "hidden_activation"] {
+            if let activation = try fields.string(key), activation != own {
+                throw fields.problem(key, "'\(activation)' is not supported; \(own) is")
+            }
         }
         for key in ["quantization_config", "compression_config"] {
             guard let value = fields[key] else { continue }
@@ -17,7 +20,8 @@ extension ModelConfiguration {
         where fields[key] != nil {
             throw fields.problem(key, "means a mixture of experts, which is not supported")
         }
-        if let share = fields["partial_rotary_factor"], share.double != 1 {
+        let shareKey = "partial_rotary_factor"
+        if let share = fields[shareKey], share.double != 1, !traits.ownKeys.contains(shareKey) {
             throw fields.problem("partial_rotary_factor", "\(share.text()) is not supported; only 1 is")
         }
         for key in ["text_config", "vision_config", "audio_config"] where fields[key] != nil {
@@ -27,7 +31,7 @@ extension ModelConfiguration {
             "attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "logits_scaling",
             "embedding_multiplier",
             "residual_multiplier", "attention_multiplier", "no_rope_layers", "use_qk_norm",
-        ] where fields[key] != nil && fields[key] != .boolean(false) {
+        ] where fields[key] != nil && fields[key] != .boolean(false) && !traits.ownKeys.contains(key) {
             throw fields.problem(key, "is not supported")
         }
     }

@@ -21,13 +21,8 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var rotary: RotaryConfiguration
     /// Whether the embedding serves as LM head, so that `lm_head.weight` is not stored.
     package var tiesEmbeddings: Bool
-    /// Biases of the query, key and value projections.
-    package var hasAttentionBias: Bool
-    /// A bias of the attention's output projection.
-    package var hasOutputBias: Bool
-    package var hasMLPBias: Bool
-    /// RMS norms over each head of queries and keys, before the rotation (Qwen3).
-    package var hasQueryKeyNorm: Bool
+    /// What the decoder does with these sizes.
+    package var plan: DecoderPlan
     package var maxPositions: Int
     /// The longest sequence that the model may be given: scaled positions reach `factor` times as far.
     package var positionLimit: Int {
@@ -75,10 +70,13 @@ package struct ModelConfiguration: Sendable, Equatable {
     ///
     /// - Parameter path: where they come from, for messages.
     package init(_ object: JSONObject, path: String) throws {
-        let fields = ConfigurationFields(object, path: path)
-        family = try ModelConfiguration.family(fields)
+        let written = ModelFamily.Traits.gemma3Text(in: object) ?? object
+        family = try ModelConfiguration.family(ConfigurationFields(written, path: path))
         let traits = family.traits
-        try ModelConfiguration.refuseForeignFields(fields)
+        var members = traits.spelling(written)
+        for (key, value) in traits.defaults where (members[key] ?? .null) == .null { members[key] = value }
+        let fields = ConfigurationFields(members, path: path)
+        try ModelConfiguration.refuseForeignFields(fields, traits)
 
         vocabularySize = try fields.size("vocab_size")
         hiddenSize = try fields.size("hidden_size")
@@ -108,15 +106,18 @@ package struct ModelConfiguration: Sendable, Equatable {
                 "rope_scaling.short_factor", "has \(divisors.count) numbers for heads of \(headSize) dimensions")
         }
         tiesEmbeddings = try fields.boolean("tie_word_embeddings", default: false)
-        hasAttentionBias = try ModelConfiguration.choice(traits.attentionBias, fields)
-        hasOutputBias = try ModelConfiguration.choice(traits.outputBias, fields)
-        hasMLPBias = try ModelConfiguration.choice(traits.mlpBias, fields)
-        hasQueryKeyNorm = traits.hasQueryKeyNorm
+        plan = DecoderPlan(traits)
+        plan.hasAttentionBias = try ModelConfiguration.choice(traits.attentionBias, fields)
+        plan.hasOutputBias = try ModelConfiguration.choice(traits.outputBias, fields)
+        plan.hasMLPBias = try ModelConfiguration.choice(traits.mlpBias, fields)
         eosTokens = try fields.tokens("eos_token_id")
         bosToken = try fields.token("bos_token_id")
         padToken = try fields.token("pad_token_id")
-        raw = object
-        try ModelConfiguration.refuseSlidingWindow(fields, traits, maxPositions: maxPositions, layers: layerCount)
+        raw = written
+        if !traits.hasOwnWindows {
+            try ModelConfiguration.refuseSlidingWindow(fields, traits, maxPositions: maxPositions, layers: layerCount)
+        }
+        try traits.plan(fields, &self)
     }
 
     private static func family(_ fields: ConfigurationFields) throws -> ModelFamily {

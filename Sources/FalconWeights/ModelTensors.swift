@@ -16,7 +16,7 @@ package enum ModelTensors {
 
     /// Names, behind the layer's own, and shapes of one decoder layer.
     package static func layer(_ configuration: ModelConfiguration, hasInputNorm: Bool) -> [Entry] {
-        let (hidden, wide) = (configuration.hiddenSize, configuration.intermediateSize)
+        let (hidden, wide, plan) = (configuration.hiddenSize, configuration.intermediateSize, configuration.plan)
         let queries = configuration.headCount * configuration.headSize
         let keys = configuration.keyValueHeadCount * configuration.headSize
         var list: [Entry] = []
@@ -24,19 +24,33 @@ package enum ModelTensors {
             list.append((name + ".weight", [outputs, inputs]))
             if hasBias { list.append((name + ".bias", [outputs])) }
         }
-        if hasInputNorm { list.append(("input_layernorm.weight", [hidden])) }
-        linear("self_attn.q_proj", queries, hidden, hasBias: configuration.hasAttentionBias)
-        linear("self_attn.k_proj", keys, hidden, hasBias: configuration.hasAttentionBias)
-        linear("self_attn.v_proj", keys, hidden, hasBias: configuration.hasAttentionBias)
-        linear("self_attn.o_proj", hidden, queries, hasBias: configuration.hasOutputBias)
-        if configuration.hasQueryKeyNorm {
-            list.append(("self_attn.q_norm.weight", [configuration.headSize]))
-            list.append(("self_attn.k_norm.weight", [configuration.headSize]))
+        func norm(_ name: String?, _ size: Int) {
+            if let name { list.append((name + ".weight", [size])) }
         }
-        linear("mlp.gate_proj", wide, hidden, hasBias: configuration.hasMLPBias)
-        linear("mlp.up_proj", wide, hidden, hasBias: configuration.hasMLPBias)
-        linear("mlp.down_proj", hidden, wide, hasBias: configuration.hasMLPBias)
-        list.append(("post_attention_layernorm.weight", [hidden]))
+        if hasInputNorm { norm(plan.inputNorm, hidden) }
+        if plan.isFused {
+            linear("self_attn.qkv_proj", queries + 2 * keys, hidden, hasBias: plan.hasAttentionBias)
+        } else {
+            linear("self_attn.q_proj", queries, hidden, hasBias: plan.hasAttentionBias)
+            linear("self_attn.k_proj", keys, hidden, hasBias: plan.hasAttentionBias)
+            linear("self_attn.v_proj", keys, hidden, hasBias: plan.hasAttentionBias)
+        }
+        linear("self_attn.o_proj", hidden, queries, hasBias: plan.hasOutputBias)
+        let perHead = plan.queryKeyNorm == .head
+        if plan.queryKeyNorm != .none {
+            norm("self_attn.q_norm", perHead ? configuration.headSize : queries)
+            norm("self_attn.k_norm", perHead ? configuration.headSize : keys)
+        }
+        if plan.isFused {
+            linear("mlp.gate_up_proj", 2 * wide, hidden, hasBias: plan.hasMLPBias)
+        } else {
+            linear("mlp.gate_proj", wide, hidden, hasBias: plan.hasMLPBias)
+            linear("mlp.up_proj", wide, hidden, hasBias: plan.hasMLPBias)
+        }
+        linear("mlp.down_proj", hidden, wide, hasBias: plan.hasMLPBias)
+        norm(plan.attentionOutputNorm, hidden)
+        norm(plan.feedForwardNorm, hidden)
+        norm(plan.feedForwardOutputNorm, hidden)
         return list
     }
 }

@@ -20,6 +20,8 @@ package struct RotaryConfiguration: Sendable, Equatable {
     /// `rope_theta`.
     package var base: Double
     package var scaling: Scaling
+    /// What turned dimensions are multiplied by besides (longrope's attention factor).
+    package var magnitude: Float = 1
 
     package init(base: Double = 10000, scaling: Scaling = .none) {
         self.base = base
@@ -75,13 +77,19 @@ package struct RotaryConfiguration: Sendable, Equatable {
     /// it depends on nothing but the position: keys in a cache stay right, and a row has the same bits in a prompt, in
     /// a tree and alone. A longer prompt in one pass gives other numbers there, where one base, of the whole prompt's
     /// length, turns all its positions; no later decoding step would have made those keys.
-    package func table(headSize: Int) -> RotaryTable {
-        let frequencies = inverseFrequencies(headSize: headSize)
-        guard case .dynamic(_, let maxPositions) = scaling else { return RotaryTable(inverseFrequencies: frequencies) }
+    ///
+    /// - Parameter rotatedSize: how many dimensions of a head are turned; `nil`: all.
+    package func table(headSize: Int, rotatedSize: Int? = nil) -> RotaryTable {
+        let size = rotatedSize ?? headSize
+        let still = [Float](repeating: 0, count: (headSize - size) / 2)
+        let frequencies = inverseFrequencies(headSize: size) + still
+        guard case .dynamic(_, let maxPositions) = scaling else {
+            return RotaryTable(inverseFrequencies: frequencies, magnitude: magnitude)
+        }
         return RotaryTable(
             inverseFrequencies: frequencies,
             growth: RotaryTable.Growth(start: maxPositions) {
-                inverseFrequencies(headSize: headSize, sequenceLength: $0 + 1)
+                inverseFrequencies(headSize: size, sequenceLength: $0 + 1) + still
             })
     }
 

@@ -42,9 +42,10 @@ package struct WeightFolder: Sendable {
             metadata = [:]
             return
         }
-        (tensors, metadata) =
-            source.hasSuffix(".json")
-            ? try WeightFolder.indexed(source) : try WeightFolder.whole(source)
+        let contents = try source.hasSuffix(".json") ? WeightFolder.indexed(source) : WeightFolder.whole(source)
+        (tensors, metadata) = (
+            keepsNames ? contents.tensors : WeightFolder.textPart(contents.tensors), contents.metadata
+        )
         names = tensors.keys.sorted()
     }
 
@@ -93,6 +94,25 @@ package struct WeightFolder: Sendable {
     private func required(_ name: String) throws -> StoredTensor {
         guard let tensor = tensors[name] else { throw FileError(path, "holds no tensor '\(name)'") }
         return tensor
+    }
+
+    /// The language model of one that also sees, under the names that it has alone.
+    private static func textPart(_ tensors: [String: StoredTensor]) -> [String: StoredTensor] {
+        let renamings = [
+            ("language_model.model.", "model."), ("model.language_model.", "model."),
+            ("language_model.lm_head.", "lm_head."),
+        ]
+        let others = ["vision_tower.", "model.vision_tower.", "multi_modal_projector.", "model.multi_modal_projector."]
+        guard tensors.keys.contains(where: { name in renamings.prefix(2).contains { name.hasPrefix($0.0) } }) else {
+            return tensors
+        }
+        var text: [String: StoredTensor] = [:]
+        for (name, tensor) in tensors where !others.contains(where: name.hasPrefix) {
+            let renaming = renamings.first { name.hasPrefix($0.0) }
+            let own = renaming.map { $0.1 + name.dropFirst($0.0.count) } ?? name
+            text[own] = tensor.renamed(own)
+        }
+        return text
     }
 
     private typealias Contents = (tensors: [String: StoredTensor], metadata: [String: String])

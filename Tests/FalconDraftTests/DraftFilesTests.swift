@@ -27,8 +27,8 @@ import Testing
         #expect(configuration.blockSize == 3)
         #expect(configuration.fusion == .gated)
         #expect(configuration.model.keyValueHeadCount == 2)
-        #expect(!configuration.model.hasAttentionBias)
-        #expect(try DraftConfiguration(folder: Fixtures.path("drafter/k2_qkvbias")).model.hasAttentionBias)
+        #expect(!configuration.model.plan.hasAttentionBias)
+        #expect(try DraftConfiguration(folder: Fixtures.path("drafter/k2_qkvbias")).model.plan.hasAttentionBias)
     }
 
     @Test func `With linear scaling the authors' head has the base 10000, and ours its own`() throws {
@@ -54,7 +54,7 @@ import Testing
         let configuration = DraftConfiguration(target: target, blockSize: 3, layerCount: 2)
         #expect(configuration.model.hiddenSize == target.hiddenSize)
         #expect(configuration.model.headSize == target.headSize)
-        #expect(configuration.model.hasAttentionBias)
+        #expect(configuration.model.plan.hasAttentionBias)
         #expect(configuration.model.rotary == target.rotary)
         let folder = try TemporaryFolder()
         try configuration.write(folder: folder.path)

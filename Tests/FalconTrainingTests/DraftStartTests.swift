@@ -93,7 +93,7 @@ import Testing
         let settings = ["draft.look_ahead=true", "training.max_steps=4"]
         let network = try started(example, settings, &lines)
         let bias = try #require(network.parameters["layers.0.self_attn.q_proj.bias"])
-        #expect(network.configuration.model.hasAttentionBias && bias.value.scalars.contains { $0 != 0 })
+        #expect(network.configuration.model.plan.hasAttentionBias && bias.value.scalars.contains { $0 != 0 })
         #expect(lines.isEmpty)
         try example.train(try example.recipe(settings), run)
         let trained = try started(example, settings + ["draft.init_from=\(run)"], &lines)

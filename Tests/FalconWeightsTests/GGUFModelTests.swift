@@ -35,7 +35,7 @@ import Testing
         #expect([model.headSize, model.intermediateSize, model.vocabularySize, model.maxPositions] == [8, 32, 40, 64])
         #expect(model.rotary == RotaryConfiguration(base: 500_000, scaling: .linear(factor: 4)))
         #expect(model.eosTokens == [3, 5] && model.bosToken == 1 && model.padToken == nil)
-        #expect(!model.tiesEmbeddings && !model.hasAttentionBias && model.normEpsilon == 1e-5)
+        #expect(!model.tiesEmbeddings && !model.plan.hasAttentionBias && model.normEpsilon == 1e-5)
         // What it writes for others is the same model.
         let again = try ModelConfiguration(model.document, path: "config.json")
         #expect(again.rotary == model.rotary && again.eosTokens == model.eosTokens)
@@ -61,7 +61,7 @@ import Testing
             let file = GGUFBuilder.model(shape)
             let model = try open(file)
             #expect(model.configuration.family.rawValue == name)
-            #expect(model.configuration.hasAttentionBias == biases && model.configuration.hasQueryKeyNorm == norms)
+            #expect(model.configuration.plan.hasAttentionBias == biases && (model.configuration.plan.queryKeyNorm == .head) == norms)
             #expect(model.configuration.tiesEmbeddings)
             for (place, tensor) in [("q_proj.weight", "attn_q.weight"), ("k_proj.weight", "attn_k.weight")] {
                 let stored = try #require(file.tensors.first { $0.name == "blk.1." + tensor })

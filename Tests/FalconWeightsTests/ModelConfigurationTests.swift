@@ -38,11 +38,11 @@ import Testing
         #expect(gqa.normEpsilon == 1e-5)
         #expect(gqa.rotary == RotaryConfiguration(base: 500_000))
         #expect((gqa.eosTokens, gqa.bosToken, gqa.padToken) == ([2], 1, nil))
-        #expect(!gqa.tiesEmbeddings && !gqa.hasAttentionBias && !gqa.hasOutputBias && !gqa.hasMLPBias)
+        #expect(!gqa.tiesEmbeddings && !gqa.plan.hasAttentionBias && !gqa.plan.hasOutputBias && !gqa.plan.hasMLPBias)
         let qwen2 = try read("targets/qwen2_tied/config.json")
-        #expect(qwen2.hasAttentionBias && !qwen2.hasOutputBias && qwen2.tiesEmbeddings && !qwen2.hasQueryKeyNorm)
+        #expect(qwen2.plan.hasAttentionBias && !qwen2.plan.hasOutputBias && qwen2.tiesEmbeddings && qwen2.plan.queryKeyNorm == .none)
         let qwen3 = try read("targets/qwen3/config.json")
-        #expect(!qwen3.hasAttentionBias && qwen3.hasQueryKeyNorm && qwen3.headSize == 24)
+        #expect(!qwen3.plan.hasAttentionBias && qwen3.plan.queryKeyNorm == .head && qwen3.headSize == 24)
         #expect(
             try read("targets/llama_rope_llama3/config.json").rotary.scaling
                 == .llama3(factor: 8, lowFrequency: 1, highFrequency: 4, originalPositions: 32))
@@ -59,7 +59,7 @@ import Testing
         #expect(throws: FileError.self) { try changed("mistral") { $0["rope_theta"] = nil } }
         #expect(try changed("qwen3") { $0["head_dim"] = nil }.headSize == 128)
         let biased = try changed("llama_gqa") { $0["attention_bias"] = .boolean(true) }
-        #expect(biased.hasAttentionBias && biased.hasOutputBias)
+        #expect(biased.plan.hasAttentionBias && biased.plan.hasOutputBias)
     }
 
     static let unsupported: [(folder: String, key: String, value: String)] = [

@@ -22,7 +22,7 @@ extension DraftNetwork {
                 fusion: fusion)
             let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
             let looksAhead = recipe.draft.lookAhead
-            configuration.model.hasAttentionBias = looksAhead || configuration.model.hasAttentionBias
+            configuration.model.plan.hasAttentionBias = looksAhead || configuration.model.plan.hasAttentionBias
             try self.init(configuration, .random(source), embedding: target.embedding, looksAhead: looksAhead)
             return
         }

@@ -1,35 +1,21 @@
 import FalconTensor
 
-/// The architectures of GGUF files that Falcon computes, by llama.cpp's names; each is one of our families.
-enum GGUFArchitecture: String, CaseIterable {
-    /// Llama, and Mistral, which llama.cpp stores as Llama.
-    case llama
-    case qwen2, qwen3
+/// The architecture of a GGUF file that Falcon computes: one of our families, under llama.cpp's name.
+struct GGUFArchitecture {
+    let family: ModelFamily
+    let traits: ModelFamily.GGUFTraits
 
     /// - Throws: `FileError` where the key is missing or names another one.
     init(_ metadata: GGUFMetadata) throws {
         let key = "general.architecture"
         guard let name = try metadata.string(key) else { throw metadata.problem(key, "is missing") }
-        guard let architecture = GGUFArchitecture(rawValue: name) else {
-            let known = GGUFArchitecture.allCases.map(\.rawValue).joined(separator: ", ")
+        let all = ModelFamily.allCases.compactMap { family in family.traits.gguf.map { (family, $0) } }
+        guard let (family, traits) = all.first(where: { $0.1.name == name }) else {
+            let known = all.map(\.1.name).joined(separator: ", ")
             throw metadata.problem(key, "is \(name.shown), which is not supported; \(known) are")
         }
-        self = architecture
+        (self.family, self.traits) = (family, traits)
     }
-
-    var family: ModelFamily {
-        switch self {
-        case .llama: .llama
-        case .qwen2: .qwen2
-        case .qwen3: .qwen3
-        }
-    }
-
-    /// Whether the converter put rotary pairs of queries and keys side by side.
-    var pairsRotaryRows: Bool { self == .llama }
-
-    /// Whether biases may be there, as the file has them; in other architectures the family alone says it.
-    var hasOptionalBiases: Bool { self == .llama }
 }
 
 /// The settings of an architecture, `llama.block_count` and so on, with their type and range checked.
@@ -39,7 +25,7 @@ struct GGUFFields {
 
     init(_ metadata: GGUFMetadata, _ architecture: GGUFArchitecture) {
         self.metadata = metadata
-        prefix = architecture.rawValue + "."
+        prefix = architecture.traits.name + "."
     }
 
     func problem(_ key: String, _ text: String) -> FileError { metadata.problem(prefix + key, text) }

@@ -19,17 +19,18 @@ package struct GGUFModel: Sendable {
         let architecture = try GGUFArchitecture(files.metadata)
         configuration = try ModelConfiguration(files, architecture)
         weights = try WeightFolder(
-            path: files.path, GGUFModel.tensors(files, configuration, pairsRotaryRows: architecture.pairsRotaryRows))
+            path: files.path, GGUFModel.tensors(files, configuration, architecture.traits))
     }
 
     /// The tensors of a model, each in its place.
     private static func tensors(
-        _ files: GGUFModelFiles, _ configuration: ModelConfiguration, pairsRotaryRows: Bool
+        _ files: GGUFModelFiles, _ configuration: ModelConfiguration, _ traits: ModelFamily.GGUFTraits
     ) throws -> [StoredTensor] {
         var left = Dictionary(uniqueKeysWithValues: files.tensors.map { ($0.name, $0) })
         left["rope_freqs.weight"] = nil
+        for name in traits.extraTensors { left[name] = nil }
         var tensors: [StoredTensor] = []
-        for entry in entries(of: configuration) {
+        for entry in entries(of: configuration, traits) {
             guard let tensor = left.removeValue(forKey: entry.name) else {
                 throw FileError(files.path, "holds no tensor '\(entry.name)'")
             }
@@ -40,7 +41,7 @@ package struct GGUFModel: Sendable {
                 throw refusal("has shape \(tensor.shape) where the metadata needs \(entry.shape)")
             }
             guard tensor.type.isFloatingPoint else { throw refusal("holds \(tensor.encoding) values") }
-            let isTurned = pairsRotaryRows && entry.isRotary
+            let isTurned = traits.pairsRotaryRows && entry.isRotary
             guard !isTurned || tensor.shape.count == 2 || tensor.blocks == nil else {
                 throw refusal("is written in blocks of \(tensor.encoding), which a bias of queries or keys cannot be")
             }
@@ -70,57 +71,29 @@ package struct GGUFModel: Sendable {
         var isRotary = false
     }
 
-    private static func entries(of configuration: ModelConfiguration) -> [Entry] {
-        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
-        var entries = [
-            Entry(name: "token_embd.weight", place: "model.embed_tokens.weight", shape: [vocabulary, hidden]),
-            Entry(name: "output_norm.weight", place: "model.norm.weight", shape: [hidden]),
-        ]
-        if !configuration.tiesEmbeddings {
-            entries.append(Entry(name: "output.weight", place: "lm_head.weight", shape: [vocabulary, hidden]))
-        }
-        for number in 0..<configuration.layerCount {
-            entries += layer(configuration).map {
-                Entry(
-                    name: "blk.\(number)." + $0.name, place: "model.layers.\(number)." + $0.place, shape: $0.shape,
-                    isRotary: $0.isRotary)
+    private static func entries(of configuration: ModelConfiguration, _ traits: ModelFamily.GGUFTraits) -> [Entry] {
+        let own = ["model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"]
+        return ModelTensors.target(configuration).compactMap { place, shape in
+            // model.layers.NUMBER.PART.weight
+            let parts = place.split(separator: ".", maxSplits: 3)
+            guard parts.count == 4, parts[1] == "layers" else {
+                let base = place.dropLast(".weight".count)
+                return own[String(base)].map { Entry(name: $0 + ".weight", place: place, shape: shape) }
             }
+            guard let dot = parts[3].lastIndex(of: ".") else { return nil }
+            let (part, kind) = (String(parts[3][..<dot]), parts[3][dot...])
+            guard let name = traits.names[part] ?? usual[part] else { return nil }
+            return Entry(
+                name: "blk.\(parts[2]).\(name)\(kind)", place: place, shape: shape,
+                isRotary: part == "self_attn.q_proj" || part == "self_attn.k_proj")
         }
-        return entries
     }
 
-    private static func layer(_ configuration: ModelConfiguration) -> [Entry] {
-        let (hidden, wide) = (configuration.hiddenSize, configuration.intermediateSize)
-        let queries = configuration.headCount * configuration.headSize
-        let keys = configuration.keyValueHeadCount * configuration.headSize
-        var entries: [Entry] = []
-        func norm(_ name: String, _ place: String, _ size: Int) {
-            entries.append(Entry(name: name + ".weight", place: place + ".weight", shape: [size]))
-        }
-        func linear(
-            _ name: String, _ place: String, _ outputs: Int, _ inputs: Int, hasBias: Bool, isRotary: Bool = false
-        ) {
-            entries.append(
-                Entry(name: name + ".weight", place: place + ".weight", shape: [outputs, inputs], isRotary: isRotary))
-            if hasBias {
-                entries.append(
-                    Entry(name: name + ".bias", place: place + ".bias", shape: [outputs], isRotary: isRotary))
-            }
-        }
-        let (bias, outputBias) = (configuration.hasAttentionBias, configuration.hasOutputBias)
-        norm("attn_norm", "input_layernorm", hidden)
-        linear("attn_q", "self_attn.q_proj", queries, hidden, hasBias: bias, isRotary: true)
-        linear("attn_k", "self_attn.k_proj", keys, hidden, hasBias: bias, isRotary: true)
-        linear("attn_v", "self_attn.v_proj", keys, hidden, hasBias: bias)
-        linear("attn_output", "self_attn.o_proj", hidden, queries, hasBias: outputBias)
-        if configuration.hasQueryKeyNorm {
-            norm("attn_q_norm", "self_attn.q_norm", configuration.headSize)
-            norm("attn_k_norm", "self_attn.k_norm", configuration.headSize)
-        }
-        norm("ffn_norm", "post_attention_layernorm", hidden)
-        linear("ffn_gate", "mlp.gate_proj", wide, hidden, hasBias: configuration.hasMLPBias)
-        linear("ffn_up", "mlp.up_proj", wide, hidden, hasBias: configuration.hasMLPBias)
-        linear("ffn_down", "mlp.down_proj", hidden, wide, hasBias: configuration.hasMLPBias)
-        return entries
-    }
+    /// What llama.cpp calls the parts of a layer in most families.
+    private static let usual = [
+        "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
+        "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    ]
 }

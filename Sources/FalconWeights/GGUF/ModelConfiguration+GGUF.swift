@@ -7,7 +7,8 @@ extension ModelConfiguration {
     init(_ files: GGUFModelFiles, _ architecture: GGUFArchitecture) throws {
         let metadata = files.metadata
         let fields = GGUFFields(metadata, architecture)
-        try ModelConfiguration.refuseForeignFields(fields)
+        let traits = architecture.traits
+        try ModelConfiguration.refuseForeignFields(fields, except: traits.ownKeys)
         let tensors = Dictionary(uniqueKeysWithValues: files.tensors.map { ($0.name, $0) })
 
         let hidden = try fields.size("embedding_length")
@@ -33,12 +34,14 @@ extension ModelConfiguration {
             throw fields.problem("attention.value_length", "\(valueSize) is not the key length \(headSize)")
         }
         let rotated = try fields.size("rope.dimension_count", default: headSize)
-        guard rotated == headSize else {
+        guard rotated == headSize || traits.rotatesPart else {
             throw fields.problem(
                 "rope.dimension_count", "\(rotated) of \(headSize) dimensions is not supported; all are")
         }
         let maxPositions = try fields.size("context_length")
-        try ModelConfiguration.refuseSlidingWindow(fields, maxPositions: maxPositions)
+        if !architecture.family.traits.hasOwnWindows {
+            try ModelConfiguration.refuseSlidingWindow(fields, maxPositions: maxPositions)
+        }
         let vocabulary = try ModelConfiguration.vocabularySize(fields, tensors["token_embd.weight"])
 
         self.init(
@@ -50,13 +53,13 @@ extension ModelConfiguration {
             tiesEmbeddings: tensors["output.weight"] == nil, maxPositions: maxPositions,
             eosTokens: try ModelConfiguration.endTokens(metadata), bosToken: try metadata.token("bos"),
             padToken: try metadata.token("padding"))
-        if architecture.hasOptionalBiases {
+        if traits.hasOptionalBiases {
             func anyLayer(has names: String...) -> Bool {
                 names.contains { tensors["blk.0.\($0).bias"] != nil }
             }
-            hasAttentionBias = anyLayer(has: "attn_q", "attn_k", "attn_v")
-            hasOutputBias = anyLayer(has: "attn_output")
-            hasMLPBias = anyLayer(has: "ffn_gate", "ffn_up", "ffn_down")
+            plan.hasAttentionBias = anyLayer(has: "attn_q", "attn_k", "attn_v")
+            plan.hasOutputBias = anyLayer(has: "attn_output")
+            plan.hasMLPBias = anyLayer(has: "ffn_gate", "ffn_up", "ffn_down")
         }
         for token in eosTokens + [bosToken, padToken].compactMap(\.self) where Int(token) >= vocabulary {
             throw metadata.problem(
@@ -64,6 +67,7 @@ extension ModelConfiguration {
         }
         // What a folder's config.json would say.
         raw = document
+        try traits.plan(fields, tensors, &self)
     }
 
     /// The rows of the embedding, on which all that counts the vocabulary must agree.
@@ -109,7 +113,7 @@ extension ModelConfiguration {
     }
 
     /// Throws about settings that change what a model computes and that no supported architecture has.
-    private static func refuseForeignFields(_ fields: GGUFFields) throws {
+    private static func refuseForeignFields(_ fields: GGUFFields, except own: Set<String>) throws {
         for key in ["expert_count", "expert_used_count"] {
             if let count = try fields.metadata.integer(fields.prefix + key), count != 0 {
                 throw fields.problem(key, "\(count) means a mixture of experts, which is not supported")
@@ -119,7 +123,7 @@ extension ModelConfiguration {
             "logit_scale", "embedding_scale", "residual_scale", "attention.scale", "attention.clamp_kqv",
             "attn_logit_softcapping", "final_logit_softcapping", "attention.temperature_scale",
             "attention.max_alibi_bias",
-        ] {
+        ] where !own.contains(key) {
             if let value = try fields.metadata.real(fields.prefix + key), value != 0 {
                 throw fields.problem(key, "\(value) is not supported")
             }

@@ -1,0 +1,11 @@
+/// Llama, whose early members left out what has stood in every configuration since, and Mistral, its twin without
+/// biases.
+extension ModelFamily.Traits {
+    static let llama = ModelFamily.Traits(
+        architecture: "LlamaForCausalLM", attentionBias: .configured("attention_bias"),
+        outputBias: .configured("attention_bias"), mlpBias: .configured("mlp_bias"), hasHistoricDefaults: true,
+        gguf: ModelFamily.GGUFTraits(name: "llama", pairsRotaryRows: true, hasOptionalBiases: true))
+
+    /// llama.cpp stores it as Llama.
+    static let mistral = ModelFamily.Traits(architecture: "MistralForCausalLM")
+}
