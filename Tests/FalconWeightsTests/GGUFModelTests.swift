@@ -116,8 +116,8 @@ import Testing
     @Test func `what does not fit is refused with its key or tensor`() throws {
         let cases: [(word: String, change: (inout GGUFBuilder) -> Void)] = [
             ("'general.architecture' is missing", { $0.remove("general.architecture") }),
-            ("'gemma3'", { $0.set("general.architecture", .string("gemma3")) }),
-            ("'phi3'", { $0.set("general.architecture", .string("phi3")) }),
+            ("'gemma2'", { $0.set("general.architecture", .string("gemma2")) }),
+            ("'phi2'", { $0.set("general.architecture", .string("phi2")) }),
             ("'llama.context_length' is missing", { $0.remove("llama.context_length") }),
             ("'llama.block_count'", { $0.set("llama.block_count", .int32(-1)) }),
             ("'llama.block_count' 5000", { $0.set("llama.block_count", .uint32(5000)) }),

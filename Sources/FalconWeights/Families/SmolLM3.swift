@@ -7,7 +7,7 @@ extension ModelFamily.Traits {
         architecture: "SmolLM3ForCausalLM", attentionBias: .configured("attention_bias"),
         outputBias: .configured("attention_bias"), mlpBias: .configured("mlp_bias"),
         slidingWindowSwitch: "use_sliding_window",
-        defaults: ["tie_word_embeddings": .boolean(true), "rope_theta": .number(2e6)],
+        defaults: ["tie_word_embeddings": .boolean(true)],
         ownKeys: ["no_rope_layers"],
         plan: { fields, configuration in
             let count = configuration.layerCount
