@@ -61,7 +61,9 @@ import Testing
             let file = GGUFBuilder.model(shape)
             let model = try open(file)
             #expect(model.configuration.family.rawValue == name)
-            #expect(model.configuration.plan.hasAttentionBias == biases && (model.configuration.plan.queryKeyNorm == .head) == norms)
+            #expect(
+                model.configuration.plan.hasAttentionBias == biases
+                    && (model.configuration.plan.queryKeyNorm == .head) == norms)
             #expect(model.configuration.tiesEmbeddings)
             for (place, tensor) in [("q_proj.weight", "attn_q.weight"), ("k_proj.weight", "attn_k.weight")] {
                 let stored = try #require(file.tensors.first { $0.name == "blk.1." + tensor })

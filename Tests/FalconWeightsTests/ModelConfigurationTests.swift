@@ -40,7 +40,9 @@ import Testing
         #expect((gqa.eosTokens, gqa.bosToken, gqa.padToken) == ([2], 1, nil))
         #expect(!gqa.tiesEmbeddings && !gqa.plan.hasAttentionBias && !gqa.plan.hasOutputBias && !gqa.plan.hasMLPBias)
         let qwen2 = try read("targets/qwen2_tied/config.json")
-        #expect(qwen2.plan.hasAttentionBias && !qwen2.plan.hasOutputBias && qwen2.tiesEmbeddings && qwen2.plan.queryKeyNorm == .none)
+        #expect(
+            qwen2.plan.hasAttentionBias && !qwen2.plan.hasOutputBias && qwen2.tiesEmbeddings
+                && qwen2.plan.queryKeyNorm == .none)
         let qwen3 = try read("targets/qwen3/config.json")
         #expect(!qwen3.plan.hasAttentionBias && qwen3.plan.queryKeyNorm == .head && qwen3.headSize == 24)
         #expect(
