@@ -24,8 +24,8 @@ struct ModelPeculiarities {
         case .none: break
         case .divided where configuration.rotary.magnitude != 1:
             note(
-                "rotary scaling longrope: its short factors serve up to \(configuration.maxPositions) positions; longer "
-                    + "texts, which its long factors are for, are not supported")
+                "rotary scaling longrope: its short factors serve up to \(configuration.maxPositions) positions; "
+                    + "longer texts, which its long factors are for, are not supported")
         case .divided: note("rotary scaling: each frequency is divided by a number of its own (Llama 3.1's in GGUF)")
         case .linear(let factor):
             note("rotary scaling linear: positions are divided by \(factor)")
