@@ -44,8 +44,11 @@ extension ModelConfiguration {
         object["hidden_act"] = .string(plan.activation.rawValue)
         // The shortest decimal that gives this float back: 1e-05, not its long double.
         object["rms_norm_eps"] = .number(Double("\(normEpsilon)") ?? Double(normEpsilon))
-        object["max_position_embeddings"] = .integer(maxPositions)
-        rotary.write(into: &object)
+        // What other families read of positions stands in what was read, in spellings of their own.
+        if plan.isClassic || raw.count == 0 {
+            object["max_position_embeddings"] = .integer(maxPositions)
+            rotary.write(into: &object)
+        }
         object["tie_word_embeddings"] = .boolean(tiesEmbeddings)
         if case .configured(let key) = family.traits.attentionBias { object[key] = .boolean(plan.hasAttentionBias) }
         if case .configured(let key) = family.traits.mlpBias { object[key] = .boolean(plan.hasMLPBias) }
