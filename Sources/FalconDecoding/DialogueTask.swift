@@ -62,8 +62,8 @@ extension DialogueRunner {
     /// - Parameters:
     ///   - batch: the most dialogues under way.
     ///   - baseline: decodes the same prompts plainly, in the same company, after all answers; `nil` leaves it out.
-    ///   - check: told after each pass how many dialogues are whole and how many tokens there are; may throw to stop the
-    ///     work, of which whole turns are kept.
+    ///   - check: told after each pass how many dialogues are whole and how many tokens there are; may throw to stop
+    ///     the work, of which whole turns are kept.
     /// - Returns: the dialogues in their order, and what stopped the work, if anything did.
     package func answer(
         _ dialogues: [PromptDialogue], on engine: DecodingEngine, batch: Int, sampling: SamplingRule,

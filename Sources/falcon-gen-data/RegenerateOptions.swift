@@ -24,8 +24,8 @@ struct RegenerateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Dialogues answered in one pass, 1 to \(BatchSize.most), or auto (by what this machine gains, measured at the \
-            start, and its memory), as where it is left out. The answers are the same with any.
+            Dialogues answered in one pass, 1 to \(BatchSize.most), or auto (by what this machine gains, measured at \
+            the start, and its memory), as where it is left out. The answers are the same with any.
             """, valueName: "n|auto"))
     var batch: BatchSize?
 

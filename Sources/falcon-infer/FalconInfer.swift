@@ -66,8 +66,8 @@ struct FalconInfer: FalconCommand {
     @Option(
         help: ArgumentHelp(
             """
-            --dataset: dialogues answered in one pass, 1 where it is left out, to \(FalconInfer.mostTexts). The answers are \
-            the same with any; speeds are those of all together.
+            --dataset: dialogues answered in one pass, 1 where it is left out, to \(FalconInfer.mostTexts). The \
+            answers are the same with any; speeds are those of all together.
             """, valueName: "n"))
     var batch: Int?
 

@@ -27,7 +27,8 @@ package enum BatchSize: Sendable, Equatable {
     /// - Parameters:
     ///   - check: may throw to stop the work.
     func resolve(
-        _ source: FeatureSource, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds, check: () throws -> Void
+        _ source: FeatureSource, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds,
+        check: () throws -> Void
     ) throws -> (texts: Int, note: String?) {
         guard case .automatic = self else {
             guard case .texts(let count) = self else { return (1, nil) }

@@ -24,7 +24,7 @@ extension ChatTemplate {
         guard prompted.count == 2 else {
             throw TokenizerError(
                 "the chat template",
-                "(\(origin)) writes a user's words \(prompted.count - 1) times, not once: the place where a user's turn "
+                "(\(origin)) writes a user's words \(prompted.count - 1) times, not once: where a user's turn "
                     + "begins cannot be told, so that the target cannot write one")
         }
         let alone = text(asked, JSONObject())?.components(separatedBy: words).last ?? ""
