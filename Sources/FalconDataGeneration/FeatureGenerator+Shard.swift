@@ -119,7 +119,7 @@ extension FeatureGenerator {
 extension GenerationInput {
     /// Says that no conversation of a data set is of use, and why most are not.
     static func useless(_ count: Int, _ reason: String?) -> String {
-        let which = count == 1 ? "its only conversation is of no use" : "none of its \(count) conversations is of use"
+        let which = count == 1 ? "its only conversation is not of use" : "none of its \(count) conversations is of use"
         return which + ": " + (reason ?? "no reason")
     }
 

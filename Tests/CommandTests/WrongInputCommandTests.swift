@@ -36,7 +36,9 @@ import Testing
         try refused(
             "falcon-gen-data", ["--target", Pipeline.target] + good + ["--template", "klingon"], status: 64,
             saying: "klingon")
-        try refused("falcon-gen-data", ["--target", Pipeline.target], status: 64, saying: "--dataset")
+        try refused(
+            "falcon-gen-data", ["--target", Pipeline.target, "--output", folder.file("out")], status: 64,
+            saying: "--dataset")
         try folder.write("a file, not a folder", to: "taken")
         try refused(
             "falcon-gen-data",

@@ -210,7 +210,7 @@ import Testing
             ("text.json: is neither JSON nor JSON lines", { $0.dataset = file }),
             ("nothing.json: no such file", { $0.dataset = folder.file("nothing.json") }),
             ("0 readable conversations", { $0.dataset = empty }),
-            ("its only conversation is of no use: the assistant says nothing", { $0.dataset = silent }),
+            ("its only conversation is not of use: the assistant says nothing", { $0.dataset = silent }),
             ("no such folder", { $0.target = folder.file("nothing") }),
             ("--template", { $0.template = TemplateChoice("alpaca") }),
             ("cannot make this folder", { $0.output = file }),
