@@ -8,6 +8,10 @@
 // A variant file sets how much fits its registers: QUERY_TILE queries by KEY_VECTORS * 16 keys for scores, and by
 // VALUE_VECTORS * 16 dimensions, twice, for values.
 
+// How far ahead keys and values are fetched, in rows of 64 keys and in keys: a text's lie in short stretches, in each
+// of which a processor that fetches by itself has to find out again. (Fetching beyond the last one reads nothing.)
+enum { VARIANT(attention_ahead) = 16 };
+
 // Scores of some queries for the 64 keys of one block, `keys` [size][64].
 INLINE void VARIANT(score_tile)(
     int queries, const float *const *query, const float *keys, size_t size, float scale, float *scores,
@@ -18,6 +22,8 @@ INLINE void VARIANT(score_tile)(
             UNROLL for (int v = 0; v < KEY_VECTORS; v++) sum[q][v] = (lanes)0.0f;
         const float *key = keys + part;
         for (size_t d = 0; d < size; d++, key += 64) {
+            UNROLL for (int v = 0; v < KEY_VECTORS; v++)
+                __builtin_prefetch(key + 64 * VARIANT(attention_ahead) + 16 * v);
             lanes k[KEY_VECTORS];
             UNROLL for (int v = 0; v < KEY_VECTORS; v++) k[v] = VARIANT(load)(key + 16 * v);
             UNROLL for (int q = 0; q < queries; q++) {
@@ -62,7 +68,11 @@ INLINE void VARIANT(value_tile)(
             odd[q][v] = VARIANT(load)(sums + (2 * q + 1) * CHAIN + 16 * v);
         }
     for (size_t j = first; j < end; j += 2) {
-        const float *value = values + j * width;
+        const float *value = values + j * width, *ahead = value + VARIANT(attention_ahead) * width;
+        UNROLL for (int v = 0; v < vectors; v++) {
+            __builtin_prefetch(ahead + 16 * v);
+            __builtin_prefetch(ahead + width + 16 * v);
+        }
         lanes a[VALUE_VECTORS], b[VALUE_VECTORS];
         UNROLL for (int v = 0; v < vectors; v++) {
             a[v] = VARIANT(load)(value + 16 * v);

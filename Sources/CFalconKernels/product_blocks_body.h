@@ -193,9 +193,9 @@ INLINE void VARIANT(pack_block_rows)(
         for (size_t k = 0; k < padded; k += FALCON_SHORT_GROUP, target += FALCON_ROW_WORDS * rows) {
             size_t count = k >= depth ? 0 : depth - k < FALCON_SHORT_GROUP ? depth - k : FALCON_SHORT_GROUP;
             int8_t quantized[FALCON_SHORT_GROUP];
-            int sums[2];
+            int sums[2] = {0, 0}, together = kind == FALCON_SCALED_TWICE ? 1 : 2;
             float scale;
-            VARIANT(quantize)(x + (k < depth ? k : 0), count, 2, quantized, &scale, sums);
+            VARIANT(quantize)(x + (k < depth ? k : 0), count, 2, together, quantized, &scale, sums);
             int ranged = kind == FALCON_RANGED || kind == FALCON_BRAIN_RANGED || kind == FALCON_RANGED_TWICE;
             int32_t begin = -above * (kind == FALCON_SCALED_TWICE ? sums[0] : sums[0] + sums[1]);
             int32_t later = -above * sums[1];

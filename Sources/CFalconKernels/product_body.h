@@ -65,6 +65,9 @@ INLINE uint32_t VARIANT(rounded_bits)(uint32_t bits) {
 
 #include "product_float32_body.h"
 #include "product_pairs_body.h"
+#ifdef HAS_DOT_PRODUCTS
+#include "product_split_pairs_body.h"
+#endif
 #include "product_quads_body.h"
 #include "product_blocks_body.h"
 
@@ -76,12 +79,21 @@ static float VARIANT(peak_read)(const float *values, size_t count) {
 }
 
 // One row a form.
-static const falcon_panel_form VARIANT(forms)[FALCON_PANEL_FORMS] = {
-    [FALCON_FLOAT32_PANELS] = VALUE_FORM(float32, 4),
-    [FALCON_BFLOAT16_PANELS] = VALUE_FORM(bfloat16, 2),
-    [FALCON_PAIR_PANELS] = PAIR_FORM,
-    [FALCON_QUAD_PANELS] = QUAD_FORM,
-    FALCON_BLOCK_FORMS(BLOCK_FORM)
-};
+#define FORMS(PAIRS)                                        \
+    {                                                       \
+        [FALCON_FLOAT32_PANELS] = VALUE_FORM(float32, 4),   \
+        [FALCON_BFLOAT16_PANELS] = VALUE_FORM(bfloat16, 2), \
+        [FALCON_PAIR_PANELS] = PAIRS,                       \
+        [FALCON_QUAD_PANELS] = QUAD_FORM,                   \
+        FALCON_BLOCK_FORMS(BLOCK_FORM)                      \
+    }
+static const falcon_panel_form VARIANT(forms)[FALCON_PANEL_FORMS] = FORMS(PAIR_FORM);
 
 const falcon_product_kernels VARIANT(products) = {VARIANT_NAME, VARIANT(forms), VARIANT(peak_read)};
+
+#ifdef HAS_DOT_PRODUCTS
+static const falcon_panel_form VARIANT(split_forms)[FALCON_PANEL_FORMS] = FORMS(SPLIT_PAIR_FORM);
+
+const falcon_product_kernels VARIANT(split_products) = {
+    VARIANT_NAME " but for pairs", VARIANT(split_forms), VARIANT(peak_read)};
+#endif

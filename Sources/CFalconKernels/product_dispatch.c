@@ -2,7 +2,8 @@
 
 extern const falcon_product_kernels falcon_baseline_products;
 #if defined(__x86_64__)
-extern const falcon_product_kernels falcon_avx2_products, falcon_avx512_products, falcon_avx512dot_products;
+extern const falcon_product_kernels falcon_avx2_products, falcon_avx512_products, falcon_avx512dot_products,
+    falcon_avx512dot_split_products;
 #endif
 
 size_t falcon_product_variants(const falcon_product_kernels **variants) {
@@ -14,8 +15,12 @@ size_t falcon_product_variants(const falcon_product_kernels **variants) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512dq")) {
         variants[count++] = &falcon_avx512_products;
-        if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
-            variants[count++] = &falcon_avx512dot_products;
+        if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
+            // The fastest is the last.
+            int splits = __builtin_cpu_is("intel");
+            variants[count++] = splits ? &falcon_avx512dot_products : &falcon_avx512dot_split_products;
+            variants[count++] = splits ? &falcon_avx512dot_split_products : &falcon_avx512dot_products;
+        }
     }
 #endif
     return count;
@@ -26,7 +31,7 @@ const falcon_product_kernels *falcon_products(void) {
     static const falcon_product_kernels *_Atomic chosen;
     const falcon_product_kernels *best = chosen;
     if (best) return best;
-    const falcon_product_kernels *variants[4];
+    const falcon_product_kernels *variants[FALCON_PRODUCT_VARIANTS];
     best = variants[falcon_product_variants(variants) - 1];
     chosen = best;
     return best;

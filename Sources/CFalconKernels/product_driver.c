@@ -2,14 +2,17 @@
 #include "include/product.h"
 #include <string.h>
 
-// How many groups a depth takes. Every variant lays a form out in the same way.
-static const falcon_panel_form *layout(int form) { return falcon_products()->forms + form; }
-
+// How many groups a depth takes.
 static size_t groups(const falcon_panel_form *form, size_t depth) { return (depth + form->group - 1) / form->group; }
 
-size_t falcon_panel_bytes(int form, size_t depth) { return groups(layout(form), depth) * layout(form)->panel_bytes; }
+size_t falcon_panel_bytes(int form, size_t depth) {
+    const falcon_panel_form *f = falcon_products()->forms + form;
+    return groups(f, depth) * f->panel_bytes;
+}
 
-size_t falcon_row_bytes(int form, size_t depth) { return groups(layout(form), depth) * layout(form)->row_bytes; }
+size_t falcon_row_bytes(const falcon_product_kernels *kernels, int form, size_t depth) {
+    return groups(kernels->forms + form, depth) * kernels->forms[form].row_bytes;
+}
 
 // At about the pace of memory: the source is read a cache line at a time, the panel written in order.
 void falcon_pack_panels(
@@ -41,7 +44,7 @@ static size_t block_start(size_t rows, size_t blocks, size_t index) { return row
 void falcon_pack_rows(
     const falcon_product_kernels *kernels, int form, const float *x, size_t rows, size_t depth, size_t first,
     size_t count, void *packed) {
-    size_t blocks = falcon_row_blocks(kernels, form, rows), bytes = falcon_row_bytes(form, depth);
+    size_t blocks = falcon_row_blocks(kernels, form, rows), bytes = falcon_row_bytes(kernels, form, depth);
     for (size_t index = first; index < first + count; index++) {
         size_t start = block_start(rows, blocks, index), end = block_start(rows, blocks, index + 1);
         kernels->forms[form].pack_rows(x + start * depth, end - start, depth, (char *)packed + start * bytes);
@@ -53,7 +56,7 @@ void falcon_multiply_panels(
     const falcon_product_kernels *kernels, const falcon_product *product, size_t first, size_t count,
     size_t first_block, size_t block_count) {
     size_t blocks = falcon_row_blocks(kernels, product->form, product->rows);
-    size_t row_bytes = falcon_row_bytes(product->form, product->depth);
+    size_t row_bytes = falcon_row_bytes(kernels, product->form, product->depth);
     size_t panel_bytes = falcon_panel_bytes(product->form, product->depth);
     size_t panel_count = (product->columns + FALCON_PANEL - 1) / FALCON_PANEL;
     // A few blocks of pairs take one panel at a time, and fetch the next one meanwhile, the first two of them half of

@@ -4,31 +4,37 @@
 typedef int8_t bytes __attribute__((ext_vector_type(16)));
 
 // Rounds `count` values, 16 * `vectors` at most, to whole multiples of their largest size / 127, and adds up those of
-// each 16. A group that holds no number, or an infinite one, gets a scale that is not a number.
+// each `together` vectors. A group that holds no number, or an infinite one, gets a scale that is not a number.
 INLINE void VARIANT(quantize)(
-    const float *x, size_t count, int vectors, int8_t *quantized, float *scale, int *sums) {
+    const float *x, size_t count, int vectors, int together, int8_t *quantized, float *scale, int *sums) {
     float padded[FALCON_GROUP];
     if (count < 16 * (size_t)vectors) {
         memset(padded, 0, sizeof padded);
         memcpy(padded, x, count * sizeof(float));
         x = padded;
     }
-    lanes values[4], largest = (lanes)0.0f, nothing = (lanes)0.0f;
+    // Sizes are in order of their bits; that of no number lies behind infinity.
+    lanes values[4];
+    integers largest = (integers)0;
     UNROLL for (int i = 0; i < vectors; i++) {
         values[i] = VARIANT(load)(x + 16 * i);
-        largest = __builtin_elementwise_max(largest, __builtin_elementwise_abs(values[i]));
-        nothing += values[i] - values[i];
+        largest = __builtin_elementwise_max(largest, __builtin_bit_cast(integers, values[i]) & 0x7fffffff);
     }
-    float size = __builtin_reduce_max(largest), rest = VARIANT(sum)(nothing);
+    int32_t most = __builtin_reduce_max(largest);
+    float size;
+    memcpy(&size, &most, 4);
+    int are_numbers = most < 0x7f800000;
     // Sizes whose inverse overflows count as zero.
     float inverse = size > 1e-30f ? 127.0f / size : 0.0f;
-    *scale = rest == 0.0f ? (size > 1e-30f ? size / 127.0f : 0.0f) : __builtin_nanf("");
+    *scale = are_numbers ? (size > 1e-30f ? size / 127.0f : 0.0f) : __builtin_nanf("");
+    integers sum = (integers)0;
     UNROLL for (int i = 0; i < vectors; i++) {
         // Adding 1.5 * 2^23 rounds to a whole number, to even.
-        lanes whole = values[i] * (rest == 0.0f ? inverse : 0.0f) + 12582912.0f;
+        lanes whole = values[i] * (are_numbers ? inverse : 0.0f) + 12582912.0f;
         integers q = __builtin_bit_cast(integers, whole) - __builtin_bit_cast(integers, (lanes)12582912.0f);
-        if (rest != 0.0f) q = (integers)0;
-        sums[i] = __builtin_reduce_add(q);
+        if (!are_numbers) q = (integers)0;
+        sum = i % together == 0 ? q : sum + q;
+        if ((i + 1) % together == 0) sums[i / together] = __builtin_reduce_add(sum);
         bytes narrow = __builtin_convertvector(q, bytes);
         memcpy(quantized + 16 * i, &narrow, sizeof narrow);
     }
@@ -69,14 +75,14 @@ static void VARIANT(pack_column_quads)(
     const void *source, int type, size_t depth, size_t start, size_t end, size_t column, void *panel) {
     float values[FALCON_GROUP];
     int8_t quantized[FALCON_GROUP];
-    int sums[4];
+    int sum;
     (void)depth;
     for (size_t k = start; k < end; k++) {
         uint32_t bits = VARIANT(value_bits)(source, type, k);
         memcpy(values + (k - start), &bits, 4);
     }
     uint32_t *words = (uint32_t *)panel + column + start / FALCON_GROUP * FALCON_PANEL * (1 + FALCON_GROUP / 4);
-    VARIANT(quantize)(values, end - start, 4, quantized, (float *)words, sums);
+    VARIANT(quantize)(values, end - start, 4, 4, quantized, (float *)words, &sum);
     for (size_t quad = 0; quad < FALCON_GROUP / 4; quad++) {
         uint32_t bits;
         memcpy(&bits, quantized + 4 * quad, 4);
@@ -91,12 +97,12 @@ static void VARIANT(pack_quads)(const float *x, size_t rows, size_t depth, void 
         uint32_t *target = packed + r;
         for (size_t k = 0; k < depth; k += FALCON_GROUP, target += (2 + FALCON_GROUP / 4) * rows) {
             int8_t quantized[FALCON_GROUP];
-            int sums[4];
+            int sum;
             float scale;
             size_t count = depth - k < FALCON_GROUP ? depth - k : FALCON_GROUP;
             // Weights lie 128 higher than they are.
-            VARIANT(quantize)(x + k, count, 4, quantized, &scale, sums);
-            int32_t correction = -128 * (sums[0] + sums[1] + sums[2] + sums[3]);
+            VARIANT(quantize)(x + k, count, 4, 4, quantized, &scale, &sum);
+            int32_t correction = -128 * sum;
             memcpy(target, &correction, 4);
             memcpy(target + rows, &scale, 4);
             for (size_t quad = 0; quad < FALCON_GROUP / 4; quad++)

@@ -73,7 +73,7 @@ package final class TargetEnds: Sendable {
 
     /// The most likely next token of each row of features, the lowest id where two are equally likely.
     package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
-        logits(features, on: pool).argmaxRows(on: pool)
+        head.largestColumns(features, on: pool)
     }
 
     /// Embeddings `[tokens, hidden]` as the layers take them, scaled in some families.

@@ -19,7 +19,7 @@ package final class PackedMatrix: Sendable {
     package var byteCount: Int { runs.reduce(0) { $0 + $1.byteCount } }
 
     /// Outputs one below the other, neighbours in different forms: of a quantised file each matrix has its own type.
-    private let runs: [PackedPanels]
+    let runs: [PackedPanels]
 
     /// Packs matrices that share their inputs, e.g. query, key and value projections, one below the other.
     package init(_ parts: [StoredMatrix], arithmetic: ProductArithmetic, on pool: ThreadPool) {

@@ -79,7 +79,7 @@ internal import CFalconKernels
         let kernels = unsafe falcon_products()!
         let (rows, depth, code) = (x.rowCount, x.width, form.code)
         let blocks = unsafe falcon_row_blocks(kernels, code, rows)
-        let storage = TensorStorage(uninitialized: rows * falcon_row_bytes(code, depth) / 4)
+        let storage = TensorStorage(uninitialized: unsafe rows * falcon_row_bytes(kernels, code, depth) / 4)
         (self.form, count, self.blocks, self.storage) = (form, rows, blocks, storage)
         // Below some 2^15 values, waking a thread costs more than it gives.
         let together = max(1, (1 << 15) / max(1, form.blockRows * depth))
@@ -114,6 +114,16 @@ internal import CFalconKernels
             multiplications: rows.count * panels.depth * panels.columns.count)
     }
 
+    /// For outputs that nobody keeps, which `multiply(piece:into:)` puts elsewhere.
+    init(_ panels: PackedPanels, _ rows: PackedRows, scratch: TensorStorage) {
+        unsafe product = falcon_product(
+            form: panels.form.code, rows: rows.count, depth: panels.depth, columns: panels.columns.count,
+            packed_rows: rows.storage.base, panels: panels.storage.base, bias: nil, out: scratch.base, stride: 0)
+        unsafe cut = WorkCut(
+            panels: panels.panelCount, together: panels.form.tilePanels, blocks: rows.blocks,
+            multiplications: rows.count * panels.depth * panels.columns.count)
+    }
+
     var pieceCount: Int { unsafe cut.count }
 
     func multiply(piece: Int) {
@@ -122,6 +132,31 @@ internal import CFalconKernels
             unsafe falcon_multiply_panels(
                 falcon_products(), $0, taken.lowerBound, taken.count, blocks.lowerBound, blocks.count)
         }
+    }
+
+    /// Which outputs a piece computes: rows of the product, and columns of its panels.
+    func outputs(ofPiece piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+        let (panels, blocks) = unsafe cut.piece(piece)
+        let (rows, columns, count) = unsafe (product.rows, product.columns, cut.blocks)
+        let width = Int(FALCON_PANEL)
+        return (
+            rows * blocks.lowerBound / count..<rows * blocks.upperBound / count,
+            panels.lowerBound * width..<min(columns, panels.upperBound * width)
+        )
+    }
+
+    /// A piece's outputs, one row behind the other.
+    ///
+    /// - Parameter place: room for them.
+    func multiply(piece: Int, into place: UnsafeMutablePointer<Float>) {
+        let (panels, blocks) = unsafe cut.piece(piece)
+        let (rows, columns) = unsafe outputs(ofPiece: piece)
+        var part = unsafe product
+        unsafe part.stride = columns.count
+        // The loops count rows and columns from the product's first.
+        unsafe part.out = place - rows.lowerBound * columns.count - columns.lowerBound
+        unsafe falcon_multiply_panels(
+            falcon_products(), &part, panels.lowerBound, panels.count, blocks.lowerBound, blocks.count)
     }
 }
 

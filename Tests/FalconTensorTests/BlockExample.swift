@@ -117,7 +117,7 @@ struct BlockExample {
     ) -> [Float] {
         let values = GuardedMemory(x[..<(rows * depth)].withUnsafeBytes { Array($0) })
         let blocks = falcon_row_blocks(kernels, form, rows)
-        let packed = GuardedMemory(count: rows * falcon_row_bytes(form, depth))
+        let packed = GuardedMemory(count: rows * falcon_row_bytes(kernels, form, depth))
         falcon_pack_rows(kernels, form, values.floats, rows, depth, 0, blocks, packed.start)
         let added = GuardedMemory(bias.withUnsafeBytes { Array($0) })
         // Two columns beside the outputs stay what they are.

@@ -24,6 +24,34 @@ import Testing
         }
     }
 
+    @Test("the largest outputs are those of the whole product", arguments: ProductArithmetic.allCases)
+    func largestOutputs(arithmetic: ProductArithmetic) {
+        var source = RandomSource(seed: 13)
+        // Two thirds of the columns twice, so that the largest ones tie.
+        let part = Tensor(normal: 1, [700, 70], from: &source)
+        let weight = StoredMatrix(Tensor.stacked([part, part, Tensor(normal: 1, [333, 70], from: &source)]))
+        let x = Tensor(normal: 1, [67, 70], from: &source)
+        for threads in 1...3 {
+            let pool = ThreadPool(threadCount: threads)
+            let matrix = PackedMatrix([weight], arithmetic: arithmetic, on: pool)
+            for rows in [0, 1, 2, 3, 13, 32, 67] {
+                let rows = x.rows(0..<rows)
+                let expected = matrix.multiply(rows, on: pool).argmaxRows(on: pool)
+                #expect(matrix.largestColumns(rows, on: pool) == expected)
+            }
+        }
+    }
+
+    @Test("outputs that are no numbers are passed over")
+    func largestOfNoNumbers() {
+        let pool = ThreadPool(threadCount: 2)
+        var weights = [Float](repeating: -1, count: 100)
+        (weights[0], weights[40], weights[99]) = (.nan, .nan, .nan)
+        weights[70] = -0.5
+        let matrix = PackedMatrix([StoredMatrix(Tensor(weights, [100, 1]))], arithmetic: .float32, on: pool)
+        #expect(matrix.largestColumns(Tensor([1, 2, -1, .nan], [4, 1]), on: pool) == [70, 70, 1, 0])
+    }
+
     @Test("matrices packed together give their results side by side", arguments: ProductArithmetic.allCases)
     func partsShareInputs(arithmetic: ProductArithmetic) {
         var source = RandomSource(seed: 12)

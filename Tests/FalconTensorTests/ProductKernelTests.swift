@@ -6,7 +6,7 @@ import Testing
 /// Batch invariance begins here: each C variant must give the same bits for a row, alone or among others.
 @Suite struct ProductKernelTests {
     static var variants: [UnsafePointer<falcon_product_kernels>] {
-        var found = [UnsafePointer<falcon_product_kernels>?](repeating: nil, count: 4)
+        var found = [UnsafePointer<falcon_product_kernels>?](repeating: nil, count: Int(FALCON_PRODUCT_VARIANTS))
         let count = falcon_product_variants(&found)
         return found[0..<count].compactMap { $0 }
     }
@@ -37,7 +37,7 @@ import Testing
                 }
             }
             let blocks = falcon_row_blocks(kernels, form, rows)
-            var packedRows = [UInt8](repeating: 0xff, count: rows * falcon_row_bytes(form, depth))
+            var packedRows = [UInt8](repeating: 0xff, count: rows * falcon_row_bytes(kernels, form, depth))
             falcon_pack_rows(kernels, form, x, rows, depth, 0, blocks, &packedRows)
             var out = [Float](repeating: .nan, count: rows * columns)
             packedRows.withUnsafeBytes { packedRows in

@@ -96,12 +96,15 @@ typedef struct {
 // The widest variant that this processor runs.
 const falcon_product_kernels *falcon_products(void);
 
-// Every variant that this processor runs, narrowest first, for tests. Returns how many were written (at most 4).
+// Every variant that this processor runs, the fastest last, for tests. Returns how many were written.
+enum { FALCON_PRODUCT_VARIANTS = 5 };
 size_t falcon_product_variants(const falcon_product_kernels **variants);
 
-// Bytes of one panel, and of one packed row.
+// Bytes of one panel, the same in every variant.
 size_t falcon_panel_bytes(int form, size_t depth);
-size_t falcon_row_bytes(int form, size_t depth);
+
+// Bytes of one packed row.
+size_t falcon_row_bytes(const falcon_product_kernels *kernels, int form, size_t depth);
 
 // Packs panels `first ..< first + count`. `rows[c]` points to the `depth` stored values of column c (a row of the
 // weight as it lies in its file, unaligned), all of `type`.

@@ -1,7 +1,6 @@
 import FalconDecoding
 import FalconModels
 import FalconTensor
-import Foundation
 
 /// How many texts are decoded in one pass.
 package enum BatchSize: Sendable, Equatable {
@@ -37,20 +36,21 @@ package enum BatchSize: Sendable, Equatable {
         let (model, textLength) = (source.model, source.encoder.maxLength)
         let shape = model.configuration
         let bytes = 2 * shape.layerCount * shape.keyValueHeadCount * shape.headSize * MemoryLayout<Float>.size
-        let memory = Int(ProcessInfo.processInfo.physicalMemory / 4)
+        let memory = MemoryLimit.byteCount / 4
         let fitting = max(1, memory / max(1, bytes * textLength))
         var curve: [(texts: Int, rate: Double)] = []
         let start = clock()
-        for texts in [1, 2, 4, 8, 16, 32, 64] where texts <= max(1, fitting) {
+        for texts in [1, 2, 4, 8, 16, 32, 64, 128] where texts <= max(1, fitting) {
             let seconds = try BatchSize.passSeconds(model, texts: texts, pool: pool, clock: clock, check: check)
             curve.append((texts, Double(texts) / seconds))
             // The next one takes about twice as long.
             if clock() - start > 10 { break }
         }
         let best = curve.map(\.rate).max() ?? 0
-        let chosen = curve.first { $0.rate >= 0.95 * best }?.texts ?? 1
+        // More texts would wait longer for the last of a run, whose passes are small again.
+        let chosen = curve.first { $0.rate >= 0.92 * best }?.texts ?? 1
         let rates = curve.map { "\(Int($0.rate.rounded())) with \($0.texts)" }.joined(separator: ", ")
-        let limit = fitting < 64 ? "; memory holds \(fitting) at a time" : ""
+        let limit = fitting < 128 ? "; memory holds \(fitting) at a time" : ""
         return (chosen, "answering \(counted(chosen, "dialogue")) in a pass: tokens/s measured \(rates)\(limit)")
     }
 

@@ -57,7 +57,9 @@ struct Regenerator {
     func makeEngine(texts: Int) -> DecodingEngine {
         DecodingEngine(
             target: source.model, head: head, shape: shape,
-            options: DecodingEngine.Options(maximumTexts: texts, keepsFeatures: true), pool: source.pool)
+            options: DecodingEngine.Options(
+                maximumTexts: texts, cacheBytes: DecodingEngine.Options.usualCacheBytes, keepsFeatures: true),
+            pool: source.pool)
     }
 
     private static func digest(_ folder: String) throws -> String {

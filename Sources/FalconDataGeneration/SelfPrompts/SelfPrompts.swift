@@ -54,7 +54,9 @@ struct SelfPrompts {
                 let start = systemSeconds()
                 let engine = DecodingEngine(
                     target: source.model, head: nil, shape: nil,
-                    options: DecodingEngine.Options(maximumTexts: choice.texts), pool: pool)
+                    options: DecodingEngine.Options(
+                        maximumTexts: choice.texts, cacheBytes: DecodingEngine.Options.usualCacheBytes),
+                    pool: pool)
                 let tally = try SelfPrompts.run(
                     draft, writer.options, DecodingTasks(engine, limit: choice.texts),
                     SelfPromptJournal(path: partial, identity: identity), progress)
