@@ -22,7 +22,7 @@
 #   --docs             also put the figures into docs/results.json, and the tables between docs/results.md's marks
 #
 # Needs our commands, bash and awk. What is finished is not repeated, and an interrupted training goes on where it
-# stopped; a row whose settings changed starts anew. After each row the tables are written, so that there are some
+# stopped; a row whose settings changed starts again. After each row the tables are written, so that there are some
 # at any time. Several may run at once with different --seeds once the features are there.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"

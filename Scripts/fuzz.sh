@@ -5,8 +5,8 @@
 #   fuzz.sh engine [INPUTS=100000] [READER ...]     the same by libFuzzer under the address sanitizer: it keeps inputs
 #       that reach new code and goes on from them; a build of its own, its corpus is kept in .build/fuzz/corpus
 # What a reader has passed is noted in .build/fuzz/done, so that a run that was stopped goes on behind it; remove that
-# folder to begin anew. Found inputs lie in .build/fuzz/found/READER. SEED (default 1) makes other inputs, SECONDS_LEFT
-# ends the run after the reader that is then at hand.
+# folder to begin again. Found inputs lie in .build/fuzz/found/READER. SEED (default 1) makes other inputs, SECONDS_LEFT
+# ends the run after the reader that it is then at work on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=

@@ -27,7 +27,7 @@ echo "undisturbed: $(head -1 "$work/report"), $whole ms"
 RANDOM="${SEED:-1}"
 killed=0 rounds=0
 while ((killed < kills)); do
-    # Two parts take turns, so that claims of dead processes are taken over; a finished folder is begun anew.
+    # Two parts take turns, so that claims of dead processes are taken over; a finished folder is begun again.
     ((rounds += 1))
     (generate "$work/killed" "$@" --part "$((rounds % 2 + 1))/2") > /dev/null 2>&1 &
     process=$!

@@ -7,7 +7,7 @@
 #       [--tokens 1000000] [--seconds N]
 #
 # Each finished piece is noted in the state's folder, so that a run that was stopped goes on behind it; with --seconds
-# it stops by itself after the piece that is then at hand. A folder belongs to one target.
+# it stops by itself after the piece that it is then at work on. A folder belongs to one target.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 source "$here/figures.sh"

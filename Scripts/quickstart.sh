@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From chats to a measured accept length on one machine: install, build, then the four commands on the embedded target.
 # A second run repeats no finished work; a stage runs again when its inputs or its program changed. An interrupted one
-# goes on where it stopped. Everything lands in Checkpoints/quickstart; delete that folder to start anew.
+# goes on where it stopped. Everything lands in Checkpoints/quickstart; delete that folder to start again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -17,7 +17,7 @@ package struct TrainingBenchmark {
     package let glance: Bool
     /// Entries of stored teacher statistics; `nil` multiplies the target's features by the vocabulary.
     package let teacherEntries: Int?
-    /// Whether activations are computed anew on the way back.
+    /// Whether activations are computed again on the way back.
     package let recompute: Bool
     package let pool: ThreadPool
     private let configuration: ModelConfiguration

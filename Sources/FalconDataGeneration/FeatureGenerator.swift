@@ -45,7 +45,7 @@ package final class FeatureGenerator {
         _ options: GenerationOptions, pool: ThreadPool, prompting: (SelfPromptProgress) throws -> Void = { _ in }
     ) throws {
         (self.options, self.pool) = (options, pool)
-        precondition(options.budget == nil || options.regeneration == nil, "a budget goes by the answers at hand")
+        precondition(options.budget == nil || options.regeneration == nil, "a budget counts the answers of the rows")
         precondition(options.maxLength > 0 && options.conversationsPerShard > 0, "lengths and counts are above 0")
         precondition(options.selfPrompts == nil || options.regeneration != nil, "prompts without answers")
         let given = options.selfPrompts == nil ? try GenerationInput(options) : nil

@@ -46,8 +46,8 @@ package struct Confidence: Equatable, Sendable {
     /// candidates of its pass and kind of rank are right more often than their probabilities say.
     func share(_ probability: Double, rank: Int, isFirstPass: Bool) -> Double {
         let place = Confidence.place(probability, rank: rank, isFirstPass: isFirstPass)
-        let kin = place / Confidence.binCount * Confidence.binCount
-        let (weight, all) = (Confidence.priorTries, tries[kin..<kin + Confidence.binCount])
+        let first = place / Confidence.binCount * Confidence.binCount
+        let (weight, all) = (Confidence.priorTries, tries[first..<first + Confidence.binCount])
         let ratio =
             (all.reduce(weight) { $0 + Double($1.right) }) / (all.reduce(weight) { $0 + $1.expected })
         return (Double(tries[place].right) + weight * min(1, probability * ratio))

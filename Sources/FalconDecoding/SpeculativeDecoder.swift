@@ -85,11 +85,11 @@ package struct SpeculativeDecoder: TextDecoder {
     ///   - check: may throw to stop the work.
     ///   - seconds: how long to go on, and half as long again with whole texts; each number of rows is timed 30 times
     ///     at most, and a few times in any case.
-    package func rehearse(
+    package func calibrate(
         _ prompts: [[Int32]], stop: StopRule, seconds: Double = 3, check: () throws -> Void = {}
     ) throws {
         guard case .planned(let planner) = shape else { return }
-        let trees = TreePlanner.rehearsedRows.map { TreePlanner.rehearsalTree(rows: $0, blockSize: head.blockSize) }
+        let trees = TreePlanner.calibrationRows.map { TreePlanner.calibrationTree(rows: $0, blockSize: head.blockSize) }
         let start = clock()
         // A tree is drafted several times in a row and its first round is not timed, since it finds in the caches what
         // the tree before left there: as it will be when texts are decoded.
@@ -106,22 +106,22 @@ package struct SpeculativeDecoder: TextDecoder {
             isFirst = true
             let text = try? decode(
                 prompt, stop: short, treeRows: TreePlanner.rowLimit, receive: { _ in },
-                observe: { round in if isTimed { planner.rehearsed(round) } }
+                observe: { round in if isTimed { planner.record(round) } }
             ) {
                 guard !isOver() else { return .end }
                 (isTimed, isFirst) = (!isFirst && count % row > 0, false)
                 defer { count += 1 }
                 return trees[count / row % trees.count].map { .draft($0) } ?? .plain
             }
-            if let text { planner.rehearsed(text) }
+            if let text { planner.record(text) }
         }
-        planner.endRehearsal(seconds: clock() - start)
-        try contend(prompts, stop: short, planner, seconds: seconds / 2, check: check)
+        planner.endCalibration(seconds: clock() - start)
+        try compare(prompts, stop: short, planner, seconds: seconds / 2, check: check)
     }
 
-    /// Decodes the same texts by the plan and without, by turns, as texts will be decoded: rounds in short turns, as
+    /// Decodes the same texts by the plan and without, alternately, as texts will be decoded: rounds in short turns, as
     /// above, leave other things in the caches.
-    private func contend(
+    private func compare(
         _ prompts: [[Int32]], stop: StopRule, _ planner: TreePlanner, seconds: Double, check: () throws -> Void
     ) throws {
         guard planner.plan.plainTokensPerSecond > 0 else { return }
@@ -133,13 +133,13 @@ package struct SpeculativeDecoder: TextDecoder {
         for prompt in (0..<most).flatMap({ _ in prompts }).prefix(most) {
             guard planner.trialCount < 2 || clock() - start < seconds else { break }
             try check()
-            if let text = try? plain.decode(prompt, stop: stop) { planner.tried(text, rounds: []) }
-            guard let plan = planner.challenger, let round = Round(plan) else { continue }
+            if let text = try? plain.decode(prompt, stop: stop) { planner.compared(text, rounds: []) }
+            guard let plan = planner.candidate, let round = Round(plan) else { continue }
             var rounds: [RoundTimes] = []
             let text = try? decode(
                 prompt, stop: stop, treeRows: plan.rowLimit, receive: { _ in }, observe: { rounds.append($0) }
             ) { round }
-            if let text { planner.tried(text, rounds: rounds) }
+            if let text { planner.compared(text, rounds: rounds) }
         }
         planner.endTrials(seconds: clock() - start)
     }

@@ -5,8 +5,8 @@ import Foundation
 /// where plain decoding is faster.
 ///
 /// It knows what rounds cost (`RoundCost`) and how often each rank is right (`RankStatistics`), both learnt in a
-/// rehearsal: real rounds with trees of 2 to 64 rows, on prompts at hand. While texts are decoded it learns on, and
-/// plans anew before each text. Greedy output never depends on its choices; drawn tokens do, as they do on the seed,
+/// calibration: real rounds with trees of 2 to 64 rows, on given prompts. While texts are decoded it learns on, and
+/// plans again before each text. Greedy output never depends on its choices; drawn tokens do, as they do on the seed,
 /// but their distribution does not: a tree is chosen before any of its tokens is drawn.
 package final class TreePlanner {
     /// What a tree is expected to do.
@@ -46,17 +46,17 @@ package final class TreePlanner {
         package let tokensPerSecond: Double
         /// The same without drafting.
         package let plainTokensPerSecond: Double
-        /// What the rehearsal took.
+        /// What the calibration took.
         package let planSeconds: Double
     }
 
     /// Below this share of the plain rate a tree is not even tried.
-    private static let hopeless = 0.6
+    private static let comparedShare = 0.6
     /// What a tree must bring, so that chance does not choose it.
     private static let margin = 1.02
 
     /// Rows of the target's pass, the coarsest picture first.
-    static let rehearsedRows = [1, 16, 4, 64, 8, 2, 32, 3, 24, 6, 12, 48]
+    static let calibrationRows = [1, 16, 4, 64, 8, 2, 32, 3, 24, 6, 12, 48]
 
     package let kind: Kind
     package let blockSize: Int
@@ -64,8 +64,8 @@ package final class TreePlanner {
     private let draftsAnyway: Bool
     /// The plan for the next text.
     package private(set) var plan: Plan
-    /// Seconds that the rehearsal took.
-    package private(set) var rehearsalSeconds = 0.0
+    /// Seconds that the calibration took.
+    package private(set) var calibrationSeconds = 0.0
     private var statistics: RankStatistics
     private var confidence = Confidence()
     private var cost = RoundCost()
@@ -78,7 +78,7 @@ package final class TreePlanner {
     /// Whole texts that were tried: their seconds and their rounds.
     private var trials: (plain: [Trial], drafted: [Trial]) = ([], [])
     /// Seconds that rounds took, and that they should have taken: contexts grow and machines are shared.
-    private var lately = (taken: 0.0, expected: 0.0)
+    private var recent = (taken: 0.0, expected: 0.0)
     private var expected = (seconds: 0.0, plainSeconds: 0.0, accepted: 0.0, rounds: 0, nodes: 0)
 
     /// - Parameters:
@@ -89,7 +89,7 @@ package final class TreePlanner {
     ) {
         (self.blockSize, self.kind, self.draftsAnyway) = (blockSize, kind, draftsAnyway)
         self.statistics = statistics
-        curve = cost.curve(rows: TreePlanner.rehearsedRows.max() ?? 64)
+        curve = cost.curve(rows: TreePlanner.calibrationRows.max() ?? 64)
         estimate = RankEstimate(statistics, blockSize: blockSize, depth: 0)
         plan = Plan(
             tree: nil, dynamic: nil, acceptLength: 0, roundSeconds: 0, tokensPerSecond: 0,
@@ -106,14 +106,14 @@ package final class TreePlanner {
     }
 
     /// The most rows of a target's pass that it asks for.
-    package static var rowLimit: Int { rehearsedRows.max() ?? 64 }
+    package static var rowLimit: Int { calibrationRows.max() ?? 64 }
 
-    /// The tree of a rehearsed round: a chain through a few passes first, then what a middling head would want.
-    static func rehearsalTree(rows: Int, blockSize: Int) -> TokenTree? {
+    /// The tree of a calibration round: a chain through a few passes first, then what a middling head would want.
+    static func calibrationTree(rows: Int, blockSize: Int) -> TokenTree? {
         guard rows > 1 else { return nil }
         let passes = min(max(2, 6 / blockSize), (rows - 1 + blockSize - 1) / blockSize)
         return try? TokenTree.reaching(
-            name: "rehearsal", blockSize: blockSize, nodeCount: rows - 1, passCount: passes)
+            name: "calibration", blockSize: blockSize, nodeCount: rows - 1, passCount: passes)
     }
 
     /// A tree whose replay looks far enough into stored texts: wide at first, and as deep as any plan.
@@ -124,19 +124,19 @@ package final class TreePlanner {
         return tree ?? .none(blockSize: blockSize)
     }
 
-    /// Takes the times of a rehearsed round.
-    func rehearsed(_ round: RoundTimes) { cost.record(round) }
+    /// Takes the times of a calibration round.
+    func record(_ round: RoundTimes) { cost.record(round) }
 
-    /// Takes the ranks of a rehearsed text.
-    func rehearsed(_ text: DecodedText) {
+    /// Takes the ranks of a calibration text.
+    func record(_ text: DecodedText) {
         statistics.add(text.ranks)
         confidence.add(text.confidence)
     }
 
-    /// Ends the rehearsal and makes the first plan.
-    func endRehearsal(seconds: Double) {
-        rehearsalSeconds += seconds
-        // Rehearsed texts are not among those that a prediction is for.
+    /// Ends the calibration and makes the first plan.
+    func endCalibration(seconds: Double) {
+        calibrationSeconds += seconds
+        // Calibration texts are not among those that a prediction is for.
         expected = (0, 0, 0, 0, 0)
         curve = cost.curve(rows: TreePlanner.rowLimit)
         trials = ([], [])
@@ -145,8 +145,8 @@ package final class TreePlanner {
     }
 
     /// The plan that is to be tried against plain decoding; `nil` where there is no hope for one.
-    var challenger: Plan? {
-        guard let best, draftsAnyway || plan.bestTokensPerSecond > TreePlanner.hopeless * plan.plainTokensPerSecond
+    var candidate: Plan? {
+        guard let best, draftsAnyway || plan.bestTokensPerSecond > TreePlanner.comparedShare * plan.plainTokensPerSecond
         else { return nil }
         return made(of: best, rate: plan.bestTokensPerSecond, plain: plan.plainTokensPerSecond)
     }
@@ -156,12 +156,12 @@ package final class TreePlanner {
         let rounds: [RoundTimes]
     }
 
-    /// Takes a text that was decoded to the end as texts will be, by a plan or plainly. Its rounds count as rehearsed
+    /// Takes a text that was decoded to the end as texts will be, by a plan or plainly. Its rounds count as calibrated
     /// ones do, so that a tree that was chosen for too low a time makes way for another.
     ///
     /// - Parameter rounds: empty for plain decoding.
-    func tried(_ text: DecodedText, rounds: [RoundTimes]) {
-        rehearsed(text)
+    func compared(_ text: DecodedText, rounds: [RoundTimes]) {
+        record(text)
         let count = text.statistics.targetPasses
         guard count > 0 else { return }
         let taken = text.seconds.total - text.seconds.prefill
@@ -179,7 +179,7 @@ package final class TreePlanner {
 
     /// Takes the trials into account.
     func endTrials(seconds: Double) {
-        rehearsalSeconds += seconds
+        calibrationSeconds += seconds
         // What whole texts took beyond their rounds' parts.
         func factor(_ trials: [Trial]) -> Double {
             RoundCost.middle(trials.map { $0.seconds / $0.rounds.reduce(0) { $0 + curve.round($1) } })
@@ -198,7 +198,7 @@ package final class TreePlanner {
     func learn(from text: DecodedText, rounds: [RoundTimes]) {
         let count = text.statistics.targetPasses
         guard count > 0, plan.tokensPerSecond > 0 else { return }
-        rehearsed(text)
+        record(text)
         let costs = rounds.isEmpty ? Double(count) * curve.plainRound : rounds.reduce(0) { $0 + curve.round($1) }
         var (accepted, rate) = (plan.acceptLength * Double(count), plan.tokensPerSecond)
         if plan.dynamic != nil {
@@ -212,11 +212,11 @@ package final class TreePlanner {
         expected.rounds += count
         expected.nodes += rounds.reduce(0) { $0 + $1.rows - 1 }
         // The last few texts count most.
-        lately = (lately.taken / 2 + text.seconds.total - text.seconds.prefill, lately.expected / 2 + costs)
+        recent = (recent.taken / 2 + text.seconds.total - text.seconds.prefill, recent.expected / 2 + costs)
         replan()
     }
 
-    /// Learns where stored texts' tokens stood in the head's rankings, and plans anew.
+    /// Learns where stored texts' tokens stood in the head's rankings, and plans again.
     package func learn(_ ranks: RankStatistics) {
         statistics.add(ranks)
         replan()
@@ -237,7 +237,7 @@ package final class TreePlanner {
         func rate(_ seconds: Double) -> Double { Double(generatedTokens) / max(1e-9, prefillSeconds + seconds) }
         return Prediction(
             acceptLength: expected.accepted / Double(expected.rounds), tokensPerSecond: rate(expected.seconds),
-            plainTokensPerSecond: rate(expected.plainSeconds), planSeconds: rehearsalSeconds)
+            plainTokensPerSecond: rate(expected.plainSeconds), planSeconds: calibrationSeconds)
     }
 
     /// What is expected of the replayed texts, the passes over their prompts apart.
@@ -249,7 +249,7 @@ package final class TreePlanner {
         return Prediction(
             acceptLength: replay.expectation.accepted / Double(statistics.targetPasses),
             tokensPerSecond: Double(tokens) / replay.expectation.seconds,
-            plainTokensPerSecond: plan.plainTokensPerSecond, planSeconds: rehearsalSeconds)
+            plainTokensPerSecond: plan.plainTokensPerSecond, planSeconds: calibrationSeconds)
     }
 
     /// How many nodes the trees that grew had on average; `nil` where none did.
@@ -279,8 +279,8 @@ package final class TreePlanner {
             + "expected, \(number(plan.tokensPerSecond, 1)) tokens/s against \(plain) plain"
     }
 
-    /// How much longer rounds took lately than in the rehearsal.
-    private var drift: Double { lately.expected > 0 ? lately.taken / lately.expected : 1 }
+    /// How much longer rounds took recently than in the calibration.
+    private var drift: Double { recent.expected > 0 ? recent.taken / recent.expected : 1 }
 
     private func replan() {
         guard cost.roundCount.plain > 0, cost.roundCount.drafted > 0 else { return }
@@ -320,7 +320,7 @@ package final class TreePlanner {
             tokensPerSecond: tree == nil ? plain : rate, plainTokensPerSecond: plain, bestTokensPerSecond: rate)
     }
 
-    /// - Parameter perSecond: what time is worth, by the rehearsal's clock.
+    /// - Parameter perSecond: what time is worth, by the calibration's clock.
     private func dynamicTree(perSecond rate: Double) -> DynamicTree? {
         guard case .dynamic(let nodes) = kind else { return nil }
         let passes = TreePlanner.passLimit(blockSize: blockSize)

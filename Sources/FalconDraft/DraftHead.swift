@@ -47,7 +47,7 @@ package final class DraftHead: Sendable {
         try self.init(network.configuration, weights: LayerWeights(tensors), ends: ends, pool: pool)
     }
 
-    /// The same for a target that is at hand whole.
+    /// The same for a target that is loaded whole.
     package convenience init(
         folder: String, target: TargetModel, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
         allowsOtherTarget: Bool = false, pool: ThreadPool
@@ -57,7 +57,7 @@ package final class DraftHead: Sendable {
             allowsOtherTarget: allowsOtherTarget, pool: pool)
     }
 
-    /// Packs a head whose configuration is at hand.
+    /// Packs a head whose configuration is known.
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(

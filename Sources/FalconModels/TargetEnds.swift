@@ -85,6 +85,6 @@ package final class TargetEnds: Sendable {
     /// The token embedding, `[vocabulary, hidden]`, where it is stored and as it is stored: for draft heads.
     package var embedding: StoredMatrix { embeddingMatrix }
 
-    /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    /// The LM head widened to float32, `[vocabulary, hidden]`, a new copy at each call: for training.
     package var headWeight: Tensor { headMatrix.tensor() }
 }

@@ -119,7 +119,7 @@ package final class TargetModel: Sendable {
     /// The token embedding, `[vocabulary, hidden]`, where it is stored: for training.
     package var embedding: StoredMatrix { ends.embedding }
 
-    /// The LM head widened to float32, `[vocabulary, hidden]`, made anew at each call: for training.
+    /// The LM head widened to float32, `[vocabulary, hidden]`, a new copy at each call: for training.
     package var headWeight: Tensor { ends.headWeight }
 
     /// The fingerprint of a model whose weights need not be packed.

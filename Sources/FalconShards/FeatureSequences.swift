@@ -42,7 +42,7 @@ extension FeatureSequences {
     }
 
     /// Sequences for training and for validation, told apart by their names alone: a conversation stays on its side
-    /// when the folder grows or is made anew in another order.
+    /// when the folder grows or is made again in another order.
     ///
     /// - Parameter fraction: about how much of the sequences validates, in 0..<1.
     package func split(validationFraction fraction: Double) -> (training: [Int], validation: [Int]) {
@@ -56,7 +56,7 @@ extension FeatureSequences {
         return (training, validation)
     }
 
-    /// Refuses features of another target or tokenizer than the one at hand.
+    /// Refuses features of another target or tokenizer than the ones in use.
     ///
     /// - Throws: `FileError` that says which of the two differs.
     package func requireFingerprints(target: String, tokenizer: String) throws {
@@ -65,7 +65,7 @@ extension FeatureSequences {
                 throw FileError(
                     path,
                     "its features were made with another \(what): fingerprint \(stored.prefix(12)), but this "
-                        + "\(what) has \(actual.prefix(12)); make them anew with falcon-gen-data")
+                        + "\(what) has \(actual.prefix(12)); make them again with falcon-gen-data")
             }
         }
         try require("target", description.targetFingerprint, target)

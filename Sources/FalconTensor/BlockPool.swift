@@ -4,7 +4,7 @@ import Synchronization
 
 /// Large blocks of memory, kept for the next tensors once they are free.
 ///
-/// Every training step takes and gives back the same gigabytes in blocks of some megabytes. Mapped anew each time,
+/// Every training step takes and gives back the same gigabytes in blocks of some megabytes. Mapped again each time,
 /// they cost a page fault every 4 KiB (half of a step at hidden 256); left to the C library, blocks of different sizes
 /// do not fit each other's holes, and the process grows by half. Here a request is served by a free block of its size
 /// or, where there is none, by the pages of other free blocks, moved together: that costs a hundredth of new pages.

@@ -195,7 +195,7 @@ private struct RecurrentPanels {
     }
 }
 
-/// What a step hands to the next one rounded to bfloat16: two sets of rows by turns, empty in float32.
+/// What a step hands to the next one rounded to bfloat16: two sets of rows alternately, empty in float32.
 private struct RoundedStates {
     /// Values from one row to the next: even, so that pairs do not cross rows.
     let stride: Int

@@ -21,7 +21,7 @@ import Synchronization
     /// The number of threads that work on a job, the caller's included.
     package let threadCount: Int
 
-    /// The job at hand. Written by the caller before it opens the job, read by workers that joined it.
+    /// The current job. Written by the caller before it opens the job, read by workers that joined it.
     private var body: ((Int) -> Void)?
     private var pieceCount = 0
     /// Each range's next piece, `rangeStride` apart so that no two share a cache line.
@@ -164,7 +164,7 @@ import Synchronization
         workerLock.unlock()
     }
 
-    /// Enters the job at hand, if it is open still.
+    /// Enters the current job, if it is open still.
     private func join() -> (job: Int, isOpen: Bool) {
         var state = gate.load(ordering: .sequentiallyConsistent)
         while state & ThreadPool.open != 0 {

@@ -2,7 +2,7 @@ internal import CFalconKernels
 
 /// A language-model head `[vocabulary, hidden]`, laid out for the products of a loss over its vocabulary.
 ///
-/// It is laid out anew for each step, which is little beside its products, and let go before the gradients of the
+/// It is laid out again for each step, which is little beside its products, and let go before the gradients of the
 /// step's parameters come into being: held twice, once for each direction, it is among the largest things in memory.
 package struct VocabularyHead: Sendable {
     package let vocabulary, hidden: Int

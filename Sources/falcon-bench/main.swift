@@ -62,7 +62,7 @@ struct Benchmark: FalconCommand {
     @Option(help: "train-step: the target's N likeliest tokens from statistics, as with loss.teacher = \"stored\".")
     var teacherStatistics: Int?
 
-    @Flag(help: "train-step: compute activations anew in the backward pass.")
+    @Flag(help: "train-step: compute activations again in the backward pass.")
     var recompute = false
 
     @Option(help: "train-step: a vocabulary other than the size's own.")

@@ -28,7 +28,7 @@ enum ReaderLimits {
     }
 }
 
-/// The number of the input at hand and how many were accepted before it, in a file that outlives the process.
+/// The number of the current input and how many were accepted before it, in a file that outlives the process.
 final class FuzzNote {
     private let descriptor: Int32
 

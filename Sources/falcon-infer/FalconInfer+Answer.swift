@@ -47,7 +47,7 @@ extension FalconInfer {
         let cleaning = draft == nil ? nil : TokenTree.cleaning(treeName)
         if let cleaning { note(cleaning) }
         if let drafting {
-            try rehearse(drafting, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
+            try calibrate(drafting, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
         }
         var answered: [AnsweredDialogue] = []
         var tokens = 0

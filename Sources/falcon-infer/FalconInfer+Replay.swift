@@ -46,7 +46,7 @@ extension FalconInfer {
             let decoder = model.map { SpeculativeDecoder(target: $0, head: head, shape: shape, pool: pool) }
             if let decoder {
                 let prompts = try StoredAnswer.prompts(in: store, count: 8, limit: limit)
-                try rehearse(decoder, prompts, stop: stop, interruption: interruption)
+                try calibrate(decoder, prompts, stop: stop, interruption: interruption)
             }
             note("replaying \(planner.survey.nodes.count) nodes a pass for the ranks of the stored tokens")
             let survey = try run(FeatureReplay(ends: ends, head: head, tree: planner.survey, stop: stop))

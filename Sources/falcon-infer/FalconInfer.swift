@@ -167,12 +167,12 @@ struct FalconInfer: FalconCommand {
     }
 
     /// Measures rounds for a planner, where there is one, and says what it makes of them.
-    func rehearse(
+    func calibrate(
         _ decoder: SpeculativeDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption
     ) throws {
         guard let planner = decoder.shape.planner else { return }
         note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
-        try decoder.rehearse(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
+        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
         if let costs = planner.measuredCosts { note(costs.summary) }
         note(planner.summary)
         if !sampling.rule.isGreedy {

@@ -53,7 +53,7 @@ struct Train: FalconCommand {
             date: { Date().timeIntervalSince1970 },
             shouldStop: { interruption.isRequested },
             log: { if !common.quiet { StandardError.print($0) } })
-        if dryRun { return try rehearse(run, environment) }
+        if dryRun { return try printEstimate(run, environment) }
         try train(run, environment)
     }
 
@@ -110,21 +110,21 @@ struct Train: FalconCommand {
         }
     }
 
-    private func rehearse(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
-        let rehearsal = try run.rehearse(environment: environment)
+    private func printEstimate(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
+        let estimate = try run.estimate(environment: environment)
         func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
         let lines = """
-            steps            \(rehearsal.steps) in \(counted(rehearsal.epochs, "epoch")) at most
-            parameters       \(rehearsal.trainableParameters) trainable
-            time per step    \(String(format: "%.3f s", rehearsal.secondsPerStep))
-            per evaluation   \(String(format: "%.3f s", rehearsal.secondsPerEvaluation))
-            tokens per second \(Int(rehearsal.tokensPerSecond))
-            time in all      \(String(format: "%.0f s", rehearsal.secondsInAll))
-            peak memory      \(megabytes(rehearsal.peakMemoryBytes))
-            checkpoints      \(megabytes(rehearsal.checkpointBytes)) on disk
+            steps            \(estimate.steps) in \(counted(estimate.epochs, "epoch")) at most
+            parameters       \(estimate.trainableParameters) trainable
+            time per step    \(String(format: "%.3f s", estimate.secondsPerStep))
+            per evaluation   \(String(format: "%.3f s", estimate.secondsPerEvaluation))
+            tokens per second \(Int(estimate.tokensPerSecond))
+            time in all      \(String(format: "%.0f s", estimate.secondsInAll))
+            peak memory      \(megabytes(estimate.peakMemoryBytes))
+            checkpoints      \(megabytes(estimate.checkpointBytes)) on disk
             """
-        let warnings = rehearsal.warnings.map { "warning          \($0)" }
-        try Figures.write([lines] + warnings, rehearsal, json: json)
+        let warnings = estimate.warnings.map { "warning          \($0)" }
+        try Figures.write([lines] + warnings, estimate, json: json)
     }
 
     /// What stands behind the progress bar.

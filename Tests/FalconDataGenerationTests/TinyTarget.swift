@@ -2,7 +2,7 @@ import FalconTensor
 import FalconTestSupport
 import FalconWeights
 
-/// A random model with a tokenizer of single bytes, small enough to be made anew for each test.
+/// A random model with a tokenizer of single bytes, small enough to be made again for each test.
 enum TinyTarget {
     static let hiddenSize = 16
     static let maxPositions = 96

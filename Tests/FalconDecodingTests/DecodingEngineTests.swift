@@ -225,7 +225,7 @@ import Testing
             return Arrival(request: request, pass: arrival.pass)
         }
         try SpeculativeDecoder(target: models.target, head: head, shape: .planned(planner), pool: pool)
-            .rehearse(arrivals.map(\.request.prompt), stop: StopRule(endTokens: [], maximumTokens: 30), seconds: 0.2)
+            .calibrate(arrivals.map(\.request.prompt), stop: StopRule(endTokens: [], maximumTokens: 30), seconds: 0.2)
         let engine = DecodingEngine(
             target: models.target, head: head, shape: .planned(planner), options: .init(maximumTexts: 5), pool: pool)
         for (arrival, text) in zip(arrivals, try decode(arrivals, on: engine)) {

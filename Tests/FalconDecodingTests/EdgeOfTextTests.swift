@@ -8,7 +8,7 @@ import Testing
 /// Where texts begin and end, with every kind of draft: prompts shorter than a block, end tokens inside one, limits,
 /// and contexts that fill up.
 @Suite struct EdgeOfTextTests {
-    /// What `--tree` is given; the planned ones are rehearsed first.
+    /// What `--tree` is given; the planned ones are calibrated first.
     static let trees = ["large", "chain:9", "auto", "dynamic", "dynamic:12"]
     static let heads: [(blockSize: Int, fusion: FusionKind, layers: Int)] = [
         (1, .linear, 1), (2, .lstm, 2), (3, .gated, 1), (4, .lstm, 1), (5, .linear, 3), (8, .gated, 2),
@@ -34,7 +34,7 @@ import Testing
                 target: models.target, head: drafter,
                 shape: try .select(name, blockSize: head.blockSize, draftsAnyway: true), sampling: sampling,
                 pool: pool)
-            try decoder.rehearse([[3, 1, 4], [1, 5]], stop: stop, seconds: 0.02)
+            try decoder.calibrate([[3, 1, 4], [1, 5]], stop: stop, seconds: 0.02)
             return (name, decoder)
         }
         return Decoders(
@@ -106,7 +106,7 @@ import Testing
             let decoder = SpeculativeDecoder(
                 target: models.target, head: head,
                 shape: try .select(name, blockSize: 2, draftsAnyway: true), pool: pool)
-            try decoder.rehearse([[3, 1, 4]], stop: stop, seconds: 0.02)
+            try decoder.calibrate([[3, 1, 4]], stop: stop, seconds: 0.02)
             let text = try decoder.decode(prompt, stop: stop)
             #expect(text.tokens == plain && text.statistics.draftPasses > 0)
         }

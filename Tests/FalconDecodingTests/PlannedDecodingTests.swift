@@ -46,8 +46,8 @@ import Testing
         let prompts: [[Int32]] = [[1, 2, 3], [9], [4, 4, 4, 4, 8, 15], [7, 1]]
         // Before anything is known it decodes plainly.
         #expect(try decoder.decode(prompts[0], stop: stop).tokens == plain.decode(prompts[0], stop: stop).tokens)
-        try decoder.rehearse(prompts, stop: stop, seconds: 0.05)
-        // Rehearsed texts are not predicted.
+        try decoder.calibrate(prompts, stop: stop, seconds: 0.05)
+        // Calibration texts are not predicted.
         #expect(planner.prediction(prefillSeconds: 1, generatedTokens: 1) == nil)
         var drafted = 0
         for prompt in prompts + prompts {
@@ -76,7 +76,7 @@ import Testing
                     target: models.target, head: head,
                     shape: .planned(TreePlanner(blockSize: 2, kind: .dynamic(nodes: 9))), sampling: rule, pool: pool,
                     clock: PlannedDecodingTests.clock(draftingPays: true))
-                try decoder.rehearse([[5, 5]], stop: stop, seconds: 0)
+                try decoder.calibrate([[5, 5]], stop: stop, seconds: 0)
                 return try decoder.decode([1, 2, 3], stop: stop).tokens
             }
             #expect(texts[0] == texts[1])

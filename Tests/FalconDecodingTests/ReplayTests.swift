@@ -114,7 +114,7 @@ import Testing
         let planner = TreePlanner(blockSize: blockSize, kind: .dynamic(nodes: 14), draftsAnyway: true)
         let decoder = SpeculativeDecoder(
             target: example.models.target, head: example.head, shape: .planned(planner), pool: example.pool)
-        try decoder.rehearse([[3, 1, 4, 1, 5]], stop: example.stop, seconds: 0.05)
+        try decoder.calibrate([[3, 1, 4, 1, 5]], stop: example.stop, seconds: 0.05)
         var accepted = 0
         for sequence in example.sequences {
             let replay = FeatureReplay(

@@ -68,28 +68,28 @@ import Testing
     @Test func `Drafting is left out where it cannot pay, and chosen where it does`() {
         let known = statistics(60, 25, depth: 6)
         let planner = TreePlanner(blockSize: 2, statistics: known)
-        func rehearse(_ planner: TreePlanner, verify: (Int) -> Double, draft: Double) {
-            for rows in TreePlanner.rehearsedRows {
+        func calibrate(_ planner: TreePlanner, verify: (Int) -> Double, draft: Double) {
+            for rows in TreePlanner.calibrationRows {
                 for _ in 0..<3 {
-                    guard let tree = TreePlanner.rehearsalTree(rows: rows, blockSize: 2) else {
-                        planner.rehearsed(RoundTimes(rows: 1, verify: verify(1), total: verify(1)))
+                    guard let tree = TreePlanner.calibrationTree(rows: rows, blockSize: 2) else {
+                        planner.record(RoundTimes(rows: 1, verify: verify(1), total: verify(1)))
                         continue
                     }
                     let filled = TokenChoice.Draft(
                         tree: tree, tokens: [], proposals: [], logits: [],
                         passSeconds: [Double](repeating: draft, count: tree.passCount))
                     let total = verify(rows) + draft * Double(tree.passCount)
-                    planner.rehearsed(RoundTimes(filled, extend: 0, verify: verify(rows), total: total))
+                    planner.record(RoundTimes(filled, extend: 0, verify: verify(rows), total: total))
                 }
             }
-            planner.endRehearsal(seconds: 1)
+            planner.endCalibration(seconds: 1)
         }
-        rehearse(planner, verify: { 0.001 * Double($0) }, draft: 0.001)
+        calibrate(planner, verify: { 0.001 * Double($0) }, draft: 0.001)
         #expect(planner.plan.tree == nil && planner.plan.tokensPerSecond == planner.plan.plainTokensPerSecond)
         #expect(planner.summary.contains("cannot pay"))
 
         let other = TreePlanner(blockSize: 2, statistics: known)
-        rehearse(other, verify: { 0.1 + 0.001 * Double($0) }, draft: 0.005)
+        calibrate(other, verify: { 0.1 + 0.001 * Double($0) }, draft: 0.005)
         #expect(other.plan.tree != nil && other.plan.tokensPerSecond > 1.5 * other.plan.plainTokensPerSecond)
         #expect(abs(other.plan.plainTokensPerSecond - 1 / 0.101) < 0.01)
     }

@@ -31,30 +31,30 @@ import Testing
 
         func rate(_ tree: TokenTree) -> Double { (1 + acceptLength(tree)) / seconds(tree) }
 
-        /// What a rehearsal would time, disturbed now and then.
+        /// What a calibration would time, disturbed now and then.
         ///
         /// - Parameter flattered: rows that were timed at seven tenths of what they cost.
-        func rehearse(_ planner: TreePlanner, seed: UInt64, flattered: Int = 0) {
+        func calibrate(_ planner: TreePlanner, seed: UInt64, flattered: Int = 0) {
             var random = RandomSource(seed: seed)
-            for rows in TreePlanner.rehearsedRows {
+            for rows in TreePlanner.calibrationRows {
                 for _ in 0..<8 {
                     let disturbed = random.below(8) == 0 ? 3 * pass : 0
-                    guard let tree = TreePlanner.rehearsalTree(rows: rows, blockSize: blockSize) else {
+                    guard let tree = TreePlanner.calibrationTree(rows: rows, blockSize: blockSize) else {
                         let verify = pass + row + disturbed
-                        planner.rehearsed(RoundTimes(rows: 1, verify: verify, total: verify))
+                        planner.record(RoundTimes(rows: 1, verify: verify, total: verify))
                         continue
                     }
                     let seconds = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
                     let filled = TokenChoice.Draft(
                         tree: tree, tokens: [], proposals: [], logits: [], passSeconds: seconds)
-                    planner.rehearsed(
+                    planner.record(
                         RoundTimes(
                             filled, extend: 0,
                             verify: (pass + row * Double(rows)) * (rows == flattered ? 0.7 : 1) + disturbed,
                             total: self.seconds(tree) + disturbed))
                 }
             }
-            planner.endRehearsal(seconds: 1)
+            planner.endCalibration(seconds: 1)
         }
 
         /// What decoding a text of ten rounds would have taken, by a tree or plainly.
@@ -103,7 +103,7 @@ import Testing
     func `Where drafting pays, the tree is the best of all trees, and does what was predicted`(_ index: Int) throws {
         let truth = TreePlannerTests.truths[index]
         let planner = TreePlanner(blockSize: truth.blockSize, statistics: truth.ranks(texts: 3000, seed: 5))
-        truth.rehearse(planner, seed: 6)
+        truth.calibrate(planner, seed: 6)
         let tree = try #require(planner.plan.tree)
         // All trees of up to six depths and two ranks with at most eight nodes, each grown in one order.
         var (best, count) = (plainRate(truth), 0)
@@ -136,7 +136,7 @@ import Testing
     @Test func `What replayed texts tell of a head changes the plan`() throws {
         let truth = TreePlannerTests.truths[1]
         let planner = TreePlanner(blockSize: 2)
-        truth.rehearse(planner, seed: 7)
+        truth.calibrate(planner, seed: 7)
         let before = planner.plan
         let good = Truth(
             blockSize: 2, pass: truth.pass, row: truth.row, draft: truth.draft, block: truth.block, shares: [0.9, 0.05])
@@ -150,17 +150,17 @@ import Testing
         let truth = TreePlannerTests.truths[1]
         let ranks = truth.ranks(texts: 3000, seed: 11)
         let fair = TreePlanner(blockSize: 2, statistics: ranks)
-        truth.rehearse(fair, seed: 12)
+        truth.calibrate(fair, seed: 12)
         let best = try #require(fair.plan.tree)
         let planner = TreePlanner(blockSize: 2, statistics: ranks)
-        truth.rehearse(planner, seed: 12, flattered: 12)
+        truth.calibrate(planner, seed: 12, flattered: 12)
         let flattered = try #require(planner.plan.tree)
         #expect(planner.plan.tokensPerSecond > 1.05 * truth.rate(flattered), "\(flattered.nodes.count) nodes")
         for _ in 0..<4 {
             let plain = truth.decode(nil)
-            planner.tried(plain.text, rounds: plain.rounds)
-            let drafted = truth.decode(try #require(planner.challenger?.tree))
-            planner.tried(drafted.text, rounds: drafted.rounds)
+            planner.compared(plain.text, rounds: plain.rounds)
+            let drafted = truth.decode(try #require(planner.candidate?.tree))
+            planner.compared(drafted.text, rounds: drafted.rounds)
         }
         planner.endTrials(seconds: 1)
         let tree = try #require(planner.plan.tree)
@@ -182,7 +182,7 @@ import Testing
         for draftsAnyway in [false, true] {
             let planner = TreePlanner(
                 blockSize: 2, statistics: truth.ranks(texts: 100, seed: 9), draftsAnyway: draftsAnyway)
-            truth.rehearse(planner, seed: 10)
+            truth.calibrate(planner, seed: 10)
             #expect((planner.plan.tree != nil) == draftsAnyway)
             #expect(planner.plan.plainTokensPerSecond > planner.plan.bestTokensPerSecond)
         }
@@ -190,7 +190,7 @@ import Testing
 
     @Test func `Without a timed round nothing is planned`() {
         let planner = TreePlanner(blockSize: 2, kind: .dynamic(nodes: 5))
-        planner.endRehearsal(seconds: 0)
+        planner.endCalibration(seconds: 0)
         #expect(planner.plan.tree == nil && planner.plan.dynamic == nil)
         #expect(planner.summary.contains("no round could be timed"))
     }
@@ -199,7 +199,7 @@ import Testing
         let truth = Truth(
             blockSize: 1, pass: 0.010, row: 0.0005, draft: 0.0002, block: 0.0001, shares: [0.7, 0.1])
         let planner = TreePlanner(blockSize: 1, statistics: truth.ranks(texts: 1000, seed: 239))
-        truth.rehearse(planner, seed: 240)
+        truth.calibrate(planner, seed: 240)
         let curve = planner.costs
         #expect(curve.shared(by: 1).plainRound == curve.plainRound)
         #expect(curve.shared(by: 64).plainRound < curve.plainRound / 4)

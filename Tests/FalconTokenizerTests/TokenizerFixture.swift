@@ -8,7 +8,7 @@ struct TokenizerFixture: CustomStringConvertible {
     let name: String
     let folder: String
 
-    /// The subset that every checkout has, and all cases where the shared fixtures are at hand.
+    /// The subset that every checkout has, and all cases where the shared fixtures are there.
     static func all(_ names: [String]) -> [TokenizerFixture] {
         var fixtures = names.map { TokenizerFixture(name: $0, folder: Fixtures.folder + "/tokenizers/" + $0) }
         if let shared = Fixtures.shared {

@@ -51,7 +51,7 @@ import Testing
         #expect(try folder.latest() == folder.path + "/step-000003")
     }
 
-    @Test func `writing a step anew replaces it`() throws {
+    @Test func `writing a step again replaces it`() throws {
         let temporary = try TemporaryFolder()
         let folder = try RunFolder(path: temporary.file("run"))
         try write(folder, step: 3)

@@ -57,7 +57,7 @@ package struct FeatureReplay: Sendable {
 
     /// Replays with a planner's plan, as it is now.
     ///
-    /// - Parameter planner: rehearsed, and made to draft anyway.
+    /// - Parameter planner: calibrated, and made to draft anyway.
     package init(ends: TargetEnds, head: DraftHead, planner: TreePlanner, stop: StopRule) {
         precondition(
             planner.blockSize == head.blockSize,

@@ -95,7 +95,7 @@ package final class FeatureStore: FeatureSequences {
             let path = (folder as NSString).appendingPathComponent(facts.file)
             let digest = try SHA256Digest.hexadecimal(ofFile: path)
             guard digest == facts.sha256 else {
-                throw FileError(path, "its sha256 is \(digest), not \(facts.sha256) as in the manifest; make it anew")
+                throw FileError(path, "its sha256 is \(digest), not \(facts.sha256) as in the manifest; make it again")
             }
         }
     }

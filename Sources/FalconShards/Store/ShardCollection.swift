@@ -44,7 +44,7 @@ package enum ShardCollection {
                 guard copied.sha256 == facts.sha256 else {
                     throw FileError(
                         (folder as NSString).appendingPathComponent(facts.file),
-                        "its sha256 is \(copied.sha256), not \(facts.sha256) as in the manifest; make it anew")
+                        "its sha256 is \(copied.sha256), not \(facts.sha256) as in the manifest; make it again")
                 }
                 (count, sequences, tokens) = (count + 1, sequences + facts.sequences, tokens + facts.tokens)
             }

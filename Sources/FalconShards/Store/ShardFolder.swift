@@ -5,7 +5,7 @@ import Foundation
 /// The folder that one run, or several processes side by side, fill with shards.
 ///
 /// Nobody waits for anybody but for the moment of rewriting the manifest: each shard belongs to one process, and its
-/// facts are written beside it. The manifest is made anew from all facts under a lock, so none is lost.
+/// facts are written beside it. The manifest is made again from all facts under a lock, so none is lost.
 package struct ShardFolder: Sendable {
     package let path: String
     package let description: ShardDescription

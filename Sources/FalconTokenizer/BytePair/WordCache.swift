@@ -1,6 +1,6 @@
 /// The tokens of words met before: ordinary text repeats its words, and a lookup is many times faster than merging.
 ///
-/// Bounded: when full it starts anew. What it holds never changes a result.
+/// Bounded: when full it starts again. What it holds never changes a result.
 struct WordCache {
     /// Longer words are rarely met again.
     private static let longestWord = 48

@@ -39,7 +39,7 @@ package final class DraftTraining: TrainingTask {
             throw FileError(
                 source.path,
                 "has features of width \(source.description.hiddenSize), but the target's are "
-                    + "\(target.configuration.hiddenSize) wide; make them anew with falcon-gen-data")
+                    + "\(target.configuration.hiddenSize) wide; make them again with falcon-gen-data")
         }
         if recipe.loss.teacher == .stored, source.description.teacherEntries == nil {
             throw FileError(

@@ -54,7 +54,7 @@ final class FeatureBatches {
     }
 
     /// The batch with a number in an epoch's order. Asking for the one after the last is quick; any other starts the
-    /// reading anew.
+    /// reading again.
     func batch(_ index: Int, epoch: Int) throws -> [FeatureSequence] {
         let wanted = LengthBucketSampler.Position(epoch: epoch, batch: index)
         if prefetcher == nil || position != wanted {

@@ -74,7 +74,7 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     /// Forward passes of one optimizer step.
     package var accumulation = 1
     package var precision = Precision.float32
-    /// Whether the backward pass computes the layers' activations anew instead of keeping them: less memory, more time,
+    /// Whether the backward pass recomputes the layers' activations instead of keeping them: less memory, more time,
     /// the same bits.
     package var recompute = false
     package var seed = 0

@@ -36,11 +36,11 @@ package struct TrainingRun {
     }
 
     /// Runs a few steps that are thrown away and says what the whole run will take.
-    package func rehearse(steps: Int = 3, environment: TrainingEnvironment) throws -> Rehearsal {
+    package func estimate(steps: Int = 3, environment: TrainingEnvironment) throws -> RunEstimate {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("falcon-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let task = try makeTask(folder: scratch, environment: environment)
-        return try Rehearsal(recipe: recipe, task: task, steps: steps, folder: scratch, environment: environment)
+        return try RunEstimate(recipe: recipe, task: task, steps: steps, folder: scratch, environment: environment)
     }
 
     private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
@@ -59,7 +59,7 @@ package struct TrainingRun {
 }
 
 /// What a run will take, measured on a few steps.
-package struct Rehearsal: Codable, Sendable {
+package struct RunEstimate: Codable, Sendable {
     package let steps: Int
     package let epochs: Int
     package let trainableParameters: Int
