@@ -14,30 +14,48 @@ char *falcon_half_panel(int bits, int kind, size_t depth, size_t column, void *p
     return (char *)panel + column / FALCON_HALF_PANEL * heads * (size_t)FALCON_HALF_BYTES(bits, kind);
 }
 
-// Four values at once, in the bytes of a word.
-static uint32_t four_values(const uint8_t *values) {
-    uint32_t four;
-    memcpy(&four, values, 4);
-    return four;
+// 16 values of a column, and the words that a panel takes them in.
+typedef uint8_t sixteen __attribute__((vector_size(16)));
+typedef uint32_t four __attribute__((vector_size(16)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+INLINE sixteen load(const uint8_t *source) {
+    sixteen values;
+    memcpy(&values, source, sizeof values);
+    return values;
+}
+
+// The low `bits` of bytes of four words in those of one, the next word's beside the last one's.
+INLINE uint32_t gather(sixteen values, int bits) {
+    four words = (four)values;
+    return words[0] | words[1] << bits | words[2] << 2 * bits | words[3] << 3 * bits;
+}
+
+// The earlier and the later 16 of a group. (A column's words lie a line apart: with what is constant folded in, this
+// is some ten operations of 16 bytes and as many stores as there are words.)
+INLINE void put(int bits, int kind, sixteen early, sixteen late, size_t column, char *group) {
+    uint32_t *words = (uint32_t *)(group + FALCON_SCALE_BYTES(kind)) + column % FALCON_HALF_PANEL;
+    if (bits == 8) {
+        for (int t = 0; t < 4; t++) {
+            words[16 * t] = ((four)early)[t];
+            words[16 * (t + 4)] = ((four)late)[t];
+        }
+        return;
+    }
+    if (bits == 5) {
+        words[0] = gather(early >> 4 & 1, 1) | gather(late >> 4 & 1, 1) << 4;
+    } else if (bits == 6) {
+        words[0] = gather(early >> 4 & 3, 2);
+        words[16] = gather(late >> 4 & 3, 2);
+    }
+    four low = (four)((early & 15) | late << 4);
+    for (int t = 0; t < 4; t++) words[16 * (bits - 4 + t)] = low[t];
 }
 
 void falcon_put_values(int bits, int kind, const uint8_t values[32], size_t column, char *group) {
-    uint32_t *words = (uint32_t *)(group + FALCON_SCALE_BYTES(kind)) + column % FALCON_HALF_PANEL;
-    if (bits == 8) {
-        for (int word = 0; word < 8; word++) words[16 * word] = four_values(values + 4 * word);
-        return;
-    }
-    for (int word = 0; word < bits - 4; word++) {
-        uint32_t high = 0;
-        if (bits == 5)
-            for (int t = 0; t < 8; t++) high |= (four_values(values + 4 * t) >> 4 & 0x01010101) << t;
-        else
-            for (int t = 0; t < 4; t++) high |= (four_values(values + 16 * word + 4 * t) >> 4 & 0x03030303) << (2 * t);
-        words[16 * word] = high;
-    }
-    for (int t = 0; t < 4; t++)
-        words[16 * (bits - 4 + t)] = (four_values(values + 4 * t) & 0x0f0f0f0f)
-            | (four_values(values + 16 + 4 * t) & 0x0f0f0f0f) << 4;
+    put(bits, kind, load(values), load(values + 16), column, group);
 }
 
 void falcon_put_number(uint16_t bits, size_t column, char *line) {
@@ -49,34 +67,38 @@ static void put_half(const uint8_t *source, size_t column, char *line) {
     falcon_put_number((uint16_t)(source[0] | source[1] << 8), column, line);
 }
 
-// 32 values of 4 bits, the earlier 16 in the low halves.
-static void read_fours(const uint8_t *source, uint8_t *values) {
-    for (int i = 0; i < 16; i++) {
-        values[i] = source[i] & 15;
-        values[16 + i] = source[i] >> 4;
-    }
+// 16 where one of 16 bits is set.
+INLINE sixteen fifth_bits(const uint8_t *source) {
+    const sixteen mask = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint64_t each[2] = {source[0] * 0x0101010101010101u, source[1] * 0x0101010101010101u};
+    return (sixteen)((load((const uint8_t *)each) & mask) != 0) & 16;
 }
 
-// Blocks of 32 values: scale, minimum (if there is one), high bits (of 5), values.
-static void pack_short_blocks(
+// Blocks of 32 values: scale, minimum (if there is one), high bits (of 5), values, the earlier 16 of 4 bits in the low
+// halves.
+INLINE void pack_short_blocks(
     int bits, int kind, const uint8_t *source, size_t depth, size_t start, size_t end, size_t column,
     void *panel) {
     char *half = falcon_half_panel(bits, kind, depth, column, panel);
-    size_t scales = kind == FALCON_RANGED ? 4 : 2, high = bits == 5 ? 4 : 0;
-    size_t bytes = scales + high + (bits == 8 ? 32 : 16);
+    const size_t scales = kind == FALCON_RANGED ? 4 : 2, high = bits == 5 ? 4 : 0;
+    const size_t bytes = scales + high + (bits == 8 ? 32 : 16);
     for (size_t block = start / 32; block < end / 32; block++) {
         const uint8_t *from = source + block * bytes;
         char *group = half + block * (size_t)FALCON_GROUP_BYTES(bits, kind);
-        uint8_t values[32];
-        uint32_t fifth = 0;
-        memcpy(&fifth, from + scales, high);
-        if (bits == 8) memcpy(values, from + scales, 32);
-        else read_fours(from + scales + high, values);
-        for (int i = 0; i < 32; i++)
-            values[i] = (uint8_t)((values[i] | (fifth >> i & 1) << 4) ^ (bits == 8 ? 128 : 0));
+        sixteen early = load(from + scales + high), late = early >> 4;
+        if (bits == 8) {
+            late = load(from + scales + 16) ^ 128;
+            early ^= 128;
+        } else {
+            early &= 15;
+        }
+        if (bits == 5) {
+            early |= fifth_bits(from + scales);
+            late |= fifth_bits(from + scales + 2);
+        }
         put_half(from, column, group);
         if (kind == FALCON_RANGED) put_half(from + 2, column, group + 32);
-        falcon_put_values(bits, kind, values, column, group);
+        put(bits, kind, early, late, column, group);
     }
 }
 
@@ -84,7 +106,7 @@ static void pack_short_blocks(
     void falcon_pack_column_##NAME(                                                                             \
         const void *source, int type, size_t depth, size_t start, size_t end, size_t column, void *panel) {     \
         (void)type;                                                                                             \
-        pack_short_blocks(BITS, KIND, source, depth, start, end, column, panel);                                       \
+        pack_short_blocks(BITS, KIND, source, depth, start, end, column, panel);                                \
     }
 SHORT_BLOCKS(q4_0, 4, FALCON_SCALED)
 SHORT_BLOCKS(q4_1, 4, FALCON_RANGED)
@@ -95,24 +117,24 @@ SHORT_BLOCKS(iq4_nl, 4, FALCON_SCALED)
 
 // Q4_K: scale, minimum, 12 bytes with 8 scales and minimums of 6 bits, 128 bytes. Q5_K: a fifth bit of each value
 // before those, bit g of byte i for value i of group g.
-static void pack_ranged_block(int bits, const uint8_t *source, size_t block, size_t column, char *half) {
+INLINE void pack_ranged_block(int bits, const uint8_t *source, size_t block, size_t column, char *half) {
     const uint8_t *from = source + block * (bits == 5 ? 176 : 144), *sixes = from + 4, *high = from + 16;
     const uint8_t *low = bits == 5 ? from + 48 : from + 16;
     char *head = half + block * (size_t)FALCON_HALF_BYTES(bits, FALCON_RANGED_TWICE);
     put_half(from, column, head);
     put_half(from + 2, column, head + 32);
     char *group = head + FALCON_HEAD_BYTES(FALCON_RANGED_TWICE);
-    for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(bits, FALCON_RANGED_TWICE)) {
+    UNROLL for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(bits, FALCON_RANGED_TWICE)) {
         int n = g % 4;
         char *scales = group + column % FALCON_HALF_PANEL;
         scales[0] = (char)(g < 4 ? sixes[n] & 63 : (sixes[n + 8] & 15) | sixes[n] >> 6 << 4);
         scales[16] = (char)(g < 4 ? sixes[n + 4] & 63 : sixes[n + 8] >> 4 | sixes[n + 4] >> 6 << 4);
-        uint8_t values[32];
-        for (int i = 0; i < 32; i++) {
-            values[i] = low[g / 2 * 32 + i] >> (g % 2 * 4) & 15;
-            if (bits == 5) values[i] |= (uint8_t)((high[i] >> g & 1) << 4);
+        sixteen part[2];
+        for (int i = 0; i < 2; i++) {
+            part[i] = load(low + g / 2 * 32 + 16 * i) >> (uint8_t)(g % 2 * 4) & 15;
+            if (bits == 5) part[i] |= (load(high + 16 * i) >> (uint8_t)g & 1) << 4;
         }
-        falcon_put_values(bits, FALCON_RANGED_TWICE, values, column, group);
+        put(bits, FALCON_RANGED_TWICE, part[0], part[1], column, group);
     }
 }
 
@@ -141,14 +163,15 @@ void falcon_pack_column_q6_k(
         char *head = half + block * (size_t)FALCON_HALF_BYTES(6, FALCON_SCALED_TWICE);
         put_half(from + 208, column, head);
         char *group = head + FALCON_HEAD_BYTES(FALCON_SCALED_TWICE);
-        for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(6, FALCON_SCALED_TWICE)) {
+        UNROLL for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(6, FALCON_SCALED_TWICE)) {
             group[column % FALCON_HALF_PANEL] = (char)from[192 + 2 * g];
             group[16 + column % FALCON_HALF_PANEL] = (char)from[192 + 2 * g + 1];
             const uint8_t *low = from + g / 4 * 64 + g % 2 * 32, *high = from + 128 + g / 4 * 32;
-            uint8_t values[32];
-            for (int i = 0; i < 32; i++)
-                values[i] = (uint8_t)((low[i] >> (g % 4 / 2 * 4) & 15) | (high[i] >> (g % 4 * 2) & 3) << 4);
-            falcon_put_values(6, FALCON_SCALED_TWICE, values, column, group);
+            sixteen part[2];
+            for (int i = 0; i < 2; i++)
+                part[i] = (load(low + 16 * i) >> (uint8_t)(g % 4 / 2 * 4) & 15)
+                    | (load(high + 16 * i) >> (uint8_t)(g % 4 * 2) & 3) << 4;
+            put(6, FALCON_SCALED_TWICE, part[0], part[1], column, group);
         }
     }
 }
@@ -164,16 +187,17 @@ void falcon_pack_column_q3_k(
         char *head = half + block * (size_t)FALCON_HALF_BYTES(4, FALCON_SCALED_TWICE);
         put_half(from + 108, column, head);
         char *group = head + FALCON_HEAD_BYTES(FALCON_SCALED_TWICE);
-        for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(4, FALCON_SCALED_TWICE)) {
+        UNROLL for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(4, FALCON_SCALED_TWICE)) {
             for (int i = 0; i < 2; i++) {
                 int n = 2 * g + i, low = n < 8 ? sixes[n] & 15 : sixes[n - 8] >> 4;
                 int high = sixes[8 + n % 4] >> (n / 4 * 2) & 3;
                 group[16 * i + column % FALCON_HALF_PANEL] = (char)((low | high << 4) - 32);
             }
-            uint8_t values[32];
-            for (int i = 0; i < 32; i++)
-                values[i] = (uint8_t)((from[32 + g / 4 * 32 + i] >> (g % 4 * 2) & 3) | (from[i] >> g & 1) << 2);
-            falcon_put_values(4, FALCON_SCALED_TWICE, values, column, group);
+            sixteen part[2];
+            for (int i = 0; i < 2; i++)
+                part[i] = (load(from + 32 + g / 4 * 32 + 16 * i) >> (uint8_t)(g % 4 * 2) & 3)
+                    | (load(from + 16 * i) >> (uint8_t)g & 1) << 2;
+            put(4, FALCON_SCALED_TWICE, part[0], part[1], column, group);
         }
     }
 }
@@ -188,12 +212,11 @@ void falcon_pack_column_iq4_xs(
         char *head = half + block * (size_t)FALCON_HALF_BYTES(4, FALCON_SCALED_TWICE);
         put_half(from, column, head);
         char *group = head + FALCON_HEAD_BYTES(FALCON_SCALED_TWICE);
-        for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(4, FALCON_SCALED_TWICE)) {
+        UNROLL for (int g = 0; g < 8; g++, group += FALCON_GROUP_BYTES(4, FALCON_SCALED_TWICE)) {
             int low = from[4 + g / 2] >> (g % 2 * 4) & 15, high = from[2 + g / 4] >> (g % 4 * 2) & 3;
             for (int i = 0; i < 2; i++) group[16 * i + column % FALCON_HALF_PANEL] = (char)((low | high << 4) - 32);
-            uint8_t values[32];
-            read_fours(from + 8 + 16 * g, values);
-            falcon_put_values(4, FALCON_SCALED_TWICE, values, column, group);
+            sixteen values = load(from + 8 + 16 * g);
+            put(4, FALCON_SCALED_TWICE, values & 15, values >> 4, column, group);
         }
     }
 }
@@ -207,8 +230,7 @@ void falcon_pack_column_mxfp4(
         const uint8_t *from = (const uint8_t *)source + block * 17;
         char *group = half + block * (size_t)FALCON_GROUP_BYTES(4, FALCON_BRAIN_SCALED);
         falcon_put_number((uint16_t)(from[0] < 2 ? 0x20 << from[0] : (from[0] - 1) << 7), column, group);
-        uint8_t values[32];
-        read_fours(from + 1, values);
-        falcon_put_values(4, FALCON_BRAIN_SCALED, values, column, group);
+        sixteen values = load(from + 1);
+        put(4, FALCON_BRAIN_SCALED, values & 15, values >> 4, column, group);
     }
 }

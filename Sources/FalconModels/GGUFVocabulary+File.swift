@@ -2,16 +2,18 @@ import FalconTokenizer
 import FalconWeights
 
 extension GGUFVocabulary {
-    /// The tokenizer in a GGUF file's metadata, `nil` where it has none.
+    /// The tokenizer in a GGUF file's metadata.
     ///
     /// - Throws: `FileError` naming the key of a value that has another type than it should; what the values mean is
     ///   for `Tokenizer` to check.
-    init?(_ metadata: GGUFMetadata) throws {
+    init(_ metadata: GGUFMetadata) throws {
         let prefix = "tokenizer.ggml."
-        guard let model = try metadata.string(prefix + "model") else { return nil }
-        guard let tokens = try metadata.strings(prefix + "tokens") else {
-            throw metadata.problem(prefix + "tokens", "is missing")
+        func required<Value>(_ key: String, _ value: Value?) throws -> Value {
+            guard let value else { throw metadata.problem(prefix + key, "is missing") }
+            return value
         }
+        let model = try required("model", metadata.string(prefix + "model"))
+        let tokens = try required("tokens", metadata.strings(prefix + "tokens"))
         self.init(model: model, tokens: tokens)
         pre = try metadata.string(prefix + "pre")
         scores = try metadata.reals(prefix + "scores")?.map { Float($0) }

@@ -13,15 +13,18 @@ package struct ModelSource: Sendable {
     private enum Form: Sendable {
         case folder
         /// Without a model where only the tokenizer was asked for; without a tokenizer where the file has none.
-        case file(GGUFMetadata, GGUFModel?, Tokenizer?)
+        case file(GGUFMetadata, GGUFModel?, Background<Tokenizer>?)
     }
 
     /// Looks whether a model is there. A GGUF file is opened and checked, its tokenizer included, since all of that is
     /// one header; a folder's files are opened when they are asked for.
     ///
-    /// - Parameter needsModel: false where only the tokenizer is wanted, which both forms may hold without a model.
+    /// - Parameters:
+    ///   - needsModel: false where only the tokenizer is wanted, which both forms may hold without a model.
+    ///   - hasTime: whether the caller has other work to do before it asks for the tokenizer: a file's is made
+    ///     meanwhile, and what is wrong with it is thrown by `tokenizer` only.
     /// - Throws: `FileError` or `TokenizerError` that says what the path is instead, or what is wrong with the file.
-    package init(path: String, needsModel: Bool = true) throws {
+    package init(path: String, needsModel: Bool = true, hasTime: Bool = false) throws {
         let resolved = try ModelPath.resolved(path)
         guard GGUFModelFiles.isMeant(resolved) else {
             if needsModel { try ModelPath.check(resolved, as: .target) }
@@ -31,7 +34,10 @@ package struct ModelSource: Sendable {
         let files = try GGUFModelFiles(path: resolved)
         self.path = files.path
         let model = needsModel ? try GGUFModel(files) : nil
-        let tokenizer = try GGUFVocabulary(files.metadata).map { try Tokenizer(vocabulary: $0, name: files.path) }
+        let tokenizer =
+            files.metadata.contains("tokenizer.ggml.model")
+            ? Background { try Tokenizer(vocabulary: GGUFVocabulary(files.metadata), name: files.path) } : nil
+        if !hasTime { _ = try tokenizer?.value() }
         form = .file(files.metadata, model, tokenizer)
     }
 
@@ -62,7 +68,7 @@ package struct ModelSource: Sendable {
     package func tokenizer() throws -> Tokenizer {
         guard case .file(_, _, let tokenizer) = form else { return try Tokenizer(folder: path) }
         guard let tokenizer else { throw TokenizerError(path, "holds no tokenizer: 'tokenizer.ggml.model' is missing") }
-        return tokenizer
+        return try tokenizer.value()
     }
 
     /// The model's chat template, or the one that the user names.

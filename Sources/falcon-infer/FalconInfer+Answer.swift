@@ -12,7 +12,7 @@ extension FalconInfer {
         let interruption = Interruption()
         let start = systemSeconds()
         let pool = common.makePool()
-        let source = try ModelSource(path: target)
+        let source = try ModelSource(path: target, hasTime: true)
         let model = try TargetModel(source, arithmetic: precision, pool: pool)
         let tokenizer = try source.tokenizer()
         let chat = try source.template(template.choice)
@@ -43,7 +43,10 @@ extension FalconInfer {
             ? AnswerStream(hasHeadings: dataset != nil, toStandardError: !output.showsText) : nil
         let progress = ProgressReporter(
             total: dialogues.count, unit: "dialogues", quiet: common.quiet || stream || prompt != nil)
-        try runner.warmUp(dialogues[0])
+        // One answer to be read, and not measured, comes sooner without.
+        if dialogues.count > 1 || baseline || output.writesFiles || !output.showsText {
+            try runner.warmUp(dialogues[0])
+        }
         let cleaning = draft == nil ? nil : TokenTree.cleaning(treeName)
         if let cleaning { note(cleaning) }
         if let drafting {

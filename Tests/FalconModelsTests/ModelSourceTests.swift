@@ -47,6 +47,21 @@ import Testing
         #expect(try ModelSource(path: blob).isFile)
     }
 
+    @Test func `a tokenizer that is made meanwhile is refused when it is asked for`() throws {
+        var model = GGUFBuilder.model()
+        model.set("tokenizer.ggml.model", .string("gpt2"))
+        model.set("tokenizer.ggml.tokens", .strings((0..<40).map { "t\($0)" }))
+        let file = try folder.write(model.bytes, to: "model.gguf")
+        // Merges are missing.
+        #expect(throws: TokenizerError.self) { try ModelSource(path: file) }
+        let source = try ModelSource(path: file, hasTime: true)
+        #expect(source.hasTokenizer)
+        for _ in 0..<2 { #expect(throws: TokenizerError.self) { try source.tokenizer() } }
+        model.set("tokenizer.ggml.merges", .strings([]))
+        let good = try ModelSource(path: folder.write(model.bytes, to: "model.gguf"), hasTime: true)
+        #expect(try good.tokenizer().fingerprint == good.tokenizer().fingerprint)
+    }
+
     @Test func `a folder of the hub's cache stands for its snapshot`() throws {
         let file = try folder.write(GGUFBuilder.model().bytes, to: "model.gguf")
         let cache = "models--org--name"

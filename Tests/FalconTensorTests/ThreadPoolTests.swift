@@ -52,4 +52,26 @@ import Testing
             #expect(meeting.withLock { $0 } == 2)
         }
     }
+
+    @Test("map keeps the order, and throws the first error in it", arguments: [1, 3])
+    func map(threads: Int) throws {
+        struct Failure: Error, Equatable { let number: Int }
+        let pool = ThreadPool(threadCount: threads)
+        #expect(pool.map(0) { $0 }.isEmpty)
+        #expect(pool.map(100) { $0 * $0 } == (0..<100).map { $0 * $0 })
+        let error = #expect(throws: Failure.self) {
+            try pool.map(100) { if $0 % 7 == 5 { throw Failure(number: $0) } }
+        }
+        #expect(error == Failure(number: 5))
+    }
+
+    @Test("a value that is made meanwhile is made once, and so is its error")
+    func background() throws {
+        let count = Atomic<Int>(0)
+        let value = Background { count.wrappingAdd(1, ordering: .relaxed).newValue }
+        #expect(try value.value() == 1 && value.value() == 1)
+        struct Failure: Error {}
+        let failing = Background<Int> { throw Failure() }
+        for _ in 0..<2 { #expect(throws: Failure.self) { try failing.value() } }
+    }
 }
