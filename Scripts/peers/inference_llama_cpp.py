@@ -8,56 +8,18 @@ falcon-bench's shape to a temporary file, runs the job several times, and prints
 """
 import argparse, json, os, statistics, tempfile, time
 import gguf, llama_cpp, numpy
-
-SIZES = {  # hidden, layers, feed-forward, vocabulary, heads, key-value heads
-    "S": (256, 8, 768, 4096, 8, 8),
-    "M": (1024, 16, 2816, 32000, 16, 16),
-    "L": (2048, 22, 5632, 32000, 32, 4),
-}
+import random_gguf
 
 
 def write_model(path, size, dtype):
-    hidden, layers, inner, vocabulary, heads, kv_heads = SIZES[size]
     kind = {"bfloat16": gguf.GGMLQuantizationType.BF16, "int8": gguf.GGMLQuantizationType.Q8_0}[dtype]
     random = numpy.random.default_rng(0)
-    file = gguf.GGUFWriter(path, "llama")
-    file.add_context_length(2048)
-    file.add_embedding_length(hidden)
-    file.add_block_count(layers)
-    file.add_feed_forward_length(inner)
-    file.add_head_count(heads)
-    file.add_head_count_kv(kv_heads)
-    file.add_layer_norm_rms_eps(1e-5)
-    file.add_rope_freq_base(10000.0)
-    file.add_vocab_size(vocabulary)
-    file.add_tokenizer_model("no_vocab")
 
-    def matrix(name, rows, columns):
+    def matrix(name, layer, rows, columns):
         values = random.standard_normal((rows, columns), dtype=numpy.float32) * columns**-0.5
-        file.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+        return gguf.quants.quantize(values, kind), kind
 
-    def norm(name):
-        file.add_tensor(name, numpy.ones(hidden, dtype=numpy.float32))
-
-    key_width = hidden // heads * kv_heads
-    matrix("token_embd.weight", vocabulary, hidden)
-    for layer in range(layers):
-        block = f"blk.{layer}."
-        norm(block + "attn_norm.weight")
-        matrix(block + "attn_q.weight", hidden, hidden)
-        matrix(block + "attn_k.weight", key_width, hidden)
-        matrix(block + "attn_v.weight", key_width, hidden)
-        matrix(block + "attn_output.weight", hidden, hidden)
-        norm(block + "ffn_norm.weight")
-        matrix(block + "ffn_gate.weight", inner, hidden)
-        matrix(block + "ffn_up.weight", inner, hidden)
-        matrix(block + "ffn_down.weight", hidden, inner)
-    norm("output_norm.weight")
-    matrix("output.weight", vocabulary, hidden)
-    file.write_header_to_file()
-    file.write_kv_data_to_file()
-    file.write_tensors_to_file()
-    file.close()
+    random_gguf.write(path, random_gguf.SIZES[size], matrix, lambda file: file.add_tokenizer_model("no_vocab"))
 
 
 class Model:
@@ -94,11 +56,11 @@ def median(work, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", choices=["decode", "verify-curve", "gen-features"])
-    parser.add_argument("--size", choices=SIZES, required=True)
+    parser.add_argument("--size", choices=["S", "M", "L"], required=True)
     parser.add_argument("--dtype", choices=["bfloat16", "int8"], default="bfloat16")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    vocabulary = SIZES[options.size][3]
+    vocabulary = random_gguf.SIZES[options.size].vocabulary
     tokens = numpy.random.default_rng(1).integers(0, vocabulary, 1024).tolist()
     result = {"job": options.job, "size": options.size, "dtype": options.dtype, "threads": options.threads,
               "engine": "llama.cpp, llama-cpp-python " + llama_cpp.__version__}

@@ -3,17 +3,13 @@
 
     python3 Scripts/peers/random_q4_k_m.py --size L|1B OUTPUT.gguf
 
-L is falcon-bench's (hidden 2,048, 22 layers), 1B the shape of Llama 3.2 1B, whose embedding is its LM head. Q4_K, with
-Q6_K for the LM head and, in half of the layers, for values and down projections. The vocabulary is of all bytes, of their
-pairs and of as many triples as it takes, with a merge for each. Needs the packages gguf and numpy.
+Q4_K, with Q6_K for the LM head and, in half of the layers, for values and down projections. The vocabulary is of all
+bytes, of their pairs and of as many triples as it takes, with a merge for each. Needs the packages gguf and numpy.
 """
 import argparse
 import gguf, numpy
+import random_gguf
 
-SIZES = {  # hidden, layers, feed-forward, vocabulary, heads, key-value heads, head size, tied
-    "L": (2048, 22, 5632, 32000, 32, 4, 64, False),
-    "1B": (2048, 16, 8192, 128256, 32, 8, 64, True),
-}
 Q4_K, Q6_K = gguf.GGMLQuantizationType.Q4_K, gguf.GGMLQuantizationType.Q6_K
 
 
@@ -31,8 +27,12 @@ def blocks(random, kind, rows, columns):
     return data.reshape(rows, -1)
 
 
-def more_bits(layer, layers):
-    return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
+def kind_of(name, layer, shape):
+    if layer is None:
+        return Q6_K if name == "output" or shape.tied else Q4_K
+    eighth = shape.layers // 8
+    has_more = layer < eighth or layer >= 7 * shape.layers // 8 or (layer - eighth) % 3 == 2
+    return Q6_K if has_more and name in ("attn_v", "ffn_down") else Q4_K
 
 
 def vocabulary_of(size):
@@ -51,55 +51,26 @@ def vocabulary_of(size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output")
-    parser.add_argument("--size", choices=SIZES, required=True)
+    parser.add_argument("--size", choices=["L", "1B"], required=True)
     options = parser.parse_args()
-    hidden, layers, inner, vocabulary, heads, kv_heads, head_size, tied = SIZES[options.size]
+    shape = random_gguf.SIZES[options.size]
     random = numpy.random.default_rng(0)
-    file = gguf.GGUFWriter(options.output, "llama")
-    file.add_context_length(2048)
-    file.add_embedding_length(hidden)
-    file.add_block_count(layers)
-    file.add_feed_forward_length(inner)
-    file.add_head_count(heads)
-    file.add_head_count_kv(kv_heads)
-    file.add_rope_dimension_count(head_size)
-    file.add_layer_norm_rms_eps(1e-5)
-    file.add_rope_freq_base(10000.0)
-    file.add_vocab_size(vocabulary)
-    tokens, merges = vocabulary_of(vocabulary)
-    file.add_tokenizer_model("gpt2")
-    file.add_tokenizer_pre("llama-bpe")
-    file.add_token_list(tokens)
-    file.add_token_types([gguf.TokenType.NORMAL] * (vocabulary - 1) + [gguf.TokenType.CONTROL])
-    file.add_token_merges(merges)
-    file.add_bos_token_id(vocabulary - 1)
-    file.add_eos_token_id(vocabulary - 1)
 
-    def matrix(name, rows, columns, kind=Q4_K):
-        file.add_tensor(name, blocks(random, kind, rows, columns), raw_dtype=kind)
+    def matrix(name, layer, rows, columns):
+        kind = kind_of(name, layer, shape)
+        return blocks(random, kind, rows, columns), kind
 
-    def norm(name):
-        file.add_tensor(name, numpy.ones(hidden, dtype=numpy.float32))
+    def add_tokenizer(file):
+        tokens, merges = vocabulary_of(shape.vocabulary)
+        file.add_tokenizer_model("gpt2")
+        file.add_tokenizer_pre("llama-bpe")
+        file.add_token_list(tokens)
+        file.add_token_types([gguf.TokenType.NORMAL] * (shape.vocabulary - 1) + [gguf.TokenType.CONTROL])
+        file.add_token_merges(merges)
+        file.add_bos_token_id(shape.vocabulary - 1)
+        file.add_eos_token_id(shape.vocabulary - 1)
 
-    matrix("token_embd.weight", vocabulary, hidden, Q6_K if tied else Q4_K)
-    for layer in range(layers):
-        block, better = f"blk.{layer}.", Q6_K if more_bits(layer, layers) else Q4_K
-        norm(block + "attn_norm.weight")
-        matrix(block + "attn_q.weight", heads * head_size, hidden)
-        matrix(block + "attn_k.weight", kv_heads * head_size, hidden)
-        matrix(block + "attn_v.weight", kv_heads * head_size, hidden, better)
-        matrix(block + "attn_output.weight", hidden, heads * head_size)
-        norm(block + "ffn_norm.weight")
-        matrix(block + "ffn_gate.weight", inner, hidden)
-        matrix(block + "ffn_up.weight", inner, hidden)
-        matrix(block + "ffn_down.weight", hidden, inner, better)
-    norm("output_norm.weight")
-    if not tied:
-        matrix("output.weight", vocabulary, hidden, Q6_K)
-    file.write_header_to_file()
-    file.write_kv_data_to_file()
-    file.write_tensors_to_file()
-    file.close()
+    random_gguf.write(options.output, shape, matrix, add_tokenizer)
 
 
 if __name__ == "__main__":
