@@ -110,6 +110,9 @@ package struct DraftConfiguration: Sendable, Equatable {
         }
         if said == nil { model.rotary = model.rotary.asInAuthorsDraftHead }
         // The head's layers are Llama's whatever the target is: a bias only where `qkv_bias` says so.
+        guard !model.plan.layers.contains(where: { $0.window != nil }) else {
+            throw fields.problem("sliding_window", "is not supported in a draft head")
+        }
         model.family = .llama
         model.plan = DecoderPlan()
         model.plan.hasAttentionBias = try fields.boolean("qkv_bias", default: false)

@@ -35,34 +35,4 @@ extension ModelConfiguration {
             throw fields.problem(key, "is not supported")
         }
     }
-
-    /// Throws where a layer would look back less far than the model's positions go.
-    ///
-    /// A window that spans all positions changes nothing and is accepted.
-    static func refuseSlidingWindow(
-        _ fields: ConfigurationFields, _ traits: ModelFamily.Traits, maxPositions: Int, layers: Int
-    ) throws {
-        let isSwitchedOn = try traits.slidingWindowSwitch.map { try fields.boolean($0, default: false) } ?? true
-        let window = fields["sliding_window"] == nil ? nil : try fields.size("sliding_window")
-        let isShort = (window ?? maxPositions) < maxPositions
-        var isUsed = isSwitchedOn && isShort
-        let types = fields["layer_types"]?.array ?? []
-        for type in types where type != .string("full_attention") && type != .string("sliding_attention") {
-            throw fields.problem("layer_types", "\(type.text()) is not supported; full_attention is")
-        }
-        if traits.slidingWindowSwitch != nil {
-            if types.isEmpty {
-                // The first max_window_layers layers attend fully.
-                isUsed = try isUsed && fields.size("max_window_layers", default: 28) < layers
-            } else {
-                // transformers 5 writes out what each layer does, and then only that counts.
-                isUsed = types.contains(.string("sliding_attention")) && (isShort || window == nil)
-            }
-        }
-        guard isUsed else { return }
-        throw fields.problem(
-            "sliding_window",
-            "\(window.map { "\($0)" } ?? "") is not supported below max_position_embeddings (\(maxPositions)); "
-                + "lower max_position_embeddings to the window to use the model up to there")
-    }
 }

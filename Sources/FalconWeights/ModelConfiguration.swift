@@ -114,9 +114,7 @@ package struct ModelConfiguration: Sendable, Equatable {
         bosToken = try fields.token("bos_token_id")
         padToken = try fields.token("pad_token_id")
         raw = written
-        if !traits.hasOwnWindows {
-            try ModelConfiguration.refuseSlidingWindow(fields, traits, maxPositions: maxPositions, layers: layerCount)
-        }
+        try setWindows(fields, traits.windows)
         try traits.plan(fields, &self)
     }
 

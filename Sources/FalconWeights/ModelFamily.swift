@@ -27,6 +27,19 @@ package enum ModelFamily: String, Sendable, CaseIterable {
         case configured(String)
     }
 
+    /// Which layers see a window (`sliding_window`: how many positions, themselves included) instead of all positions.
+    package enum Windows: Sendable {
+        /// None: a configuration with a window that matters is refused.
+        case refused
+        /// All of them (Mistral).
+        case everywhere
+        /// Where `use_sliding_window` is true: those that `layer_types` names, or, without it, those from number
+        /// `max_window_layers` on (Qwen).
+        case switched
+        /// What the family's plan says.
+        case planned
+    }
+
     /// What tells a family's configurations apart from others, and what makes a plan of one.
     package struct Traits: Sendable {
         /// The class that `architectures` names.
@@ -46,10 +59,7 @@ package enum ModelFamily: String, Sendable, CaseIterable {
         /// Whether early members left out `num_key_value_heads`, `rope_theta` and `max_position_embeddings`, which
         /// then stand for as many as query heads, 10000 and 2048. In other families their absence is an error.
         package var hasHistoricDefaults = false
-        /// The key that must be true for `sliding_window` to count; `nil`: it counts wherever it is a number.
-        package var slidingWindowSwitch: String?
-        /// Whether the plan says what each layer's window is. In other families one that matters is refused.
-        package var hasOwnWindows = false
+        package var windows = Windows.refused
         /// What stands where a key is absent or null.
         var defaults: [String: JSONValue] = [:]
         /// Keys that only this family reads.
@@ -72,6 +82,7 @@ package enum ModelFamily: String, Sendable, CaseIterable {
         var hasOptionalBiases = false
         /// Whether a part of each head's dimensions may be turned.
         var rotatesPart = false
+        var windows = Windows.refused
         /// Keys that only this family reads.
         var ownKeys: Set<String> = []
         /// Tensors besides those of the layers.

@@ -1,5 +1,4 @@
 import FalconDecoding
-import FalconDraft
 import FalconModels
 import FalconTensor
 import FalconTestSupport
@@ -88,23 +87,9 @@ import Testing
             let pool = ThreadPool(threadCount: threads)
             let target = try TargetModel(folder: path, arithmetic: asked, pool: pool)
             #expect(target.ends.arithmetic == asked ?? .stored)
-            let plain = PlainDecoder(target: target, pool: pool)
-            let stop = StopRule(endTokens: [47], maximumTokens: 60)
-            for (number, fusion) in [FusionKind.lstm, .gated].enumerated() {
-                let configuration = DraftConfiguration(
-                    target: target.configuration, blockSize: 2, layerCount: 1, fusion: fusion)
-                let network = try DraftNetwork(
-                    configuration, .random(RandomSource(seed: 8)), embedding: target.embedding)
-                let head = try DraftHead(network, ends: target.ends, pool: pool)
-                let decoder = SpeculativeDecoder(
-                    target: target, head: head, tree: try TokenTree.select("medium", blockSize: 2), pool: pool)
-                for length in [1, 9, 40] {
-                    let prompt = (0..<length).map { Int32(($0 * 7 + number) % 47) }
-                    let text = try decoder.decode(prompt, stop: stop)
-                    #expect(try text.tokens == plain.decode(prompt, stop: stop).tokens)
-                    accepted += text.statistics.acceptedDraftTokens
-                }
-            }
+            let prompts = [1, 9, 40].map { length in (0..<length).map { Int32($0 * 7 % 47) } }
+            accepted += try RandomHeads.compare(
+                target, prompts: prompts, stop: StopRule(endTokens: [47], maximumTokens: 60), pool: pool)
         }
         #expect(accepted > 10)
     }
@@ -113,18 +98,11 @@ import Testing
         guard let shared = Fixtures.sharedFolder() else { return }
         let pool = ThreadPool(threadCount: 2)
         let target = try TargetModel(folder: shared + "/targets/chat-1m", arithmetic: .int4, pool: pool)
-        let configuration = DraftConfiguration(
-            target: target.configuration, blockSize: 2, layerCount: 1, fusion: .gated)
-        let network = try DraftNetwork(configuration, .random(RandomSource(seed: 8)), embedding: target.embedding)
-        let head = try DraftHead(network, ends: target.ends, pool: pool)
-        let decoder = SpeculativeDecoder(
-            target: target, head: head, tree: try TokenTree.select("medium", blockSize: 2), pool: pool)
-        let plain = PlainDecoder(target: target, pool: pool)
-        let stop = StopRule(endTokens: [], maximumTokens: 50)
-        for start in 0..<4 {
-            let prompt = (0..<6).map { Int32((start * 97 + $0 * 31) % target.configuration.vocabularySize) }
-            #expect(try decoder.decode(prompt, stop: stop).tokens == plain.decode(prompt, stop: stop).tokens)
+        let prompts = (0..<4).map { start in
+            (0..<6).map { Int32((start * 97 + $0 * 31) % target.configuration.vocabularySize) }
         }
+        _ = try RandomHeads.compare(
+            target, prompts: prompts, stop: StopRule(endTokens: [], maximumTokens: 50), fusions: [.gated], pool: pool)
     }
 
     @Test func `Blocks without a product of their own are refused by name, and taken in 8 bits unasked`() throws {

@@ -8,7 +8,11 @@ import Testing
 /// Tiny models of each family with what Hugging Face computes from them (Scripts/fixtures/families.py): sequences that
 /// are longer than the windows.
 @Suite struct FamilyTests {
-    static let names = ["gemma3", "smollm3", "olmo2", "phi3", "phi3_longrope"]
+    static let names = [
+        "gemma3", "smollm3", "olmo2", "phi3", "phi3_longrope", "mistral_window", "qwen2_window", "smollm3_window",
+    ]
+    /// llama.cpp has windows in none of the others.
+    static let namesInFiles = names.filter { !["qwen2_window", "smollm3_window"].contains($0) }
 
     static func compare(_ path: String, _ name: String, arithmetic: ProductArithmetic = .float32) throws {
         let pool = ThreadPool(threadCount: 2)
@@ -46,7 +50,7 @@ import Testing
         try FamilyTests.compare(Fixtures.path("families/\(name)"), name)
     }
 
-    @Test(arguments: names)
+    @Test(arguments: namesInFiles)
     func `a GGUF file under the names of llama.cpp agrees with Hugging Face`(name: String) throws {
         try FamilyTests.compare(Fixtures.path("families/\(name)/model.gguf"), name)
     }
@@ -126,6 +130,13 @@ import Testing
         ("gemma3", #""final_logit_softcapping": null"#, #""final_logit_softcapping": 30.0"#, "final_logit_softcapping"),
         ("gemma3", "gelu_pytorch_tanh", "gelu", "hidden_activation 'gelu'"),
         ("smollm3", #""sliding_window": null"#, #""sliding_window": "x""#, "sliding_window"),
+        (
+            "qwen2_window", #""use_sliding_window": true"#, #""use_sliding_window": false"#,
+            "use_sliding_window is false"
+        ),
+        ("qwen2_window", #""sliding_window": 7"#, #""sliding_window": null"#, "sliding_window is missing"),
+        ("qwen2_window", #""num_hidden_layers": 4"#, #""num_hidden_layers": 5"#, "layer_types has not one entry"),
+        ("smollm3_window", #""sliding_window": 7"#, #""sliding_window": 0"#, "sliding_window must be"),
         ("olmo2", #""model_type": "olmo2""#, #""model_type": "olmo3""#, "olmo3"),
         ("phi3_longrope", #""partial_rotary_factor": 0.75"#, #""partial_rotary_factor": 0.5"#, "short_factor"),
         ("phi3_longrope", #""rope_type": "longrope""#, #""rope_type": "other""#, "'other' is not supported"),

@@ -100,19 +100,20 @@ import Testing
         #expect(throws: FileError.self) { try ModelConfiguration(short, path: "config.json") }
     }
 
-    @Test func `the end of a turn is found among the control tokens`() throws {
+    @Test func `ends are found among the control tokens`() throws {
         var file = GGUFBuilder.model()
         var tokens = (0..<40).map { "t\($0)" }
         tokens[7] = "<|im_end|>"
         tokens[8] = "<|eot_id|>"
+        tokens[11] = "<|endoftext|>"
         var types = [Int32](repeating: 1, count: 40)
-        types[7] = 3
+        (types[7], types[11]) = (3, 3)
         file.set("tokenizer.ggml.tokens", .strings(tokens))
         file.set("tokenizer.ggml.token_type", .int32s(types))
         file.set("tokenizer.ggml.eos_token_id", .uint32(2))
-        #expect(try open(file).configuration.eosTokens == [2, 7])
+        #expect(try open(file).configuration.eosTokens == [2, 7, 11])
         file.set("tokenizer.ggml.eot_token_id", .uint32(9))
-        #expect(try open(file).configuration.eosTokens == [2, 9])
+        #expect(try open(file).configuration.eosTokens == [2, 9, 7, 11])
     }
 
     @Test func `what does not fit is refused with its key or tensor`() throws {
@@ -127,7 +128,8 @@ import Testing
             ("'llama.attention.key_length'", { $0.set("llama.attention.key_length", .uint32(7)) }),
             ("'llama.attention.value_length'", { $0.set("llama.attention.value_length", .uint32(16)) }),
             ("'llama.rope.dimension_count'", { $0.set("llama.rope.dimension_count", .uint32(4)) }),
-            ("'llama.attention.sliding_window'", { $0.set("llama.attention.sliding_window", .uint32(16)) }),
+            ("'llama.attention.sliding_window'", { $0.set("llama.attention.sliding_window", .int32(-1)) }),
+            ("'llama.rope.scaling.attn_factor'", { $0.set("llama.rope.scaling.attn_factor", .float32(1.2)) }),
             ("'yarn'", { $0.set("llama.rope.scaling.type", .string("yarn")) }),
             ("'llama.rope.scale_linear' is missing", { $0.set("llama.rope.scaling.type", .string("linear")) }),
             ("'llama.rope.freq_base'", { $0.set("llama.rope.freq_base", .float32(.infinity)) }),

@@ -79,7 +79,8 @@ import Testing
         ("llama_gqa", "rope_scaling", "{\"type\":\"linear\",\"rope_type\":\"dynamic\",\"factor\":4.0}"),
         ("llama_gqa", "rope_scaling", "{\"type\":\"linear\",\"factor\":4.0,\"mrope_section\":[1]}"),
         ("llama_rope_linear", "rope_scaling", "{\"type\":\"linear\",\"factor\":2.0}"),
-        ("mistral", "sliding_window", "128"), ("qwen2_tied", "layer_types", "[\"linear_attention\"]"),
+        ("llama_mha", "sliding_window", "16"), ("mistral", "sliding_window", "0"),
+        ("qwen2_tied", "layer_types", "[\"linear_attention\"]"),
     ]
 
     @Test(arguments: unsupported)
@@ -90,16 +91,29 @@ import Testing
         #expect(!error.description.contains("\n"))
     }
 
-    @Test func `a sliding window is refused only where it would be short of the positions`() throws {
-        _ = try changed("mistral") { $0["sliding_window"] = .integer(256) }
-        // qwen2_untied carries sliding_window 8 with use_sliding_window false.
-        _ = try read("targets/qwen2_untied/config.json")
-        #expect(throws: FileError.self) {
-            try changed("qwen2_untied") {
-                $0["use_sliding_window"] = .boolean(true); $0["max_window_layers"] = .integer(1)
-            }
+    @Test func `a sliding window counts where it is switched on and short of the positions`() throws {
+        func windows(_ folder: String, _ change: (inout JSONObject) -> Void) throws -> [Int?] {
+            let configuration = try changed(folder, change)
+            #expect(configuration.plan.isClassic == configuration.plan.layers.isEmpty)
+            return configuration.plan.layers.map(\.window)
         }
-        _ = try changed("qwen2_untied") { $0["use_sliding_window"] = .boolean(true) }
+        #expect(try windows("mistral") { $0["sliding_window"] = .integer(256) } == [])
+        #expect(try windows("mistral") { $0["sliding_window"] = .integer(128) } == [128, 128])
+        // Positions that are scaled reach further.
+        var linear = JSONObject()
+        (linear["type"], linear["factor"]) = (.string("linear"), .integer(2))
+        let scaled = try windows("mistral") {
+            ($0["sliding_window"], $0["rope_scaling"]) = (.integer(300), .object(linear))
+        }
+        #expect(scaled == [300, 300])
+        // qwen2_untied carries sliding_window 8 with use_sliding_window false.
+        #expect(try windows("qwen2_untied") { _ in } == [])
+        #expect(try windows("qwen2_untied") { $0["use_sliding_window"] = .boolean(true) } == [])
+        let last = try windows("qwen2_untied") {
+            $0["use_sliding_window"] = .boolean(true)
+            $0["max_window_layers"] = .integer(1)
+        }
+        #expect(last == [nil, 8])
     }
 
     @Test func `end tokens come from both files`() throws {

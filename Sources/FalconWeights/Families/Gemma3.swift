@@ -8,7 +8,7 @@ extension ModelFamily.Traits {
     static let gemma3 = ModelFamily.Traits(
         architecture: "Gemma3ForCausalLM", attentionBias: .configured("attention_bias"),
         outputBias: .configured("attention_bias"), queryKeyNorm: .head, activation: .gelu, defaultHeadSize: 256,
-        hasOwnWindows: true,
+        windows: .planned,
         defaults: [
             // What the class takes for granted, and multimodal configurations leave out.
             "tie_word_embeddings": .boolean(true), "vocab_size": .integer(262208), "num_attention_heads": .integer(8),
@@ -23,15 +23,9 @@ extension ModelFamily.Traits {
                     "use_bidirectional_attention", "true means a model of embeddings, which writes no text")
             }
             let pattern = try fields.size("sliding_window_pattern", default: 6)
-            let types = fields["layer_types"]?.array?.compactMap(\.string)
-            if let types, types.count != configuration.layerCount {
-                throw fields.problem("layer_types", "has not one entry for each of \(configuration.layerCount) layers")
-            }
-            for type in types ?? [] where type != "full_attention" && type != "sliding_attention" {
-                throw fields.problem("layer_types", "'\(type)' is not supported")
-            }
+            let seesWindow = try configuration.layersWithWindow(fields)
             let isFull = (0..<configuration.layerCount).map { number in
-                types.map { $0[number] == "full_attention" } ?? (number + 1).isMultiple(of: pattern)
+                seesWindow.map { !$0[number] } ?? (number + 1).isMultiple(of: pattern)
             }
             complete(
                 &configuration, isFull: isFull, window: try fields.size("sliding_window"),
@@ -40,7 +34,7 @@ extension ModelFamily.Traits {
             configuration.plan.normOffset = 1
         },
         gguf: ModelFamily.GGUFTraits(
-            name: "gemma3", ownKeys: ["attention.scale"],
+            name: "gemma3", windows: .planned, ownKeys: ["attention.scale"],
             names: [
                 "post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",
                 "post_feedforward_layernorm": "post_ffw_norm",

@@ -9,7 +9,7 @@ import Foundation
 /// In a text that grows beyond that length all positions would be turned again, so such a model serves up to there.
 extension ModelFamily.Traits {
     static let phi3 = ModelFamily.Traits(
-        architecture: "Phi3ForCausalLM", isFused: true, hasHistoricDefaults: true, hasOwnWindows: true,
+        architecture: "Phi3ForCausalLM", isFused: true, hasHistoricDefaults: true, windows: .planned,
         defaults: ["rms_norm_eps": .number(1e-5)], ownKeys: ["partial_rotary_factor"], spelling: separated,
         plan: { fields, configuration in
             let share = try fields.positive("partial_rotary_factor", default: 1)
@@ -30,7 +30,8 @@ extension ModelFamily.Traits {
             ) { longrope.problem("short_factor", $0) }
         },
         gguf: ModelFamily.GGUFTraits(
-            name: "phi3", rotatesPart: true, extraTensors: ["rope_factors_long.weight", "rope_factors_short.weight"],
+            name: "phi3", rotatesPart: true, windows: .planned, ownKeys: ["rope.scaling.attn_factor"],
+            extraTensors: ["rope_factors_long.weight", "rope_factors_short.weight"],
             names: ["self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"]
         ) { fields, tensors, configuration in
             try turn(fields.size("rope.dimension_count", default: configuration.headSize), &configuration) {

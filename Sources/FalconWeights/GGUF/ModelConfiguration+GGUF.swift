@@ -39,9 +39,6 @@ extension ModelConfiguration {
                 "rope.dimension_count", "\(rotated) of \(headSize) dimensions is not supported; all are")
         }
         let maxPositions = try fields.size("context_length")
-        if !architecture.family.traits.hasOwnWindows {
-            try ModelConfiguration.refuseSlidingWindow(fields, maxPositions: maxPositions)
-        }
         let vocabulary = try ModelConfiguration.vocabularySize(fields, tensors["token_embd.weight"])
 
         self.init(
@@ -61,6 +58,7 @@ extension ModelConfiguration {
             plan.hasOutputBias = anyLayer(has: "attn_output")
             plan.hasMLPBias = anyLayer(has: "ffn_gate", "ffn_up", "ffn_down")
         }
+        try setWindow(fields, traits.windows)
         for token in eosTokens + [bosToken, padToken].compactMap(\.self) where Int(token) >= vocabulary {
             throw metadata.problem(
                 "tokenizer.ggml", "names the special token \(token), outside the vocabulary of \(vocabulary)")
@@ -94,23 +92,28 @@ extension ModelConfiguration {
         return rows
     }
 
-    /// Tokens that end an answer: those that the file names, and, where it names no end of a turn, the well-known one
-    /// among its control tokens, as llama.cpp does.
+    /// Tokens that end an answer: those that the file names, and the well-known ones among its control tokens, as
+    /// llama.cpp has it: files name one end where the models have several.
     private static func endTokens(_ metadata: GGUFMetadata) throws -> [Int32] {
         var tokens: [Int32] = []
-        for role in ["eos", "eot", "eom"] {
-            if let token = try metadata.token(role), !tokens.contains(token) { tokens.append(token) }
+        func add(_ token: Int32?) {
+            if let token, !tokens.contains(token) { tokens.append(token) }
         }
-        guard !metadata.contains("tokenizer.ggml.eot_token_id"),
-            let spellings = try metadata.strings("tokenizer.ggml.tokens"),
+        for role in ["eos", "eot", "eom"] { add(try metadata.token(role)) }
+        guard let spellings = try metadata.strings("tokenizer.ggml.tokens"),
             let types = try metadata.integers("tokenizer.ggml.token_type"), types.count == spellings.count
         else { return tokens }
-        let known = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"]
         let control = 3
-        let found = types.indices.first { types[$0] == control && known.contains(spellings[$0]) }
-        if let token = found.flatMap({ Int32(exactly: $0) }), !tokens.contains(token) { tokens.append(token) }
+        for index in types.indices where types[index] == control && knownEnds.contains(spellings[index]) {
+            add(Int32(exactly: index))
+        }
         return tokens
     }
+
+    private static let knownEnds: Set<String> = [
+        "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<|eom_id|>",
+        "<EOT>", "_<EOT>", "<end_of_utterance>",
+    ]
 
     /// Throws about settings that change what a model computes and that no supported architecture has.
     private static func refuseForeignFields(_ fields: GGUFFields, except own: Set<String>) throws {
@@ -128,6 +131,10 @@ extension ModelConfiguration {
                 throw fields.problem(key, "\(value) is not supported")
             }
         }
+        let factor = "rope.scaling.attn_factor"
+        if !own.contains(factor), let value = try fields.metadata.real(fields.prefix + factor), value != 1 {
+            throw fields.problem(factor, "\(value) is not supported")
+        }
         if try fields.metadata.boolean(fields.prefix + "use_parallel_residual") == true {
             throw fields.problem("use_parallel_residual", "is not supported")
         }
@@ -136,13 +143,17 @@ extension ModelConfiguration {
         }
     }
 
-    /// Throws where a layer would look back less far than the model's positions go.
-    private static func refuseSlidingWindow(_ fields: GGUFFields, maxPositions: Int) throws {
+    /// Reads the window of an architecture whose layers all have the same.
+    private mutating func setWindow(_ fields: GGUFFields, _ windows: ModelFamily.Windows) throws {
         let key = "attention.sliding_window"
-        guard let window = try fields.metadata.integer(fields.prefix + key), window > 0, window < maxPositions else {
+        guard windows != .planned, let number = try fields.metadata.integer(fields.prefix + key), number != 0 else {
             return
         }
-        throw fields.problem(key, "\(window) is below the \(maxPositions) positions, which is not supported")
+        let window = try fields.size(key)
+        guard windows == .everywhere || window >= maxPositions else {
+            throw fields.problem(key, "\(window) is below the \(maxPositions) positions, which is not supported")
+        }
+        setWindow(window) { _ in true }
     }
 }
 
