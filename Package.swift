@@ -67,7 +67,7 @@ let package = Package(
         library("FalconShards", ["FalconTensor", "FalconDigest", "CHDF5", "CZstd"]),
 
         // Layer 3
-        library("FalconNN", ["FalconAutograd", "FalconTensor"]),
+        library("FalconNN", ["FalconAutograd", "FalconWeights", "FalconTensor"]),
         library("FalconModels", ["FalconWeights", "FalconTokenizer", "FalconTensor", "FalconDigest"]),
 
         // Layer 4
@@ -159,7 +159,7 @@ let package = Package(
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
-        tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconTensor"]),
+        tests("FalconNN", ["FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor"]),
         tests("FalconModels", ["FalconModels", "FalconTokenizer", "FalconWeights", "FalconTensor"]),
         tests(
             "FalconDraft",

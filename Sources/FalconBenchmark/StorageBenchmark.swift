@@ -54,7 +54,7 @@ package struct StorageBenchmark {
     private let sequences: [FeatureSequence]
     private let source: String
     private let sourceType: String
-    private let target: TargetEnds?
+    private let target: EmbeddingAndHead?
     private let pool: ThreadPool
     private let stopwatch = Stopwatch()
 
@@ -65,7 +65,7 @@ package struct StorageBenchmark {
     ///   - limit: the most sequences to take from `shards`.
     package init(shards: String?, target: String?, limit: Int, pool: ThreadPool) throws {
         self.pool = pool
-        self.target = try target.map { try TargetEnds(folder: $0, pool: pool) }
+        self.target = try target.map { try EmbeddingAndHead(folder: $0, pool: pool) }
         if let shards {
             let store = try FeatureStore(folder: shards)
             sequences = try (0..<min(limit, store.count)).map { try store.sequence(at: $0, on: pool) }
@@ -140,7 +140,7 @@ package struct StorageBenchmark {
     }
 
     /// The part of tokens with another argmax, and the mean divergence.
-    private func damage(_ target: TargetEnds, _ store: FeatureStore) throws -> (Double, Double) {
+    private func damage(_ target: EmbeddingAndHead, _ store: FeatureStore) throws -> (Double, Double) {
         var (flips, divergence, tokens) = (0, 0.0, 0)
         for (index, sequence) in sequences.enumerated() {
             let stored = try store.sequence(at: index, on: pool).features

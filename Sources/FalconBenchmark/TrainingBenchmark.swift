@@ -79,9 +79,9 @@ package struct TrainingBenchmark {
             try LayerWeights(WeightFolder(path: folder + "/\(name).safetensors"))
                 .matrix(name, rows: vocabulary, columns: hidden)
         }
-        let target = TargetHead(
-            configuration: configuration, embedding: try end(names[0]), weight: try end(names[1]),
-            fingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint)
+        let target = EmbeddingAndHead(
+            configuration, fingerprint: TrainingBenchmark.fingerprint, embedding: try end(names[0]),
+            head: try end(names[1]))
 
         let description = ShardDescription(
             hiddenSize: hidden, storage: .bfloat16, maxLength: TrainingBenchmark.length,
@@ -110,7 +110,8 @@ package struct TrainingBenchmark {
         recipe.training.batchSize = size.trainingBatch
         recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
         let task = try DraftTraining(
-            recipe: recipe, target: target, source: try FeatureStore(folder: shards.path), pool: pool, log: { _ in })
+            recipe: recipe, target: target, tokenizer: TrainingBenchmark.fingerprint,
+            source: try FeatureStore(folder: shards.path), pool: pool, log: { _ in })
         return try TrainingLoop(
             recipe: recipe, task: task, folder: folder + "/run", resume: false,
             environment: TrainingEnvironment(pool: pool, now: { ProcessInfo.processInfo.systemUptime }))

@@ -8,12 +8,12 @@ struct TokenChoice {
     let rule: SamplingRule
     /// Whether the head's probabilities are looked up where a tree did not need them.
     var weighsCandidates = false
-    private let ends: TargetEnds
+    private let ends: EmbeddingAndHead
     private let pool: ThreadPool
     private var random: RandomSource
 
     /// - Parameter stream: names the random numbers, beside the rule's seed; `nil` where the prompt does.
-    init(_ rule: SamplingRule, prompt: [Int32], stream: String? = nil, ends: TargetEnds, pool: ThreadPool) {
+    init(_ rule: SamplingRule, prompt: [Int32], stream: String? = nil, ends: EmbeddingAndHead, pool: ThreadPool) {
         self.rule = rule
         self.ends = ends
         self.pool = pool

@@ -27,7 +27,7 @@ package final class DraftHead: Sendable {
     /// - Throws: `FileError` where a file is missing or damaged, the tensors are not those of the configuration, a
     ///   weight is infinite or not a number, or the head is another target's.
     package convenience init(
-        folder: String, ends: TargetEnds? = nil, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
+        folder: String, ends: EmbeddingAndHead? = nil, fusion: FusionKind? = nil, arithmetic: ProductArithmetic? = nil,
         allowsOtherTarget: Bool = false, pool: ThreadPool
     ) throws {
         let head = try DraftFolder(path: folder, fusion: fusion)
@@ -41,7 +41,7 @@ package final class DraftHead: Sendable {
     /// Packs a head in training as it stands: the same bits as packing it from a float32 file.
     ///
     /// - Parameter ends: those of its target.
-    package convenience init(_ network: DraftNetwork, ends: TargetEnds, pool: ThreadPool) throws {
+    package convenience init(_ network: DraftNetwork, ends: EmbeddingAndHead, pool: ThreadPool) throws {
         let tensors = Dictionary(
             uniqueKeysWithValues: network.parameters.tensors.map { ($0.name, $0.tensor) })
         try self.init(network.configuration, weights: LayerWeights(tensors), ends: ends, pool: pool)
@@ -61,7 +61,7 @@ package final class DraftHead: Sendable {
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(
-        _ configuration: DraftConfiguration, weights: LayerWeights, ends: TargetEnds?,
+        _ configuration: DraftConfiguration, weights: LayerWeights, ends: EmbeddingAndHead?,
         arithmetic: ProductArithmetic? = nil, pool: ThreadPool
     ) throws {
         self.configuration = configuration

@@ -53,18 +53,15 @@ package final class DraftNetwork {
         }
         borrowed = embedding
         fusion = FusionLayer(root, configuration)
-        let decoder = DecoderConfiguration(
-            layerCount: model.layerCount, hiddenSize: model.hiddenSize, headCount: model.headCount,
-            keyValueHeadCount: model.keyValueHeadCount, headSize: model.headSize,
-            intermediateSize: model.intermediateSize, normEpsilon: model.normEpsilon,
-            hasAttentionBias: model.plan.hasAttentionBias,
+        let start = LayerStart(
             lookAhead: !looksAhead
                 ? nil
                 : LookAhead(
                     blockSize: configuration.blockSize,
                     inverseFrequencies: model.rotary.inverseFrequencies(headSize: model.headSize)))
         layers = (0..<model.layerCount).map { number in
-            DecoderLayer(root.scope("layers").scope("\(number)"), decoder, hasInputNorm: number > 0)
+            DecoderLayer(
+                root.scope("layers").scope("\(number)"), model, hasInputNorm: number > 0, start: start)
         }
         table = model.rotary.table(headSize: model.headSize)
         self.configuration = configuration

@@ -9,7 +9,7 @@ package struct DraftTarget: Sendable {
     /// `nil` where the weights hold none that fits the configuration.
     private let embedding: StoredMatrix?
 
-    package init(_ ends: TargetEnds) {
+    package init(_ ends: EmbeddingAndHead) {
         (configuration, fingerprint, embedding) = (ends.configuration, ends.fingerprint, ends.embedding)
     }
 

@@ -9,7 +9,7 @@ import FalconWeights
 /// computed with it.
 package final class TargetModel: Sendable {
     /// The token embedding and the LM head.
-    package let ends: TargetEnds
+    package let ends: EmbeddingAndHead
     package var configuration: ModelConfiguration { ends.configuration }
     /// Names this model's weights and the settings that change its features: 64 hexadecimal digits.
     package var fingerprint: String { ends.fingerprint }
@@ -36,7 +36,7 @@ package final class TargetModel: Sendable {
         let target = try source.open()
         let configuration = target.configuration
         let arithmetic = try target.weights.arithmetic(arithmetic, isTied: configuration.tiesEmbeddings)
-        ends = try TargetEnds(target, arithmetic: arithmetic, pool: pool)
+        ends = try EmbeddingAndHead(target, arithmetic: arithmetic, pool: pool)
         let model = LayerWeights(target.weights, checkedOn: pool).scope("model")
         let plan = configuration.plan
         finalNorm = try model.norm("norm", count: configuration.hiddenSize, offset: plan.normOffset)
@@ -118,9 +118,6 @@ package final class TargetModel: Sendable {
 
     /// The token embedding, `[vocabulary, hidden]`, where it is stored: for training.
     package var embedding: StoredMatrix { ends.embedding }
-
-    /// The LM head widened to float32, `[vocabulary, hidden]`, a new copy at each call: for training.
-    package var headWeight: Tensor { ends.headWeight }
 
     /// The fingerprint of a model whose weights need not be packed.
     package static func fingerprint(_ configuration: ModelConfiguration, _ folder: WeightFolder) -> String {

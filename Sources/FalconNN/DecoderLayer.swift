@@ -1,5 +1,6 @@
 import FalconAutograd
 import FalconTensor
+import FalconWeights
 
 /// One Llama decoder layer: attention and feed-forward, each behind a norm and beside a residual.
 package struct DecoderLayer {
@@ -9,12 +10,22 @@ package struct DecoderLayer {
     package let feedForwardNorm: RMSNorm
     package let feedForward: GatedFeedForward
 
-    package init(_ scope: ParameterScope, _ configuration: DecoderConfiguration, hasInputNorm: Bool = true) {
+    /// - Parameters:
+    ///   - configuration: sizes and plan.
+    ///   - hasInputNorm: false for the draft head's first layer.
+    /// - Precondition: the plan is Llama's, biases of queries, keys and values apart: no other is trained.
+    package init(
+        _ scope: ParameterScope, _ configuration: ModelConfiguration, hasInputNorm: Bool = true,
+        start: LayerStart = LayerStart()
+    ) {
+        var plan = DecoderPlan()
+        plan.hasAttentionBias = configuration.plan.hasAttentionBias
+        precondition(configuration.plan == plan, "a layer in training is Llama's")
         let (width, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
         inputNorm = hasInputNorm ? RMSNorm(scope.scope("input_layernorm"), width: width, epsilon: epsilon) : nil
-        attention = SelfAttention(scope.scope("self_attn"), configuration)
+        attention = SelfAttention(scope.scope("self_attn"), configuration, start)
         feedForwardNorm = RMSNorm(scope.scope("post_attention_layernorm"), width: width, epsilon: epsilon)
-        feedForward = GatedFeedForward(scope.scope("mlp"), configuration)
+        feedForward = GatedFeedForward(scope.scope("mlp"), configuration, start)
     }
 
     /// `[batch, time, hidden]` to the same shape.

@@ -1,5 +1,6 @@
 import FalconAutograd
 import FalconTensor
+import FalconWeights
 
 /// Llama's feed-forward layer: `down(silu(gate(x)) * up(x))`.
 package struct GatedFeedForward {
@@ -7,8 +8,8 @@ package struct GatedFeedForward {
     package let up: Linear
     package let down: Linear
 
-    package init(_ scope: ParameterScope, _ configuration: DecoderConfiguration) {
-        let initializer = Initializer.normal(deviation: configuration.initializerRange)
+    package init(_ scope: ParameterScope, _ configuration: ModelConfiguration, _ start: LayerStart) {
+        let initializer = Initializer.normal(deviation: start.deviation)
         let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
         gate = Linear(scope.scope("gate_proj"), from: hidden, to: inner, initializer: initializer)
         up = Linear(scope.scope("up_proj"), from: hidden, to: inner, initializer: initializer)

@@ -1,11 +1,12 @@
 import FalconAutograd
 import FalconTensor
+import FalconWeights
 
 /// A whole Llama language model in training form, for pretraining a small target.
 ///
 /// State-dict names are Hugging Face's, so that what it saves loads as a target anywhere.
 package final class LlamaNetwork {
-    package let configuration: DecoderConfiguration
+    package let configuration: ModelConfiguration
     package let parameters: ParameterCollection
     private let embedding: Embedding
     private let layers: [DecoderLayer]
@@ -14,32 +15,27 @@ package final class LlamaNetwork {
     private let table: RotaryTable
 
     /// - Parameters:
-    ///   - tiesEmbeddings: the LM head is the embedding; there is no `lm_head.weight` then.
-    ///   - inverseFrequencies: of the rotary embedding, `[headSize / 2]`.
+    ///   - configuration: one of Llama's plan.
+    ///   - start: how new weights begin.
     ///   - source: new random values or a state dict.
     /// - Throws: `StateDictError` where the state dict does not fit, or its reader's error.
     package init(
-        _ configuration: DecoderConfiguration, vocabulary: Int, tiesEmbeddings: Bool, inverseFrequencies: [Float],
-        _ source: ParameterSource
+        _ configuration: ModelConfiguration, start: LayerStart = LayerStart(), _ source: ParameterSource
     ) throws {
-        precondition(
-            inverseFrequencies.count * 2 == configuration.headSize,
-            "\(inverseFrequencies.count) frequencies for heads of \(configuration.headSize)")
         let builder = ParameterBuilder(source)
-        let initializer = Initializer.normal(deviation: configuration.initializerRange)
+        let initializer = Initializer.normal(deviation: start.deviation)
         let model = builder.root.scope("model")
-        let tokens = model.scope("embed_tokens").parameter(
-            "weight", [vocabulary, configuration.hiddenSize], initializer)
+        let shape = [configuration.vocabularySize, configuration.hiddenSize]
+        let tokens = model.scope("embed_tokens").parameter("weight", shape, initializer)
         embedding = Embedding(tokens)
         layers = (0..<configuration.layerCount).map { number in
-            DecoderLayer(model.scope("layers").scope("\(number)"), configuration)
+            DecoderLayer(model.scope("layers").scope("\(number)"), configuration, start: start)
         }
         norm = RMSNorm(model.scope("norm"), width: configuration.hiddenSize, epsilon: configuration.normEpsilon)
         head =
-            tiesEmbeddings
-            ? tokens
-            : builder.root.scope("lm_head").parameter("weight", [vocabulary, configuration.hiddenSize], initializer)
-        table = RotaryTable(inverseFrequencies: inverseFrequencies)
+            configuration.tiesEmbeddings
+            ? tokens : builder.root.scope("lm_head").parameter("weight", shape, initializer)
+        table = configuration.rotary.table(headSize: configuration.headSize)
         self.configuration = configuration
         parameters = try builder.finish()
     }

@@ -1,5 +1,6 @@
 import FalconAutograd
 import FalconTensor
+import FalconWeights
 
 /// Llama's self-attention: four projections, rotary positions, grouped key/value heads, a relaxed causal mask.
 package struct SelfAttention {
@@ -7,19 +8,24 @@ package struct SelfAttention {
     package let key: Linear
     package let value: Linear
     package let output: Linear
-    private let configuration: DecoderConfiguration
+    private let configuration: ModelConfiguration
 
-    package init(_ scope: ParameterScope, _ configuration: DecoderConfiguration) {
-        let initializer = Initializer.normal(deviation: configuration.initializerRange)
+    /// - Precondition: the key/value heads divide the heads.
+    package init(_ scope: ParameterScope, _ configuration: ModelConfiguration, _ start: LayerStart) {
+        precondition(
+            configuration.keyValueHeadCount > 0
+                && configuration.headCount.isMultiple(of: configuration.keyValueHeadCount),
+            "\(configuration.keyValueHeadCount) key/value heads do not divide \(configuration.headCount) heads")
+        let initializer = Initializer.normal(deviation: start.deviation)
         let width = configuration.headCount * configuration.headSize
         let keyValueWidth = configuration.keyValueHeadCount * configuration.headSize
         func projection(_ name: String, to outputSize: Int, biases: [Float]? = nil) -> Linear {
             Linear(
                 scope.scope(name), from: configuration.hiddenSize, to: outputSize,
-                hasBias: configuration.hasAttentionBias, initializer: initializer,
+                hasBias: configuration.plan.hasAttentionBias, initializer: initializer,
                 biasInitializer: biases.map { .values($0) } ?? .zeros)
         }
-        let ahead = configuration.lookAhead
+        let ahead = start.lookAhead
         query = projection("q_proj", to: width, biases: ahead?.queryBiases(heads: configuration.headCount))
         key = projection("k_proj", to: keyValueWidth, biases: ahead?.keyBiases(heads: configuration.keyValueHeadCount))
         value = projection("v_proj", to: keyValueWidth)

@@ -60,9 +60,7 @@ struct ExportCheck {
             store.split(validationFraction: recipe.data.validationFraction).validation
                 .filter { store.sequences[$0].length > 0 }
                 .prefix(recipe.evaluation.dialogues))
-        let ends = TargetEnds(
-            target.configuration, fingerprint: target.fingerprint, embedding: target.embedding, head: target.weight,
-            pool: pool)
+        let ends = target.packed(on: pool)
         let groups = isFull ? ExportCheck.sources(heldOut, store) : []
         let total = isFull ? 2 * heldOut.count + groups.reduce(0) { $0 + $1.indices.count } : nil
         var done = 0
@@ -105,14 +103,14 @@ struct ExportCheck {
             isLogged: isLogged)
     }
 
-    private func material(_ recipe: Recipe) throws -> (TargetHead, FeatureStore) {
+    private func material(_ recipe: Recipe) throws -> (EmbeddingAndHead, FeatureStore) {
         guard recipe.data.source == .shards else { throw Impossible(reason: "the run made its features as it went") }
         for folder in [recipe.target.path, recipe.data.shards] {
             guard FileManager.default.fileExists(atPath: folder) else {
                 throw Impossible(reason: "\(folder), which the run was trained with, is not there")
             }
         }
-        let target = try TargetHead(folder: recipe.target.path, on: pool)
+        let target = try EmbeddingAndHead(ModelSource(path: recipe.target.path), checkedOn: pool)
         let store = try FeatureStore(folder: recipe.data.shards)
         for (name, own) in [("target", target.fingerprint), store.fingerprint] {
             guard checkpoint.fingerprints[name] == own else {

@@ -17,7 +17,7 @@ extension FalconInfer {
         let isPlanned = DraftShape.isPlanned(treeName)
         let source = try ModelSource(path: target)
         let model = isPlanned ? try TargetModel(source, arithmetic: precision, pool: pool) : nil
-        let ends = try model?.ends ?? TargetEnds(source, arithmetic: precision, pool: pool)
+        let ends = try model?.ends ?? EmbeddingAndHead(source, arithmetic: precision, pool: pool)
         let tokenizer = try source.tokenizer()
         try store.requireFingerprints(target: ends.fingerprint, tokenizer: tokenizer.fingerprint)
         let head = try DraftHead(

@@ -1,3 +1,4 @@
+import FalconModels
 import FalconShards
 import FalconTensor
 import FalconTestSupport
@@ -65,8 +66,10 @@ import Testing
         let environment = TrainingEnvironment(
             pool: pool, now: { 0 }, shouldStop: { records.count >= stopAfter },
             report: { _, _, _, record in records.append(record) })
+        let model = try ModelSource(path: target)
         let task = try DraftTraining(
-            recipe: recipe, target: try TargetHead(folder: target), source: source, pool: pool, log: { _ in })
+            recipe: recipe, target: try EmbeddingAndHead(model, checkedOn: pool),
+            tokenizer: try model.tokenizer().fingerprint, source: source, pool: pool, log: { _ in })
         _ = try TrainingLoop(
             recipe: recipe, task: task, folder: folder.file(name), resume: resume, environment: environment
         ).run()

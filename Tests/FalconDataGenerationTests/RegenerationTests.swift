@@ -22,7 +22,7 @@ import Testing
             ])
         let pool = ThreadPool(threadCount: 1)
         let store = try FeatureStore(folder: scene.options.output)
-        let ends = try TargetEnds(folder: scene.options.target, pool: pool)
+        let ends = try EmbeddingAndHead(folder: scene.options.target, pool: pool)
         var (longest, whole) = (0, 0)
         for index in 0..<store.count {
             let sequence = try store.sequence(at: index)

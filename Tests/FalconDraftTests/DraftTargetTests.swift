@@ -31,7 +31,7 @@ import Testing
         as type: ElementType = .float32, withEmbedding: Bool = true, notesTarget: Bool
     ) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
-        let ends = try TargetEnds(folder: source, pool: pool)
+        let ends = try EmbeddingAndHead(folder: source, pool: pool)
         let network = try DraftNetwork(
             DraftConfiguration(target: ends.configuration, blockSize: 2), .random(RandomSource(seed: 1)),
             embedding: ends.embedding)
@@ -42,7 +42,7 @@ import Testing
 
     private func refusal(_ head: TemporaryFolder, _ target: String, isAllowed: Bool = false) -> String? {
         do {
-            let ends = try TargetEnds(folder: target, pool: pool)
+            let ends = try EmbeddingAndHead(folder: target, pool: pool)
             _ = try DraftHead(folder: head.path, ends: ends, allowsOtherTarget: isAllowed, pool: pool)
             return nil
         } catch {

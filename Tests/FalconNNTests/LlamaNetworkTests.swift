@@ -2,6 +2,7 @@ import FalconAutograd
 import FalconNN
 import FalconTensor
 import FalconTestSupport
+import FalconWeights
 import Foundation
 import Testing
 
@@ -11,13 +12,10 @@ import Testing
     /// The small model of `targets/llama_gqa`.
     func network() throws -> LlamaNetwork {
         let tensors = try Fixtures.tensors("targets/llama_gqa/model.safetensors")
-        let configuration = DecoderConfiguration(
-            layerCount: 3, hiddenSize: 48, headCount: 6, keyValueHeadCount: 2, headSize: 8, intermediateSize: 80,
-            normEpsilon: 1e-5)
-        return try LlamaNetwork(
-            configuration, vocabulary: 128, tiesEmbeddings: false,
-            inverseFrequencies: (0..<4).map { Float(1 / pow(500_000, Double($0) / 4)) },
-            .stored(StoredParameters(tensors)))
+        let configuration = ModelConfiguration(
+            vocabularySize: 128, hiddenSize: 48, layerCount: 3, headCount: 6, keyValueHeadCount: 2,
+            intermediateSize: 80, rotary: RotaryConfiguration(base: 500_000))
+        return try LlamaNetwork(configuration, .stored(StoredParameters(tensors)))
     }
 
     @Test func `Features and logits agree with transformers`() throws {
@@ -46,13 +44,12 @@ import Testing
     }
 
     @Test func `Gradients of a whole tied network agree with finite differences`() throws {
-        let configuration = DecoderConfiguration(
-            layerCount: 2, hiddenSize: 8, headCount: 2, keyValueHeadCount: 1, headSize: 4, intermediateSize: 12,
-            normEpsilon: 1e-5, hasAttentionBias: true, initializerRange: 0.4)
+        var configuration = ModelConfiguration(
+            vocabularySize: 6, hiddenSize: 8, layerCount: 2, headCount: 2, keyValueHeadCount: 1, intermediateSize: 12,
+            rotary: RotaryConfiguration(base: 100), tiesEmbeddings: true)
+        configuration.plan.hasAttentionBias = true
         func make() throws -> LlamaNetwork {
-            try LlamaNetwork(
-                configuration, vocabulary: 6, tiesEmbeddings: true, inverseFrequencies: [1, 0.1],
-                .random(RandomSource(seed: 3)))
+            try LlamaNetwork(configuration, start: LayerStart(deviation: 0.4), .random(RandomSource(seed: 3)))
         }
         let network = try make()
         let tokens: [[Int32]] = [[1, 4, 2, 5], [3, 3, 0, 0]]

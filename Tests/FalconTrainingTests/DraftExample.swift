@@ -1,3 +1,4 @@
+import FalconModels
 import FalconTensor
 import FalconTestSupport
 import FalconWeights
@@ -12,7 +13,7 @@ struct DraftExample {
     static let hidden = 24
 
     let temporary: TemporaryFolder
-    let target: TargetHead
+    let target: EmbeddingAndHead
     let pool: ThreadPool
     let shards: String
 
@@ -28,12 +29,11 @@ struct DraftExample {
         var random = RandomSource(seed: 3)
         let (vocabulary, hidden) = (DraftExample.vocabulary, DraftExample.hidden)
         let head = Tensor(normal: 1, [vocabulary, hidden], from: &random)
-        target = TargetHead(
-            configuration: ModelConfiguration(
+        target = EmbeddingAndHead(
+            ModelConfiguration(
                 vocabularySize: vocabulary, hiddenSize: hidden, layerCount: 1, headCount: 2, intermediateSize: 32),
-            embedding: StoredMatrix(Tensor(normal: 1, [vocabulary, hidden], from: &random)),
-            weight: StoredMatrix(head), fingerprint: "target",
-            tokenizerFingerprint: "tokenizer")
+            fingerprint: "target", embedding: StoredMatrix(Tensor(normal: 1, [vocabulary, hidden], from: &random)),
+            head: StoredMatrix(head))
         let description = ShardDescription(
             hiddenSize: hidden, storage: .float32, maxLength: 64, targetFingerprint: "target",
             tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries)
@@ -88,7 +88,8 @@ struct DraftExample {
 
     func task(_ recipe: Recipe) throws -> DraftTraining {
         try DraftTraining(
-            recipe: recipe, target: target, source: try FeatureStore(folder: shards), pool: pool, log: { _ in })
+            recipe: recipe, target: target, tokenizer: "tokenizer", source: try FeatureStore(folder: shards),
+            pool: pool, log: { _ in })
     }
 
     @discardableResult

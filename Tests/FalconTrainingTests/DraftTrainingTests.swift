@@ -1,4 +1,5 @@
 import FalconDraft
+import FalconModels
 import FalconShards
 import FalconTensor
 import FalconTestSupport
@@ -135,13 +136,13 @@ import Testing
 
     @Test func `shards of another target are refused in one line`() throws {
         let example = try DraftExample(sequences: 10, pool: pool)
-        let other = TargetHead(
-            configuration: example.target.configuration, embedding: example.target.embedding,
-            weight: example.target.weight, fingerprint: "another", tokenizerFingerprint: "tokenizer")
+        let other = EmbeddingAndHead(
+            example.target.configuration, fingerprint: "another", embedding: example.target.embedding,
+            head: example.target.head)
         do {
             _ = try DraftTraining(
-                recipe: try example.recipe(), target: other, source: try FeatureStore(folder: example.shards),
-                pool: pool, log: { _ in })
+                recipe: try example.recipe(), target: other, tokenizer: "tokenizer",
+                source: try FeatureStore(folder: example.shards), pool: pool, log: { _ in })
             Issue.record("accepted")
         } catch {
             #expect("\(error)".contains("target") && !"\(error)".contains("\n"))

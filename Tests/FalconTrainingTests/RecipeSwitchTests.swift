@@ -32,7 +32,7 @@ import Testing
         var section = LossSection()
         (section.offsetDecay, section.distillWeight, section.hardLabel) = (decay, 1, hardLabel)
         let passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: section), weight: example.target.weight, pool: pool)
+            network: network, loss: DraftLoss(recipe: section), weight: example.target.head, pool: pool)
         var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
         let (backward, result, _) = passes.second(
             batch, rows: rows, first: passes.first(batch), dataTokens: batch.dataTokens(at: rows), dropoutRate: 0,
@@ -193,7 +193,8 @@ import Testing
         let recipe = try example.recipe(["draft.fusion=\(fusion)", "draft.balanced_start=true"])
         let store = try FeatureStore(folder: example.shards)
         let task = try DraftTraining(
-            recipe: recipe, target: example.target, source: store, pool: pool, log: { lines.append($0) })
+            recipe: recipe, target: example.target, tokenizer: "tokenizer", source: store, pool: pool,
+            log: { lines.append($0) })
         // The features are halves of the head's rows, of size 1 in the mean, as are the embeddings.
         let (training, _) = store.split(validationFraction: 0.2)
         let balance = FusionBalance(

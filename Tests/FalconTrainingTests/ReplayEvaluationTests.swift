@@ -20,9 +20,7 @@ import Testing
         let run = example.temporary.file("run")
         let last = try #require(try example.train(recipe, run).last)
         // The checkpoint's files, through the types of falcon-infer.
-        let ends = TargetEnds(
-            example.target.configuration, fingerprint: "target", embedding: example.target.embedding,
-            head: example.target.weight, pool: pool)
+        let ends = example.target.packed(on: pool)
         let head = try DraftHead(folder: run + "/step-000020", ends: ends, pool: pool)
         let store = try FeatureStore(folder: example.shards)
         let heldOut = store.split(validationFraction: recipe.data.validationFraction).validation
@@ -75,9 +73,7 @@ import Testing
             let replay = try ReplayEvaluation(
                 recipe: task.recipe, target: example.target, source: store,
                 indices: store.split(validationFraction: 0.2).validation, pool: pool)
-            let ends = TargetEnds(
-                example.target.configuration, fingerprint: "target", embedding: example.target.embedding,
-                head: example.target.weight, pool: pool)
+            let ends = example.target.packed(on: pool)
             var seen: [Int] = []
             let results = try replay.evaluate(
                 DraftHead(task.network, ends: ends, pool: pool), ends: ends, isSample: true

@@ -100,11 +100,7 @@ import Testing
         let target = try TargetModel(folder: checkpoint, pool: pool)
         #expect(target.configuration.eosTokens.contains(try #require(tokenizer.id(of: "<|im_end|>"))))
         let network = try LlamaNetwork(
-            DecoderConfiguration(
-                layerCount: 2, hiddenSize: 16, headCount: 2, keyValueHeadCount: 1, headSize: 8, intermediateSize: 24,
-                normEpsilon: 1e-5), vocabulary: 290, tiesEmbeddings: true,
-            inverseFrequencies: target.configuration.rotary.inverseFrequencies(headSize: 8),
-            .stored(StoredParameters(try WeightFolder(path: checkpoint))))
+            target.configuration, .stored(StoredParameters(try WeightFolder(path: checkpoint))))
         let tokens = tokenizer.encode("<|im_start|>user\nSay blue river.<|im_end|>\n<|im_start|>assistant\n")
         var tape = Tape(on: pool, recordsGradients: false)
         let trained = network.features([tokens], lengths: [tokens.count], tape: &tape).value

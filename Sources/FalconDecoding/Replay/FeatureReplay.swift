@@ -27,7 +27,7 @@ import FalconTensor
 /// So the counts are a lower bound there, the acceptance by depth is over observed decisions only, and
 /// `AcceptStatistics.acceptLengthEstimate` puts those together (the product-limit estimate of Kaplan and Meier).
 package struct FeatureReplay: Sendable {
-    private let ends: TargetEnds
+    private let ends: EmbeddingAndHead
     private let head: DraftHead
     private let shape: Shape
     private let stop: StopRule
@@ -46,7 +46,7 @@ package struct FeatureReplay: Sendable {
     ///   - tree: for the head's block size.
     ///   - stop: the live run's. A stored answer ends at its first end token or at the limit; one that ends before
     ///     both, because its conversation was cut, ends there as at a limit.
-    package init(ends: TargetEnds, head: DraftHead, tree: TokenTree, stop: StopRule) {
+    package init(ends: EmbeddingAndHead, head: DraftHead, tree: TokenTree, stop: StopRule) {
         precondition(
             tree.blockSize == head.blockSize,
             "a tree for block size \(tree.blockSize) with a draft head of \(head.blockSize)")
@@ -58,7 +58,7 @@ package struct FeatureReplay: Sendable {
     /// Replays with a planner's plan, as it is now.
     ///
     /// - Parameter planner: calibrated, and made to draft anyway.
-    package init(ends: TargetEnds, head: DraftHead, planner: TreePlanner, stop: StopRule) {
+    package init(ends: EmbeddingAndHead, head: DraftHead, planner: TreePlanner, stop: StopRule) {
         precondition(
             planner.blockSize == head.blockSize,
             "a planner for block size \(planner.blockSize) with a draft head of \(head.blockSize)")

@@ -17,7 +17,8 @@ package struct RunFacts: Sendable {
     ///   - draft: the head's folder.
     ///   - input: the questions or the features.
     package init(
-        command: [String], target: (folder: String, ends: TargetEnds), draft: String?, input: String, threads: Int,
+        command: [String], target: (folder: String, ends: EmbeddingAndHead), draft: String?, input: String,
+        threads: Int,
         date: Date = Date()
     ) {
         self.command = command

@@ -1,4 +1,5 @@
 import FalconDraft
+import FalconModels
 import FalconTensor
 import Foundation
 
@@ -9,7 +10,7 @@ extension DraftNetwork {
     ///
     /// - Parameter log: told what a named head is, and where the recipe takes it on otherwise.
     /// - Throws: `FileError` in one line where it is missing, damaged, or does not fit the target or the recipe.
-    convenience init(recipe: Recipe, target: TargetHead, log: (String) -> Void) throws {
+    convenience init(recipe: Recipe, target: EmbeddingAndHead, log: (String) -> Void) throws {
         let fusion: FusionKind =
             switch recipe.draft.fusion {
             case .lstm: .lstm

@@ -18,7 +18,7 @@ package final class DraftTraining: TrainingTask {
     package let fingerprints: [String: String]
 
     let recipe: Recipe
-    let target: TargetHead
+    let target: EmbeddingAndHead
     let network: DraftNetwork
     let validation: DraftValidation
     private let replay: ReplayEvaluation
@@ -27,14 +27,16 @@ package final class DraftTraining: TrainingTask {
 
     /// - Parameters:
     ///   - recipe: one without a `[pretrain]` section.
-    ///   - target: its two ends.
+    ///   - target: what is trained for.
+    ///   - tokenizer: the fingerprint of its tokenizer.
     ///   - source: its features.
     ///   - log: told what is trained on what.
     /// - Throws: `FileError` in one line, also where the features are another target's.
     package init(
-        recipe: Recipe, target: TargetHead, source: any FeatureSequences, pool: ThreadPool, log: (String) -> Void
+        recipe: Recipe, target: EmbeddingAndHead, tokenizer: String, source: any FeatureSequences, pool: ThreadPool,
+        log: (String) -> Void
     ) throws {
-        try source.requireFingerprints(target: target.fingerprint, tokenizer: target.tokenizerFingerprint)
+        try source.requireFingerprints(target: target.fingerprint, tokenizer: tokenizer)
         guard source.description.hiddenSize == target.configuration.hiddenSize else {
             throw FileError(
                 source.path,
@@ -61,7 +63,7 @@ package final class DraftTraining: TrainingTask {
         random = Dictionary(
             uniqueKeysWithValues: ["noise", "glance", "dropout", "labels"].map { ($0, seed.stream($0)) })
         fingerprints = [
-            "target": target.fingerprint, "tokenizer": target.tokenizerFingerprint,
+            "target": target.fingerprint, "tokenizer": tokenizer,
             source.fingerprint.name: source.fingerprint.digest,
         ]
         network = try DraftNetwork(recipe: recipe, target: target, log: log)
@@ -77,11 +79,11 @@ package final class DraftTraining: TrainingTask {
             maxLength: recipe.data.maxLength, threads: pool.threadCount)
         let precision = ProductPrecision(recipe.training.precision)
         passes = GlancingPasses(
-            network: network, loss: DraftLoss(recipe: recipe.loss), weight: target.weight,
+            network: network, loss: DraftLoss(recipe: recipe.loss), weight: target.head,
             usesStatistics: recipe.loss.teacher == .stored, precision: precision,
             recomputes: recipe.training.recompute, pool: pool)
         validation = DraftValidation(
-            recipe: recipe, source: source, indices: heldOut, weight: target.weight, precision: precision, pool: pool)
+            recipe: recipe, source: source, indices: heldOut, weight: target.head, precision: precision, pool: pool)
         replay = try ReplayEvaluation(recipe: recipe, target: target, source: source, indices: heldOut, pool: pool)
         self.recipe = recipe
         self.target = target

@@ -78,7 +78,7 @@ package struct ReplayEvaluation {
     /// Answers are decoded to so many tokens at most, as by `falcon-infer`.
     package static let answerLimit = 512
 
-    private let target: TargetHead
+    private let target: EmbeddingAndHead
     private let source: any FeatureSequences
     private let indices: [Int]
     private let maxLength: Int
@@ -90,7 +90,7 @@ package struct ReplayEvaluation {
     ///   - indices: the source's dialogues that are held out.
     /// - Throws: `TokenTreeError`; a recipe that was read has named it before.
     package init(
-        recipe: Recipe, target: TargetHead, source: any FeatureSequences, indices: [Int], pool: ThreadPool
+        recipe: Recipe, target: EmbeddingAndHead, source: any FeatureSequences, indices: [Int], pool: ThreadPool
     ) throws {
         (self.target, self.source, self.pool) = (target, source, pool)
         self.indices = Array(indices.prefix(recipe.evaluation.dialogues))
@@ -103,9 +103,7 @@ package struct ReplayEvaluation {
     /// memory that training needs.
     func evaluate(_ network: DraftNetwork) throws -> Results {
         guard !indices.isEmpty else { return Results() }
-        let ends = TargetEnds(
-            target.configuration, fingerprint: target.fingerprint, embedding: target.embedding, head: target.weight,
-            pool: pool)
+        let ends = target.packed(on: pool)
         return try evaluate(DraftHead(network, ends: ends, pool: pool), ends: ends)
     }
 
@@ -115,7 +113,7 @@ package struct ReplayEvaluation {
     ///   - isSample: whether to end with the sample, which is the same as that of the whole.
     ///   - progress: called with the number of dialogues that are done.
     package func evaluate(
-        _ head: DraftHead, ends: TargetEnds, isSample: Bool = false, progress: (_ done: Int) -> Void = { _ in }
+        _ head: DraftHead, ends: EmbeddingAndHead, isSample: Bool = false, progress: (_ done: Int) -> Void = { _ in }
     ) throws -> Results {
         let stop = StopRule(endTokens: ends.configuration.eosTokens, maximumTokens: ReplayEvaluation.answerLimit)
         let asChain = FeatureReplay(ends: ends, head: head, tree: chain, stop: stop)

@@ -40,15 +40,8 @@ package final class TargetPretraining: TrainingTask {
             rotary: RotaryConfiguration(base: model.ropeTheta), tiesEmbeddings: model.tieEmbeddings,
             maxPositions: model.maxPositions, eosTokens: [data.tokenizer.id(of: ChatMarks.turnEnd)].compactMap { $0 },
             padToken: data.tokenizer.id(of: ChatMarks.endOfText))
-        let headSize = configuration.headSize
         network = try LlamaNetwork(
-            DecoderConfiguration(
-                layerCount: model.layers, hiddenSize: model.hidden, headCount: model.heads,
-                keyValueHeadCount: model.keyValueHeads, headSize: headSize, intermediateSize: model.intermediate,
-                normEpsilon: configuration.normEpsilon),
-            vocabulary: model.vocabulary, tiesEmbeddings: model.tieEmbeddings,
-            inverseFrequencies: configuration.rotary.inverseFrequencies(headSize: headSize),
-            .random(RandomSource(seed: UInt64(model.initSeed)).stream("weights")))
+            configuration, .random(RandomSource(seed: UInt64(model.initSeed)).stream("weights")))
         modelFolder = pretrain.modelFolder.isEmpty ? folder + "/model" : pretrain.modelFolder
         sampler = data.training.sampler(
             tokensPerBatch: recipe.training.tokensPerBatch > 0

@@ -1,3 +1,4 @@
+import FalconModels
 import FalconShards
 import FalconTensor
 import Foundation
@@ -47,14 +48,16 @@ package struct TrainingRun {
         guard recipe.pretrain == nil else {
             return try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
         }
-        let target = try TargetHead(folder: recipe.target.path, on: environment.pool)
+        let model = try ModelSource(path: recipe.target.path)
+        let target = try EmbeddingAndHead(model, checkedOn: environment.pool)
         let source: any FeatureSequences =
             switch recipe.data.source {
             case .shards: try FeatureStore(folder: recipe.data.shards)
             case .online: try online(recipe, environment)
             }
         return try DraftTraining(
-            recipe: recipe, target: target, source: source, pool: environment.pool, log: environment.log)
+            recipe: recipe, target: target, tokenizer: model.tokenizer().fingerprint, source: source,
+            pool: environment.pool, log: environment.log)
     }
 }
 
