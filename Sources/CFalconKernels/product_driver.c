@@ -59,9 +59,9 @@ void falcon_multiply_panels(
     size_t row_bytes = falcon_row_bytes(kernels, product->form, product->depth);
     size_t panel_bytes = falcon_panel_bytes(product->form, product->depth);
     size_t panel_count = (product->columns + FALCON_PANEL - 1) / FALCON_PANEL;
-    // A few blocks of pairs take one panel at a time, and fetch the next one meanwhile, the first two of them half of
+    // Some blocks of pairs take one panel at a time, and fetch the next one meanwhile, the first two of them half of
     // it each: memory works while they compute. (8 bits were slower so: there memory has enough time anyway.)
-    int fetches = product->form == FALCON_PAIR_PANELS && block_count <= 4 && product->rows > 3;
+    int fetches = product->form == FALCON_PAIR_PANELS && block_count <= 16 && product->rows > 3;
     size_t group = fetches ? 1 : block_count == 1 ? count : panel_bytes ? 262144 / panel_bytes : count;
     if (group < 1) group = 1;
     for (size_t panel = first; panel < first + count; panel += group) {

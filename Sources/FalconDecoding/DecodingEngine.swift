@@ -38,6 +38,8 @@ package final class DecodingEngine {
         package var sampling: SamplingRule
         /// Names the random numbers that the text is drawn with, beside the seed; `nil` where the prompt does.
         package var stream: String?
+        /// Whether a text will follow that begins with this one and its answer, as the next turn of a dialogue does.
+        package var isContinued = true
         /// In place of the engine's head; given the most positions of the text.
         var drafter: ((_ positions: Int) -> any RoundDrafter)?
 

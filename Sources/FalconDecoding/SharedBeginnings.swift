@@ -7,6 +7,9 @@ import FalconTensor
 /// A page belongs to all tokens up to its last, which are compared themselves. So its bits are those that the text's
 /// own pass would give. Where pages take more than the limit, the least recently used beginnings are dropped, the last
 /// page of each first.
+///
+/// Most texts of a run begin like no other: of a beginning that nobody is known to continue only the tokens are kept at
+/// first, and keys and values when it is met again.
 final class SharedBeginnings {
     /// What 64 tokens leave.
     struct Page {
@@ -19,7 +22,8 @@ final class SharedBeginnings {
 
     private final class Node {
         let tokens: [Int32]
-        let page: Page?
+        /// `nil` where only the tokens are known.
+        var page: Page?
         unowned let parent: Node?
         var children: [[Int32]: Node] = [:]
         var lastUse = 0
@@ -27,12 +31,16 @@ final class SharedBeginnings {
         init(_ tokens: [Int32], _ page: Page?, below parent: Node?) {
             (self.tokens, self.page, self.parent) = (tokens, page, parent)
         }
+
+        /// Tokens are held twice, as a node's and as its parent's key; what else a node takes is about as much.
+        var byteCount: Int { 4 * 4 * tokens.count + (page?.byteCount ?? 0) }
     }
 
     /// The most bytes that pages may take.
     let byteLimit: Int
     private(set) var byteCount = 0
     private(set) var pageCount = 0
+    private var nodeCount = 0
     private let root = Node([], nil, below: nil)
     private var clock = 0
 
@@ -58,8 +66,11 @@ final class SharedBeginnings {
         return found
     }
 
-    /// Keeps the whole pages of a text that are not known yet.
-    func add(_ tokens: [Int32], page: (_ index: Int) -> Page) {
+    /// Keeps the whole pages of a text that are not kept yet.
+    ///
+    /// - Parameter isContinued: whether a text will follow that begins with all of this one; else what is new is kept
+    ///   when it is met again.
+    func add(_ tokens: [Int32], isContinued: Bool = true, page: (_ index: Int) -> Page) {
         clock += 1
         var node = root
         for index in 0..<tokens.count / CachePage.positions {
@@ -67,12 +78,13 @@ final class SharedBeginnings {
             let child: Node
             if let known = node.children[part] {
                 child = known
+                if known.page == nil { keep(page(index), at: known) }
             } else {
-                let new = page(index)
-                child = Node(part, new, below: node)
+                child = Node(part, nil, below: node)
                 node.children[part] = child
-                byteCount += new.byteCount
-                pageCount += 1
+                byteCount += child.byteCount
+                nodeCount += 1
+                if isContinued { keep(page(index), at: child) }
             }
             child.lastUse = clock
             node = child
@@ -80,22 +92,29 @@ final class SharedBeginnings {
         if byteCount > byteLimit { drop(to: byteLimit / 4 * 3) }
     }
 
+    private func keep(_ page: Page, at node: Node) {
+        node.page = page
+        byteCount += page.byteCount
+        pageCount += 1
+    }
+
     /// Drops all pages.
     func removeAll() { drop(to: 0) }
 
     /// Drops pages that nothing follows, the least recently used first, until the others take so many bytes at most.
     private func drop(to limit: Int) {
-        while byteCount > limit, pageCount > 0 {
+        while byteCount > limit, nodeCount > 0 {
             var (leaves, open): ([Node], [Node]) = ([], [root])
             while let node = open.popLast() {
                 open += node.children.values
                 if node.children.isEmpty && node !== root { leaves.append(node) }
             }
             for leaf in leaves.sorted(by: { $0.lastUse < $1.lastUse }) {
-                guard byteCount > limit, let parent = leaf.parent, let page = leaf.page else { break }
+                guard byteCount > limit, let parent = leaf.parent else { break }
                 parent.children[leaf.tokens] = nil
-                byteCount -= page.byteCount
-                pageCount -= 1
+                byteCount -= leaf.byteCount
+                nodeCount -= 1
+                if leaf.page != nil { pageCount -= 1 }
             }
         }
     }

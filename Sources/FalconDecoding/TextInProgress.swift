@@ -20,6 +20,7 @@ final class TextInProgress {
     let id: DecodingEngine.TextID
     let prompt: [Int32]
     let stop: StopRule
+    private let isContinued: Bool
     let drafter: (any RoundDrafter)?
     let cache: KeyValueCache
     var choice: TokenChoice
@@ -32,6 +33,7 @@ final class TextInProgress {
 
     private var newest: Int32 = 0
     private let keepsFeatures: Bool
+    private var hasShared = false
     /// Features that are kept: the prompt's for the drafter, all of them where that was asked for.
     private var kept: [Tensor] = []
 
@@ -41,7 +43,7 @@ final class TextInProgress {
         keepsFeatures: Bool, target: TargetModel, pool: ThreadPool
     ) {
         (self.id, prompt, self.stop) = (id, request.prompt, stop)
-        (self.drafter, self.keepsFeatures) = (drafter, keepsFeatures)
+        (self.drafter, self.keepsFeatures, isContinued) = (drafter, keepsFeatures, request.isContinued)
         cache = target.makeCache(capacity: prompt.count + stop.maximumTokens + (drafter?.treeRows ?? 0))
         choice = TokenChoice(
             request.sampling, prompt: prompt, stream: request.stream, ends: target.ends, pool: pool)
@@ -115,15 +117,18 @@ final class TextInProgress {
         }
     }
 
-    /// Leaves what the target has seen to texts that begin the same: the prompt, and the answer once it is whole.
+    /// Leaves what the target has seen to texts that begin the same: the prompt, and the answer once it is whole, where
+    /// somebody will go on behind it.
     func share(with beginnings: SharedBeginnings) {
+        guard isContinued || !hasShared else { return }
+        hasShared = true
         let needsFeatures = keepsFeatures || drafter != nil
         // Where only the head wants features, they are let go behind the prompt.
         guard !needsFeatures || !kept.isEmpty else { return }
         let known = hasEnded && (keepsFeatures || drafter == nil) ? prompt + text.tokens.dropLast() : prompt
         let tokens = Array(known.prefix(cache.committedCount))
         var all: Tensor?
-        beginnings.add(tokens) { index in
+        beginnings.add(tokens, isContinued: isContinued) { index in
             if needsFeatures && all == nil { all = .stacked(kept) }
             let rows = index * CachePage.positions..<(index + 1) * CachePage.positions
             return SharedBeginnings.Page(cache: cache.page(index), features: all?.rows(rows))

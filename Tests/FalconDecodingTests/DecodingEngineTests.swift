@@ -213,6 +213,36 @@ import Testing
         #expect(engine.sharedPages.count == 2)
     }
 
+    @Test func `a beginning that nobody continues is kept when it is met again`() throws {
+        let pool = ThreadPool(threadCount: 1)
+        let models = try RandomModels(seed: 221, pool: pool)
+        let engine = DecodingEngine(
+            target: models.target, options: .init(maximumTexts: 1, passRows: 512, cacheBytes: 1 << 24), pool: pool)
+        func decode(_ prompt: [Int32], isContinued: Bool) throws -> [Int32] {
+            var request = DecodingEngine.Request(
+                prompt: prompt, stop: StopRule(endTokens: [], maximumTokens: 70))
+            request.isContinued = isContinued
+            let tokens = try engine.decode(request) { _ in }.tokens
+            let alone = try PlainDecoder(target: models.target, pool: pool).decode(prompt, stop: request.stop)
+            #expect(tokens == alone.tokens)
+            return tokens
+        }
+        let system = (0..<130).map { Int32($0 * 7 % 41) }
+        _ = try decode(system + [1, 2], isContinued: false)
+        #expect(engine.sharedPages.count == 0 && engine.sharedPages.bytes > 0)
+        _ = try decode(system + [3], isContinued: false)
+        #expect(engine.sharedPages.count == 2)
+        // Not of an answer that was met once.
+        _ = try decode(system + [3], isContinued: false)
+        #expect(engine.sharedPages.count == 2)
+        let answer = try decode(system + [4, 5], isContinued: true)
+        #expect(engine.sharedPages.count == 3)
+        _ = try decode(system + [4, 5] + answer + [6], isContinued: false)
+        #expect(engine.sharedPages.count == 3)
+        engine.forgetBeginnings()
+        #expect(engine.sharedPages == (0, 0))
+    }
+
     @Test func `a planned head gives greedy texts of plain decoding in company`() throws {
         let pool = ThreadPool(threadCount: 2)
         var random = RandomSource(seed: 230)

@@ -65,9 +65,11 @@ struct RegenerationTask: DecodingTask {
             return nil
         }
         state = .answering(number, encoded)
-        return DecodingEngine.Request(
+        var request = DecodingEngine.Request(
             prompt: encoded.ids, stop: StopRule(endTokens: regenerator.endTokens, maximumTokens: room),
             sampling: regenerator.sampling, stream: "\(dialogue.id) answer \(number)")
+        request.isContinued = number + 1 < max(turns.count, regenerator.writer?.options.turns ?? 0)
+        return request
     }
 
     /// The next question in the target's own words, where it is to ask more.

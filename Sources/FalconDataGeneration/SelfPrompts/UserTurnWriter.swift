@@ -74,7 +74,9 @@ struct UserTurnDraft: Sendable {
     private(set) var tokens: [Int32] = []
 
     func request(stream: String) -> DecodingEngine.Request {
-        DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling, stream: stream)
+        var request = DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling, stream: stream)
+        request.isContinued = false
+        return request
     }
 
     /// Takes new tokens; `true` where the words that end the turn are among them.
