@@ -35,6 +35,14 @@ struct PackageDescription: Decodable {
 /// The third is a tool of development that libFuzzer calls back with C's pointers.
 let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards", "falcon-fuzz"]
 
+/// Only commands may change their process: set handlers of signals, start themselves again.
+let homesOfProcess: [String: Set<String>] = ["CFalconProcess": ["FalconCommandSupport"]]
+
+/// What a library must not do to its host. `CommandProcess` and `Interruption` are the commands' own.
+func changesProcess(_ text: Substring) -> Bool {
+    text.contains(/\bsigaction\s*\(|\bsignal\s*\(|\bexecve\s*\(|preinit_array|__attribute__\(\(constructor/)
+}
+
 /// What the imports of the whole package are judged by.
 struct Modules {
     /// Every target and product that Package.swift names.
@@ -62,12 +70,15 @@ struct Modules {
                 if known.contains(module), !declared.contains(module) {
                     problems.append("\(place): \(target.name) imports \(module) without declaring it")
                 }
-                if foreign.contains(module), !mayTouchMemory {
+                let isOwn = homesOfProcess[module]?.contains(target.name) ?? false
+                if foreign.contains(module), !mayTouchMemory, !isOwn {
                     problems.append("\(place): \(target.name) imports the C module \(module) past its wrapper")
                 }
                 if foreign.contains(module), target.type != "test", match.1 != "internal" {
                     problems.append("\(place): a C module is imported with `internal import`")
                 }
+            } else if target.type != "test", target.name != "FalconCommandSupport", changesProcess(line) {
+                problems.append("\(place): signals and processes are the commands' own, FalconCommandSupport's")
             } else if !mayTouchMemory, line.contains(/\bUnsafe\w*Pointer\b|\bwithUnsafe\w+/) {
                 problems.append("\(place): unsafe memory outside FalconTensor and FalconShards")
             }
@@ -82,14 +93,31 @@ guard CommandLine.arguments.count == 2, let json = FileManager.default.contents(
 }
 let package = try JSONDecoder().decode(PackageDescription.self, from: json)
 let modules = Modules(package)
-var count = 0
+var problems: [String] = []
+for target in package.targets {
+    for (module, homes) in homesOfProcess where !homes.contains(target.name) {
+        guard target.dependencies.contains(where: { $0.name == module }) else { continue }
+        problems.append(
+            "Package.swift: \(target.name) depends on \(module), which \(homes.joined(separator: ", ")) alone may"
+        )
+    }
+}
+for target in package.targets where modules.foreign.contains(target.name) && homesOfProcess[target.name] == nil {
+    let folder = "Sources/" + target.name
+    let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+    for file in files.sorted() where file.hasSuffix(".c") || file.hasSuffix(".h") {
+        let text = (try? String(contentsOfFile: folder + "/" + file, encoding: .utf8)) ?? ""
+        if changesProcess(text[...]) {
+            problems.append("\(folder)/\(file): signals and processes are CFalconProcess's alone")
+        }
+    }
+}
 for target in package.targets where !modules.foreign.contains(target.name) {
     let folder = target.path ?? (target.type == "test" ? "Tests/" : "Sources/") + target.name
     let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     for file in files.sorted() where file.hasSuffix(".swift") {
-        let found = modules.problems(in: folder + "/" + file, of: target)
-        found.forEach { print($0) }
-        count += found.count
+        problems += modules.problems(in: folder + "/" + file, of: target)
     }
 }
-exit(count == 0 ? 0 : 1)
+problems.forEach { print($0) }
+exit(problems.isEmpty ? 0 : 1)

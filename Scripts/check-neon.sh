@@ -29,7 +29,7 @@ sysroot=/usr/aarch64-linux-gnu
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/arm" "$work/here"
-flags=(-O3 -fno-math-errno -Wall -Werror) # as in Package.swift
+flags=(-O2 -Wall -Werror) # as in a release build
 for source in Sources/CFalconKernels/*.c Scripts/neon/*.c; do
     object="$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
     clang "${flags[@]}" -c "$source" -o "$work/here/$object"

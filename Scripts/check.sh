@@ -29,6 +29,9 @@ swiftc -swift-version 6 Scripts/CheckLayers.swift -o "$work/check-layers"
 swift package dump-package > "$work/package.json"
 "$work/check-layers" "$work/package.json" > "$work/layers" || true
 report "layers (docs/architecture.md)" "$work/layers"
+# With such flags no other package could depend on this one.
+! env -u FALCON_OPTIMIZED_DEBUG swift package dump-package | grep -n unsafeFlags > "$work/flags" || true
+report "unsafeFlags without FALCON_OPTIMIZED_DEBUG" "$work/flags"
 
 # One idea, one file.
 git ls-files '*.swift' '*.c' '*.h' '*.sh' '*.py' | xargs wc -l | grep -v ' total$' > "$work/lengths"

@@ -9,6 +9,7 @@ export FALCON_FIXTURES
 cd "$(dirname "$0")/.."
 source Scripts/install.sh
 
+export FALCON_OPTIMIZED_DEBUG=1
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 swift build --build-tests > "$log" 2>&1 || { cat "$log"; exit 1; }

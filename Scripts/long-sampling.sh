@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
+export FALCON_OPTIMIZED_DEBUG=1
 swift build --build-tests > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
 FALCON_LONG_SAMPLES="${1:-40000}" swift test --skip-build \
     --filter "${2:-FalconDecodingTests.Sampl(ing|edDecoding)Tests}" > "$log" 2>&1 || { cat "$log" >&2; exit 1; }

@@ -31,6 +31,7 @@ for sanitizer in "${sanitizers[@]}"; do
     # Swift's own checks stop at undefined behaviour; C's compiler has to be asked, and reports through the address
     # sanitizer's library.
     [[ "$sanitizer" != address ]] || options+=(-Xcc -fsanitize=undefined)
+    export FALCON_OPTIMIZED_DEBUG=1
     status=0 looked=()
     if [[ "$part" =~ all|build ]]; then
         swift build --build-tests "${options[@]}" > "$logs/build" 2>&1 || { tail -40 "$logs/build"; exit 1; }

@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source Scripts/install.sh
+# Package.swift: optimised C in debug builds.
+export FALCON_OPTIMIZED_DEBUG=1
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT

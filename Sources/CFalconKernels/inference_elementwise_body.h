@@ -32,7 +32,7 @@ INLINE float VARIANT(squares)(const float *x, const float *addend, float *sum, s
 
 INLINE void VARIANT(normalize)(
     const float *x, const float *addend, float *sum, const float *weight, float epsilon, size_t width, float *out) {
-    float scale = 1.0f / __builtin_sqrtf(VARIANT(squares)(x, addend, sum, width) / (float)width + epsilon);
+    float scale = 1.0f / __builtin_elementwise_sqrt(VARIANT(squares)(x, addend, sum, width) / (float)width + epsilon);
     const float *source = addend ? sum : x;
     size_t i = 0;
     for (; i + 16 <= width; i += 16)

@@ -3,7 +3,7 @@
 
 // output = weight * input * inverse, where inverse = 1 / sqrt(mean(input^2) + epsilon) is returned.
 static float rms_norm(const float *input, const float *weight, float epsilon, size_t width, float *output) {
-    float inverse = 1.0f / sqrtf(dot_product(input, input, width) / (float)width + epsilon);
+    float inverse = 1.0f / __builtin_elementwise_sqrt(dot_product(input, input, width) / (float)width + epsilon);
     size_t i = 0;
     for (; i + LANES <= width; i += LANES) store(output + i, load(weight + i) * (load(input + i) * inverse));
     for (; i < width; i++) output[i] = weight[i] * (input[i] * inverse);

@@ -12,8 +12,7 @@ extension FalconCommand {
     /// Reads the process's arguments, runs the command (or the subcommand they name) and ends the process.
     package static func launch() -> Never {
         Descriptor.fillStandardOnes()
-        MappedFile.explainLostPages()
-        SystemMemory.explainRefusals()
+        CommandProcess.explainFailures()
         ProcessSignals.letWritesFail()
         do {
             do {

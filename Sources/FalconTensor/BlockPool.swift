@@ -127,8 +127,10 @@ extension BlockPool.Blocks {
     }
 
     private static func move(_ source: UInt, to target: UInt, _ size: Int) -> Bool {
-        unsafe falcon_move_pages(
-            UnsafeMutableRawPointer(bitPattern: source), UnsafeMutableRawPointer(bitPattern: target), size) != 0
+        let moved = unsafe falcon_move_pages(
+            UnsafeMutableRawPointer(bitPattern: source), UnsafeMutableRawPointer(bitPattern: target), size)
+        if moved < 0 { SystemMemory.refused(size) }
+        return moved != 0
     }
 
     private static func unmap(_ address: UInt, _ size: Int) {

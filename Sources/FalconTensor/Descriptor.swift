@@ -1,4 +1,3 @@
-internal import CFalconKernels
 import Foundation
 
 /// Open files by their numbers: what a command was started with, and what it opens to write into.
@@ -43,18 +42,6 @@ package enum Descriptor {
             // Gets the lowest free number, which is this one.
             _ = unsafe open("/dev/null", O_RDONLY)
         }
-    }
-}
-
-/// Signals as the process found them.
-package enum ProcessSignals {
-    /// Whether whoever started the process asked it to go on through a signal, as `nohup` does for SIGHUP.
-    package static func isIgnored(_ number: Int32) -> Bool { falcon_signal_is_ignored(number) != 0 }
-
-    /// Lets a write to a reader that has gone fail, in place of ending the process without a word, and likewise one
-    /// that meets a limit on the length of files.
-    package static func letWritesFail() {
-        for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
     }
 }
 

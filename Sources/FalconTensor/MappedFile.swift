@@ -1,4 +1,3 @@
-internal import CFalconKernels
 import Foundation
 
 /// A file mapped into memory for reading: opening costs nothing however large the file is, and pages are read
@@ -32,10 +31,6 @@ import Foundation
         else { throw FileError.system(path, "mapping it") }
         unsafe base = UnsafeRawPointer(mapping)
     }
-
-    /// Has the process end with one line that names the file where a mapped one is cut off while it is read, instead
-    /// of by a signal. Called once, at the start of a command.
-    package static func explainLostPages() { falcon_explain_lost_pages() }
 
     deinit {
         if count > 0 { unsafe munmap(UnsafeMutableRawPointer(mutating: base), count) }

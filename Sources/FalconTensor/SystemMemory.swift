@@ -1,17 +1,21 @@
-internal import CFalconKernels
 import Foundation
+import Synchronization
 
-/// Memory from the system, where a refusal ends the process in one line and status 1 instead of a crash or an endless
-/// wait. Nothing can go on without it, and files are written whole or not at all.
+/// Memory from the system, where nothing can go on without it: a refusal ends the process, by the handler that a
+/// command sets, else by a trap.
 package enum SystemMemory {
-    /// Has a command end in one line, too, where an allocation of Swift's own or a library's is refused. Called once,
-    /// at its start.
-    package static func explainRefusals() { falcon_explain_lost_memory() }
+    private static let handler = Mutex<(@Sendable (Int) -> Never)?>(nil)
 
-    /// Has the process end in one line unless so many bytes more can be had now: asked before what would wait for
-    /// them without end.
+    /// Has refusals end the process by `handler`, which gets the number of bytes that were asked for and must not
+    /// take memory. Without one they trap: a library leaves the words to its program.
+    package static func whenRefused(_ handler: @escaping @Sendable (Int) -> Never) {
+        self.handler.withLock { $0 = handler }
+    }
+
+    /// Ends the process unless so many bytes more can be had now: asked before what would wait for them without end.
     package static func require(_ byteCount: Int) {
-        if falcon_memory_is_left(byteCount) == 0 { falcon_end_without_memory(byteCount) }
+        guard let probe = unsafe map(byteCount) else { refused(byteCount) }
+        unsafe munmap(probe, byteCount)
     }
 
     /// The same for a thread's stack: one that does not start is not reported, and whoever waits for it waits forever.
@@ -21,7 +25,7 @@ package enum SystemMemory {
     static func allocate(_ byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer {
         var base: UnsafeMutableRawPointer?
         guard unsafe posix_memalign(&base, alignment, byteCount) == 0, let base = unsafe base else {
-            falcon_end_without_memory(byteCount)
+            refused(byteCount)
         }
         return unsafe base
     }
@@ -32,5 +36,9 @@ package enum SystemMemory {
         return unsafe base == MAP_FAILED ? nil : base
     }
 
-    static func refused(_ byteCount: Int) -> Never { falcon_end_without_memory(byteCount) }
+    /// Ends the process because so many bytes were refused.
+    static func refused(_ byteCount: Int) -> Never {
+        if let handler = handler.withLock({ $0 }) { handler(byteCount) }
+        preconditionFailure("the system has no memory left for \(byteCount) more bytes")
+    }
 }

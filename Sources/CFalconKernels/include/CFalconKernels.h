@@ -8,5 +8,4 @@
 #include "training_loops.h"
 #include "product.h"
 #include "pause.h"
-#include "process.h"
 #include "pages.h"

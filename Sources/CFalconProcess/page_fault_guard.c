@@ -1,8 +1,7 @@
 // A mapped file that becomes shorter while it is read has no pages behind its new end; touching one raises SIGBUS,
 // which ends the process without a word. Here is the word. Everything called is safe within a signal's handler.
-#include "include/process.h"
-
-#include "last_line.h"
+#include "final_message.h"
+#include "include/CFalconProcess.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -73,7 +72,7 @@ static void explain(int number, siginfo_t *info, void *context) {
         return;
     }
     char path[LONGEST_PATH];
-    struct last_line line = {.count = 0};
+    struct final_message line = {.count = 0};
     append_command(&line);
     append(&line, ": ");
     append(&line, find_mapped_file((uintptr_t)info->si_addr, path) ? path : "a file");
@@ -81,7 +80,7 @@ static void explain(int number, siginfo_t *info, void *context) {
     end_in(&line);
 }
 
-void falcon_explain_lost_pages(void) {
+void falcon_guard_mapped_pages(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = explain;

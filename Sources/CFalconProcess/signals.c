@@ -1,5 +1,5 @@
 // How the process was told to treat signals; the handlers are pointers that Swift cannot compare.
-#include "include/process.h"
+#include "include/CFalconProcess.h"
 
 #include <signal.h>
 #include <string.h>

@@ -12,16 +12,16 @@
 
 #define LONGEST_PATH 4096
 
-struct last_line {
+struct final_message {
     char text[LONGEST_PATH + 512];
     size_t count;
 };
 
-static inline void append(struct last_line *line, const char *text) {
+static inline void append(struct final_message *line, const char *text) {
     for (; *text && line->count < sizeof line->text; text++) line->text[line->count++] = *text;
 }
 
-static inline void append_number(struct last_line *line, size_t number) {
+static inline void append_number(struct final_message *line, size_t number) {
     char digits[24];
     size_t first = sizeof digits - 1;
     digits[first] = 0;
@@ -30,7 +30,7 @@ static inline void append_number(struct last_line *line, size_t number) {
     append(line, digits + first);
 }
 
-static inline void append_command(struct last_line *line) {
+static inline void append_command(struct final_message *line) {
 #if defined(__linux__)
     extern char *program_invocation_short_name;
     append(line, program_invocation_short_name);
@@ -40,7 +40,7 @@ static inline void append_command(struct last_line *line) {
 }
 
 // Writes the line and ends with status 1. Nothing is run on the way out: other threads are at work still.
-_Noreturn static inline void end_in(const struct last_line *line) {
+_Noreturn static inline void end_in(const struct final_message *line) {
     // Where several threads come here at once, the first one speaks and ends all.
     static atomic_flag spoken = ATOMIC_FLAG_INIT;
     while (atomic_flag_test_and_set(&spoken)) pause();
