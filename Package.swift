@@ -36,12 +36,25 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
 }
 
+/// With FALCON_DOCUMENTATION set, as Scripts/document.sh does, `swift package generate-documentation` is there.
+let documentation: [Package.Dependency] =
+    Context.environment["FALCON_DOCUMENTATION"] == nil
+    ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
+/// What only the server needs: neither fetched nor built without the trait.
+func server(_ product: String, _ package: String) -> Target.Dependency {
+    .product(name: product, package: package, condition: .when(traits: ["Server"]))
+}
+
 let package = Package(
     name: "Falcon",
     platforms: [.macOS(.v15)],
+    products: [.library(name: "Falcon", targets: ["Falcon"])],
+    traits: [.trait(name: "Server", description: "Builds falcon-serve with its web server, Hummingbird.")],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
-    ],
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    ] + documentation,
     targets: [
         // Layer 0: C. System libraries through pkg-config, and our own SIMD loops.
         .systemLibrary(
@@ -103,6 +116,15 @@ let package = Package(
                 "FalconTokenizer", "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "FalconTOML",
             ]),
 
+        // Layer 7: the front door, for other packages; and the server on it, without its network.
+        library(
+            "Falcon",
+            [
+                "FalconDataGeneration", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels",
+                "FalconTokenizer", "FalconJSON", "FalconTensor",
+            ]),
+        library("FalconServer", ["Falcon", "FalconTokenizer", "FalconJSON"]),
+
         // Layer 8: commands, and what they share: progress, errors, signals.
         .target(
             name: "FalconCommandSupport",
@@ -129,6 +151,10 @@ let package = Package(
             "FalconBenchmark",
             ["FalconTraining", "FalconShards", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
         command("falcon-bench", ["FalconBenchmark", "FalconDraft", "FalconShards", "FalconTensor"]),
+
+        command(
+            "falcon-serve",
+            ["FalconServer", "Falcon", "FalconJSON", "FalconTensor", server("Hummingbird", "hummingbird")]),
 
         library(
             "FalconInspection",
@@ -198,6 +224,9 @@ let package = Package(
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
                 "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
+        tests(
+            "Falcon", ["Falcon", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
+        tests("FalconServer", ["FalconServer", "Falcon", "FalconTokenizer", "FalconJSON", "FalconTensor"]),
         tests("FalconFuzzing", ["FalconFuzzing", "FalconTensor"]),
         tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
         tests("Command", ["FalconWeights", "FalconJSON", "FalconTensor"]),

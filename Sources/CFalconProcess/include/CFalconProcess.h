@@ -1,5 +1,6 @@
-// What the commands do to their own process: signal handlers, the one line where they cannot go on, and starting again
-// without OpenBLAS's threads under a limit on memory (blas_threads.c). Linked by the commands alone, never by a library.
+// What the commands do to their own process: signal handlers, the one line where they cannot go on, and starting
+// again without OpenBLAS's threads under a limit on memory (blas_threads.c). Linked by the commands alone, never by a
+// library.
 #pragma once
 
 #include <stddef.h>

@@ -1,0 +1,167 @@
+import Falcon
+import FalconJSON
+
+/// An answer that is being generated, and how it is told: whole, or in events of a stream.
+package struct Completion: Sendable {
+    /// Which endpoint it answers.
+    package enum Kind: Sendable {
+        case chat, text
+    }
+
+    /// One of its answers.
+    package struct Choice: Sendable {
+        let index: Int
+        let generation: AsyncThrowingStream<Generation, any Error>
+    }
+
+    let kind: Kind
+    let id: String
+    let created: Int
+    let model: String
+    let promptTokens: Int
+    let includesUsage: Bool
+    let choices: [Choice]
+
+    /// What an answer took, for the server's figures.
+    package typealias Observer = @Sendable (GenerationSummary) -> Void
+
+    // MARK: Whole
+
+    /// The body of the answer, once all of it is there. Cancelling the task drops the texts.
+    package func whole(observe: @escaping Observer = { _ in }) async throws -> JSONValue {
+        let answers = try await withThrowingTaskGroup(of: (Int, String, GenerationSummary).self) { group in
+            for choice in choices {
+                group.addTask {
+                    var text = ""
+                    var summary: GenerationSummary?
+                    for try await part in choice.generation {
+                        text += part.text ?? ""
+                        summary = part.summary ?? summary
+                    }
+                    guard let summary else { throw CancellationError() }
+                    observe(summary)
+                    return (choice.index, text, summary)
+                }
+            }
+            var answers: [(index: Int, text: String, summary: GenerationSummary)] = []
+            for try await answer in group { answers.append(answer) }
+            return answers.sorted { $0.index < $1.index }
+        }
+        let told = answers.map { index, text, summary -> JSONValue in
+            let content: (String, JSONValue) =
+                switch kind {
+                case .chat:
+                    (
+                        "message",
+                        .members([
+                            ("role", .string("assistant")), ("content", .string(text)), ("refusal", .null),
+                        ])
+                    )
+                case .text: ("text", .string(text))
+                }
+            return .members([
+                ("index", .integer(index)), content, ("logprobs", .null),
+                ("finish_reason", .string(summary.finishReason.openAI)),
+            ])
+        }
+        return body(
+            object: kind == .chat ? "chat.completion" : "text_completion", told,
+            [("usage", usage(answers.map(\.summary)))])
+    }
+
+    // MARK: In events
+
+    /// The data of the stream's events, each a JSON object, the last one `[DONE]`. Whoever stops reading drops the
+    /// texts.
+    package func events(observe: @escaping Observer = { _ in }) -> AsyncThrowingStream<String, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    let summaries = try await withThrowingTaskGroup(of: GenerationSummary.self) { group in
+                        for choice in choices {
+                            group.addTask {
+                                let summary = try await tell(choice) { continuation.yield($0.text()) }
+                                observe(summary)
+                                return summary
+                            }
+                        }
+                        return try await group.reduce(into: []) { $0.append($1) }
+                    }
+                    if includesUsage { continuation.yield(chunk([], usage: usage(summaries)).text()) }
+                    continuation.yield("[DONE]")
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    private func tell(_ choice: Choice, _ send: @Sendable (JSONValue) -> Void) async throws -> GenerationSummary {
+        if kind == .chat {
+            send(part(choice.index, .members([("role", .string("assistant")), ("content", .string(""))])))
+        }
+        var summary: GenerationSummary?
+        for try await part in choice.generation {
+            if let text = part.text, !text.isEmpty {
+                let content = kind == .chat ? JSONValue.members([("content", .string(text))]) : .string(text)
+                send(self.part(choice.index, content))
+            }
+            summary = part.summary ?? summary
+        }
+        guard let summary else { throw CancellationError() }
+        let nothing = kind == .chat ? JSONValue.members([]) : .string("")
+        send(part(choice.index, nothing, reason: summary.finishReason))
+        return summary
+    }
+
+    /// A chunk with a piece of one answer.
+    private func part(_ index: Int, _ content: JSONValue, reason: FinishReason? = nil) -> JSONValue {
+        chunk([
+            .members([
+                ("index", .integer(index)), (kind == .chat ? "delta" : "text", content), ("logprobs", .null),
+                ("finish_reason", reason.map { .string($0.openAI) } ?? .null),
+            ])
+        ])
+    }
+
+    private func chunk(_ choices: [JSONValue], usage: JSONValue = .null) -> JSONValue {
+        body(
+            object: kind == .chat ? "chat.completion.chunk" : "text_completion", choices,
+            includesUsage ? [("usage", usage)] : [])
+    }
+
+    private func body(object: String, _ choices: [JSONValue], _ more: [(String, JSONValue)]) -> JSONValue {
+        .members(
+            [
+                ("id", .string(id)), ("object", .string(object)), ("created", .integer(created)),
+                ("model", .string(model)), ("choices", .array(choices)),
+            ] + more)
+    }
+
+    private func usage(_ summaries: [GenerationSummary]) -> JSONValue {
+        let generated = summaries.reduce(0) { $0 + $1.generatedTokens }
+        return .members([
+            ("prompt_tokens", .integer(promptTokens)), ("completion_tokens", .integer(generated)),
+            ("total_tokens", .integer(promptTokens + generated)),
+            (
+                "completion_tokens_details",
+                .members([
+                    ("accepted_prediction_tokens", .integer(summaries.reduce(0) { $0 + $1.acceptedDraftTokens })),
+                    ("rejected_prediction_tokens", .integer(summaries.reduce(0) { $0 + $1.rejectedDraftTokens })),
+                ])
+            ),
+        ])
+    }
+}
+
+extension FinishReason {
+    /// OpenAI's word.
+    var openAI: String {
+        switch self {
+        case .endToken, .stopText: "stop"
+        case .length, .context: "length"
+        }
+    }
+}

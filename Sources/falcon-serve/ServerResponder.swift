@@ -1,0 +1,188 @@
+#if Server
+    import FalconCommandSupport
+    import FalconJSON
+    import FalconServer
+    import Foundation
+    import HTTPTypes
+    import Hummingbird
+    import NIOCore
+
+    /// Answers requests by method and path; every refusal has OpenAI's form.
+    struct ServerResponder: HTTPResponder {
+        typealias Context = BasicRequestContext
+
+        let served: ServedModel
+        let key: APIKey?
+        let figures: ServerFigures
+        /// Requests that are answered or wait for it; more are refused.
+        let mostInFlight: Int
+
+        /// The most bytes of a request.
+        static let longestBody = 4 << 20
+
+        func respond(to request: Request, context: Context) async -> Response {
+            let path = request.uri.path
+            let response: Response
+            do { response = try await answer(request, path: path) } catch {
+                response = ServerResponder.refusal(error)
+            }
+            let known = ["/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"]
+            figures.answered(known.contains(path) ? path : "other", status: response.status.code)
+            return response
+        }
+
+        private func answer(_ request: Request, path: String) async throws -> Response {
+            if path == "/health" {
+                try require(.get, request)
+                return .json(.members([("status", .string("ok"))]))
+            }
+            if let key, !key.allows(request.headers[.authorization]) {
+                throw APIError(
+                    401, "Incorrect API key provided: give it as 'Authorization: Bearer KEY'", code: "invalid_api_key")
+            }
+            switch path {
+            case "/v1/models":
+                try require(.get, request)
+                return .json(.members([("object", .string("list")), ("data", .array([served.json]))]))
+            case "/metrics":
+                try require(.get, request)
+                return .text(figures.page, type: "text/plain; version=0.0.4; charset=utf-8")
+            case "/v1/chat/completions":
+                return try await complete(request) {
+                    let parsed = try ChatCompletionRequest($0)
+                    return (parsed.fields.streams, try served.answer(parsed, id: newID("chatcmpl"), now: now))
+                }
+            case "/v1/completions":
+                return try await complete(request) {
+                    let parsed = try CompletionRequest($0)
+                    return (parsed.fields.streams, try served.answer(parsed, id: newID("cmpl"), now: now))
+                }
+            case "/v1/models/\(served.name)":
+                try require(.get, request)
+                return .json(served.json)
+            default:
+                if path.hasPrefix("/v1/models/") {
+                    throw APIError(404, "The model does not exist", parameter: "model", code: "model_not_found")
+                }
+                throw APIError(404, "Unknown request URL: \(request.method.rawValue) \(path)", code: "unknown_url")
+            }
+        }
+
+        private func require(_ method: HTTPRequest.Method, _ request: Request) throws {
+            guard request.method == method else {
+                throw APIError(
+                    405, "Not allowed to \(request.method.rawValue) on \(request.uri.path): \(method.rawValue) it",
+                    code: "method_not_allowed")
+            }
+        }
+
+        private var now: Int { Int(Date().timeIntervalSince1970) }
+
+        private func newID(_ prefix: String) -> String {
+            prefix + "-" + UUID().uuidString.lowercased().filter { $0 != "-" }
+        }
+
+        // MARK: Completions
+
+        private func complete(
+            _ request: Request, begin: @Sendable ([UInt8]) throws -> (streams: Bool, Completion)
+        ) async throws -> Response {
+            try require(.post, request)
+            // A page of another site cannot send this type without asking first.
+            guard request.headers[.contentType]?.lowercased().hasPrefix("application/json") == true else {
+                throw APIError(415, "give the header 'Content-Type: application/json'", code: "invalid_content_type")
+            }
+            if let length = request.headers[.contentLength].flatMap(Int.init), length > ServerResponder.longestBody {
+                throw ServerResponder.tooLong
+            }
+            guard figures.begin(most: mostInFlight) else {
+                throw APIError(
+                    503, "the server has \(mostInFlight) requests in flight: try again later", code: "overloaded")
+            }
+            let end = RequestEnd(figures)
+            // Where the client goes before its answer is whole, the task is cancelled, and with it the texts.
+            return try await request.body.consumeWithCancellationOnInboundClose { body in
+                let buffer: ByteBuffer
+                do { buffer = try await body.collect(upTo: ServerResponder.longestBody) } catch is NIOTooManyBytesError
+                {
+                    throw ServerResponder.tooLong
+                }
+                let (streams, completion) = try begin(Array(buffer.readableBytesView))
+                guard streams else {
+                    let whole = try await completion.whole { figures.add($0) }
+                    end.isWhole()
+                    return Response.json(whole, closes: true)
+                }
+                return stream(completion, end)
+            }
+        }
+
+        /// Server-sent events. Whoever goes away makes writing fail, which drops the texts.
+        private func stream(_ completion: Completion, _ end: RequestEnd) -> Response {
+            let figures = figures
+            let body = ResponseBody { writer in
+                do {
+                    for try await event in completion.events(observe: { figures.add($0) }) {
+                        try await writer.write(ByteBuffer(string: "data: \(event)\n\n"))
+                    }
+                } catch let error where !(error is CancellationError) {
+                    // The status has been sent; the error is the last event.
+                    let refusal = (error as? APIError) ?? APIError(500, ErrorLine.text(of: error))
+                    try? await writer.write(ByteBuffer(string: "data: \(refusal.json.text())\n\n"))
+                    throw error
+                }
+                try await writer.finish(nil)
+                end.isWhole()
+            }
+            return Response(
+                status: .ok,
+                headers: [
+                    .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .connection: "close",
+                ], body: body)
+        }
+
+        private static let tooLong = APIError(
+            413, "the body has more than \(longestBody >> 20) MiB: shorten it", code: "request_too_large")
+
+        private static func refusal(_ error: any Error) -> Response {
+            // A client that has gone reads nothing.
+            let error = (error as? APIError) ?? APIError(500, ErrorLine.text(of: error))
+            return .json(error.json, status: .init(code: error.status), closes: true)
+        }
+    }
+
+    /// Counts a request's end once, when nobody holds this any more: also where its task is cancelled anywhere.
+    private final class RequestEnd: Sendable {
+        private let figures: ServerFigures
+        private let whole = Flag()
+
+        init(_ figures: ServerFigures) { self.figures = figures }
+
+        deinit { figures.end(isWhole: whole.isRaised) }
+
+        func isWhole() { whole.raise() }
+    }
+
+    extension Response {
+        /// - Parameter closes: whether the connection ends with the answer.
+        static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok, closes: Bool = false) -> Response {
+            var headers: HTTPFields = [.contentType: "application/json"]
+            if closes { headers[.connection] = "close" }
+            return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: value.text())))
+        }
+
+        static func text(_ text: String, type: String) -> Response {
+            Response(status: .ok, headers: [.contentType: type], body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
+    }
+
+    extension ServedModel {
+        /// As `GET /v1/models` tells it.
+        var json: JSONValue {
+            .members([
+                ("id", .string(name)), ("object", .string("model")), ("created", .integer(created)),
+                ("owned_by", .string("falcon")),
+            ])
+        }
+    }
+#endif

@@ -1,0 +1,1 @@
+FalconServe.launch()
