@@ -67,28 +67,81 @@ package final class DraftSession {
         computed = [Int](repeating: 0, count: phases)
     }
 
+    /// What is to be added to a session.
+    package typealias Committed = (session: DraftSession, features: Tensor, nextTokens: [Int32])
+
     /// Adds committed positions: the target's features and, for each, the token that follows it.
     ///
     /// - Parameters:
     ///   - features: `[new, hidden]`.
     ///   - nextTokens: `new` tokens; the last one is the newest of all, which the target has not seen yet.
     package func extend(features: Tensor, nextTokens: [Int32], on pool: ThreadPool) {
-        guard !nextTokens.isEmpty else { return }
-        blocks = []
-        let inputs = head.inputs(features: features, nextTokens: nextTokens)
-        let (rows, newState) = head.fusion.fuse(inputs, branches: 1, from: state, on: pool)
-        fused = fused.rowCount == 0 ? rows : Tensor.stacked([fused, rows])
-        state = newState
-        positionCount += nextTokens.count
+        DraftSession.extend([(self, features, nextTokens)], on: pool)
+    }
+
+    /// The same for several sessions of one head, in one pass over their rows.
+    package static func extend(_ all: [Committed], on pool: ThreadPool) {
+        let parts = all.filter { !$0.nextTokens.isEmpty }
+        guard let head = parts.first?.session.head else { return }
+        let inputs = head.inputs(
+            features: parts.count == 1 ? parts[0].features : .stacked(parts.map(\.features)),
+            nextTokens: parts.count == 1 ? parts[0].nextTokens : parts.flatMap(\.nextTokens))
+        let (rows, states) = head.fusion.fuse(
+            inputs, steps: parts.map(\.nextTokens.count), from: .joined(parts.map(\.session.state)), on: pool)
+        var row = 0
+        for (index, (session, _, nextTokens)) in parts.enumerated() {
+            let own = parts.count == 1 ? rows : rows.rows(row..<row + nextTokens.count)
+            row += nextTokens.count
+            session.blocks = []
+            session.fused = session.fused.rowCount == 0 ? own : Tensor.stacked([session.fused, own])
+            session.state = parts.count == 1 ? states : states.branches([index])
+            session.positionCount += nextTokens.count
+        }
     }
 
     /// The features of the next k positions as the head predicts them from the last k, `[k, hidden]`: block 0 of a
     /// tree. `nil` while there are fewer than k positions.
     package func firstBlock(on pool: ThreadPool) -> Tensor? {
+        guard positionCount >= head.blockSize else { return nil }
+        return DraftSession.firstBlocks([self], on: pool)
+    }
+
+    /// The same of several sessions of one head, each of which has k positions or more: `[sessions * k, hidden]`.
+    package static func firstBlocks(_ sessions: [DraftSession], on pool: ThreadPool) -> Tensor {
+        precondition(!sessions.isEmpty, "first blocks of no session")
+        let (head, size) = (sessions[0].head, sessions[0].head.blockSize)
+        let rows = sessions.map(\.nextRows)
+        let angles = head.rotary.angles(at: rows.flatMap { Array($0.positions) })
+        let starts = zip(sessions, rows).map { session, rows in
+            session.fused.rows(
+                rows.positions.lowerBound - session.fusedStart..<session.positionCount - session.fusedStart)
+        }
+        var x = sessions.count == 1 ? starts[0] : .stacked(starts)
+        for (index, layer) in head.layers.enumerated() {
+            let sequences = zip(sessions, rows).map { session, rows in
+                AttentionCache.SequenceRows(
+                    cache: session.caches[rows.phase][index], slot: rows.positions.lowerBound, visible: rows.visible)
+            }
+            // Of the last layer's output only the newest block is wanted; older rows leave keys and values there.
+            x =
+                index < head.layers.count - 1
+                ? layer.forward(x, angles: angles, sequences: sequences, on: pool)
+                : layer.forward(x, angles: angles, sequences: sequences, last: size, on: pool)
+        }
+        for (index, (session, rows)) in zip(sessions, rows).enumerated() {
+            session.computed[rows.phase] = session.positionCount
+            session.forgetFused()
+            let own = sessions.count == 1 ? x : x.rows(index * size..<(index + 1) * size)
+            session.blocks = [Block(generation: 0, slots: [], features: own, state: session.state)]
+        }
+        return x
+    }
+
+    /// The rows that the caches lack, and at least the newest block: its older rows now see newer ones.
+    private var nextRows: (positions: Range<Int>, phase: Int, visible: [AttentionCache.Visible]) {
         let (end, size) = (positionCount, head.blockSize)
-        guard end >= size else { return nil }
+        precondition(end >= size, "\(end) positions before a block of \(size)")
         let phase = caches.count == 1 ? 0 : end % size
-        // Rows that the caches lack, and at least the newest block: its older rows now see newer ones.
         let first = min(computed[phase], end - size)
         let visible = (first..<end).map { position in
             let blockEnd =
@@ -96,67 +149,80 @@ package final class DraftSession {
                 ? end - (end - 1 - position) / size * size : first + ((position - first) / size + 1) * size
             return AttentionCache.Visible(prefix: min(blockEnd, end))
         }
-
-        var x = fused.rows(first - fusedStart..<end - fusedStart)
-        let angles = head.rotary.angles(at: Array(first..<end))
-        for (layer, cache) in zip(head.layers.dropLast(), caches[phase]) {
-            x = layer.forward(x, angles: angles, cache: cache, slot: first, visible: visible, on: pool)
-        }
-        // Of the last layer's output only the newest block is wanted; older rows leave keys and values there.
-        let (last, cache) = (head.layers[head.layers.count - 1], caches[phase][head.layers.count - 1])
-        let older = end - size - first
-        if older > 0 {
-            last.store(
-                x.rows(0..<older), angles: head.rotary.angles(at: Array(first..<end - size)),
-                sequences: [.init(cache: cache, slot: first, count: older)], on: pool)
-        }
-        let features = last.forward(
-            x.rows(older..<older + size), angles: head.rotary.angles(at: Array(end - size..<end)), cache: cache,
-            slot: end - size, visible: Array(visible.suffix(size)), on: pool)
-
-        computed[phase] = end
-        if caches.count == 1, end - size > fusedStart {
-            fused = fused.rows(end - size - fusedStart..<end - fusedStart)
-            fusedStart = end - size
-        }
-        blocks = [Block(generation: 0, slots: [], features: features, state: state)]
-        return features
+        return (first..<end, phase, visible)
     }
+
+    /// Lets go of fused inputs that no later pass reads.
+    private func forgetFused() {
+        let kept = positionCount - head.blockSize
+        guard caches.count == 1, kept > fusedStart else { return }
+        fused = fused.rows(kept - fusedStart..<positionCount - fusedStart)
+        fusedStart = kept
+    }
+
+    /// Blocks that a tree continues: for each the number of the one before it (0 is the first block; those of each
+    /// call are numbered on), and the k tokens chosen for it.
+    package typealias Continuation = (parent: Int, tokens: [Int32])
 
     /// Continues blocks of the current tree by k tokens each.
     ///
-    /// - Parameter continuations: for each new block the number of the block that it continues (0 is the first
-    ///   block; those of each call are numbered on) and the k tokens chosen for it.
     /// - Returns: the features that each new block predicts, `[blocks * k, hidden]`.
-    package func expand(_ continuations: [(parent: Int, tokens: [Int32])], on pool: ThreadPool) -> Tensor {
-        precondition(!blocks.isEmpty, "expanding a tree before its first block")
-        let size = head.blockSize
-        let parents = continuations.map { blocks[$0.parent] }
-        let inputs = head.inputs(
-            features: Tensor.stacked(parents.map(\.features)), nextTokens: continuations.flatMap(\.tokens))
-        let (rows, states) = head.fusion.fuse(
-            inputs, branches: continuations.count, from: .joined(parents.map(\.state)), on: pool)
+    package func expand(_ continuations: [Continuation], on pool: ThreadPool) -> Tensor {
+        DraftSession.expand([(self, continuations)], on: pool)
+    }
 
-        let slot = positionCount + (blocks.count - 1) * size
+    /// The same for the trees of several sessions of one head, one session's blocks behind the other's.
+    package static func expand(
+        _ parts: [(session: DraftSession, continuations: [Continuation])], on pool: ThreadPool
+    ) -> Tensor {
+        precondition(!parts.isEmpty && parts.allSatisfy { !$0.session.blocks.isEmpty }, "a tree before its first block")
+        let (head, size) = (parts[0].session.head, parts[0].session.head.blockSize)
+        let parents = parts.flatMap { session, continuations in continuations.map { session.blocks[$0.parent] } }
+        let inputs = head.inputs(
+            features: Tensor.stacked(parents.map(\.features)),
+            nextTokens: parts.flatMap { $0.continuations.flatMap(\.tokens) })
+        let (rows, states) = head.fusion.fuse(
+            inputs, steps: [Int](repeating: size, count: parents.count), from: .joined(parents.map(\.state)), on: pool)
+
         var positions: [Int] = []
-        var visible: [AttentionCache.Visible] = []
-        for (index, parent) in parents.enumerated() {
-            let own = (0..<size).map { Int32(slot + index * size + $0) }
-            let mask = AttentionCache.Visible(prefix: positionCount, extra: parent.slots + own)
-            positions += (0..<size).map { positionCount + parent.generation * size + $0 }
-            visible += [AttentionCache.Visible](repeating: mask, count: size)
+        var masks: [[AttentionCache.Visible]] = []
+        var next = 0
+        for (session, continuations) in parts {
+            let slot = session.nextSlot
+            var visible: [AttentionCache.Visible] = []
+            for (index, parent) in parents[next..<next + continuations.count].enumerated() {
+                let own = (0..<size).map { Int32(slot + index * size + $0) }
+                let mask = AttentionCache.Visible(prefix: session.positionCount, extra: parent.slots + own)
+                positions += (0..<size).map { session.positionCount + parent.generation * size + $0 }
+                visible += [AttentionCache.Visible](repeating: mask, count: size)
+            }
+            masks.append(visible)
+            next += continuations.count
         }
         let angles = head.rotary.angles(at: positions)
         var x = rows
-        for (layer, cache) in zip(head.layers, caches[caches.count == 1 ? 0 : positionCount % size]) {
-            x = layer.forward(x, angles: angles, cache: cache, slot: slot, visible: visible, on: pool)
+        for (index, layer) in head.layers.enumerated() {
+            let sequences = zip(parts, masks).map { part, visible in
+                AttentionCache.SequenceRows(
+                    cache: part.session.branchCaches[index], slot: part.session.nextSlot, visible: visible)
+            }
+            x = layer.forward(x, angles: angles, sequences: sequences, on: pool)
         }
-        for (index, parent) in parents.enumerated() {
-            blocks.append(
-                Block(
-                    generation: parent.generation + 1, slots: visible[index * size].extra,
-                    features: x.rows(index * size..<(index + 1) * size), state: states.branches([index])))
+        next = 0
+        for (part, visible) in zip(parts, masks) {
+            for index in part.continuations.indices {
+                part.session.blocks.append(
+                    Block(
+                        generation: parents[next].generation + 1, slots: visible[index * size].extra,
+                        features: x.rows(next * size..<(next + 1) * size), state: states.branches([next])))
+                next += 1
+            }
         }
         return x
     }
+
+    /// Where the next blocks of the tree go.
+    private var nextSlot: Int { positionCount + (blocks.count - 1) * head.blockSize }
+
+    private var branchCaches: [AttentionCache] { caches[caches.count == 1 ? 0 : positionCount % head.blockSize] }
 }

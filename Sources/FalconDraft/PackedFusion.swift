@@ -104,13 +104,14 @@ struct PackedFusion: Sendable {
         return State(layers: layers.map { _ in (Tensor(zeros: [1, hiddenSize]), Tensor(zeros: [1, hiddenSize])) })
     }
 
-    /// Fuses the next rows of some branches, the same number for each.
+    /// Fuses the next rows of some branches.
     ///
     /// - Parameters:
-    ///   - inputs: `[branches * steps, 2 * hidden]`, each branch's rows together; embedding before feature.
+    ///   - inputs: `[rows, 2 * hidden]`, each branch's rows together; embedding before feature.
+    ///   - steps: how many rows each branch has, 1 or more.
     ///   - state: where the branches stand.
-    /// - Returns: `[branches * steps, hidden]` in the same order, and where the branches stand now.
-    func fuse(_ inputs: Tensor, branches: Int, from state: State, on pool: ThreadPool) -> (rows: Tensor, state: State) {
+    /// - Returns: `[rows, hidden]` in the same order, and where the branches stand now.
+    func fuse(_ inputs: Tensor, steps: [Int], from state: State, on pool: ThreadPool) -> (rows: Tensor, state: State) {
         switch form {
         case .linear(let matrix, let bias):
             return (matrix.multiply(inputs, bias: bias, on: pool), state)
@@ -122,33 +123,50 @@ struct PackedFusion: Sendable {
         case .recurrent(let layers):
             var (rows, next) = (inputs, state)
             for (index, layer) in layers.enumerated() {
-                rows = recur(rows, branches: branches, layer, state: &next.layers[index], on: pool)
+                rows = recur(rows, steps: steps, layer, state: &next.layers[index], on: pool)
             }
             return (rows, next)
         }
     }
 
-    /// One LSTM layer over the rows of all branches at once, step by step.
+    /// One LSTM layer over the rows of all branches at once, step by step; branches that have fewer steps than others
+    /// drop out.
     private func recur(
-        _ rows: Tensor, branches: Int, _ layer: Recurrence, state: inout (hidden: Tensor, cell: Tensor),
+        _ rows: Tensor, steps: [Int], _ layer: Recurrence, state: inout (hidden: Tensor, cell: Tensor),
         on pool: ThreadPool
     ) -> Tensor {
-        let steps = rows.rowCount / branches
         let fromInput = layer.input.multiply(rows, bias: layer.bias, on: pool)
-        var outputs: [Tensor] = []
-        for step in 0..<steps {
-            var gates = layer.hidden.multiply(state.hidden, on: pool)
-            gates.add(branches == 1 ? fromInput.rows(step..<step + 1) : fromInput.rows(rowsOf(step, steps, branches)))
-            state = Tensor.recurrentStep(gates: gates, cell: state.cell)
-            outputs.append(state.hidden)
+        var (starts, end): ([Int], Int) = ([], 0)
+        for branch in steps {
+            starts.append(end)
+            end += branch
         }
-        // From step by step to branch by branch.
-        let byStep = Tensor.stacked(outputs)
-        guard branches > 1 else { return byStep }
-        return byStep.rows((0..<branches).flatMap { branch in (0..<steps).map { $0 * branches + branch } })
-    }
-
-    private func rowsOf(_ step: Int, _ steps: Int, _ branches: Int) -> [Int] {
-        (0..<branches).map { $0 * steps + step }
+        var outputs: [Tensor] = []
+        // Where each row's output stands among these, one below the other.
+        var places = [Int](repeating: 0, count: rows.rowCount)
+        var count = 0
+        for step in 0..<(steps.max() ?? 0) {
+            let active = steps.indices.filter { steps[$0] > step }
+            let areAll = active.count == steps.count
+            var gates = layer.hidden.multiply(areAll ? state.hidden : state.hidden.rows(active), on: pool)
+            gates.add(fromInput.rows(active.map { starts[$0] + step }))
+            let stepped = Tensor.recurrentStep(gates: gates, cell: areAll ? state.cell : state.cell.rows(active))
+            outputs.append(stepped.hidden)
+            for (number, branch) in active.enumerated() { places[starts[branch] + step] = count + number }
+            count += active.count
+            guard !areAll else {
+                state = stepped
+                continue
+            }
+            // Those that dropped out stay where they are.
+            var order = Array(steps.indices)
+            for (number, branch) in active.enumerated() { order[branch] = steps.count + number }
+            state = (
+                Tensor.stacked([state.hidden, stepped.hidden]).rows(order),
+                Tensor.stacked([state.cell, stepped.cell]).rows(order)
+            )
+        }
+        let all = Tensor.stacked(outputs)
+        return steps.count == 1 ? all : all.rows(places)
     }
 }

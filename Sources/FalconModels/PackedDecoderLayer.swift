@@ -133,9 +133,36 @@ package final class PackedDecoderLayer: Sendable {
     package func forward(
         _ x: Tensor, angles: RotaryAngles?, sequences: [AttentionCache.SequenceRows], on pool: ThreadPool
     ) -> Tensor {
-        let projected = store(x, angles: angles, sequences: sequences, on: pool)
-        let attended = AttentionCache.attend(projected, of: sequences, on: pool)
+        output(store(x, angles: angles, sequences: sequences, on: pool), of: x, sequences, on: pool)
+    }
 
+    /// The same where only each sequence's last rows are wanted; the others leave keys and values all the same.
+    ///
+    /// - Returns: `[sequences * last, hidden]`.
+    package func forward(
+        _ x: Tensor, angles: RotaryAngles?, sequences: [AttentionCache.SequenceRows], last: Int, on pool: ThreadPool
+    ) -> Tensor {
+        let projected = store(x, angles: angles, sequences: sequences, on: pool)
+        guard sequences.contains(where: { $0.count > last }) else {
+            return output(projected, of: x, sequences, on: pool)
+        }
+        var (row, wanted): (Int, [Int]) = (0, [])
+        let ends = sequences.map { sequence in
+            precondition(sequence.count >= last, "\(last) rows of \(sequence.count)")
+            row += sequence.count
+            wanted += row - last..<row
+            return AttentionCache.SequenceRows(
+                cache: sequence.cache, slot: sequence.slot + sequence.count - last,
+                visible: Array(sequence.visible.suffix(last)))
+        }
+        return output(projected.rows(wanted), of: x.rows(wanted), ends, on: pool)
+    }
+
+    /// What a layer makes of rows whose queries, keys and values are known.
+    private func output(
+        _ projected: Tensor, of x: Tensor, _ sequences: [AttentionCache.SequenceRows], on pool: ThreadPool
+    ) -> Tensor {
+        let attended = AttentionCache.attend(projected, of: sequences, on: pool)
         var hidden = output.multiply(attended, bias: outputBias, on: pool)
         if let norm = attentionOutputNorm {
             hidden = hidden.rmsNorm(weight: norm, epsilon: model.normEpsilon, on: pool)
