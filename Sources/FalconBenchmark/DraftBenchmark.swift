@@ -40,7 +40,7 @@ extension InferenceBenchmarks {
                         session.extend(features: two, nextTokens: [1, 2], on: pool)
                         _ = session.firstBlock(on: pool)
                     },
-                    { _ = model.logits(two, on: pool) },
+                    { _ = head.logits(two, on: pool) },
                 ])
             let (target, seconds, ranking) = (medians[0], medians[1], medians[2])
             var report = report(

@@ -63,6 +63,10 @@ package struct OnlineFeatures: FeatureSequences {
 
     package func lossMask(_ index: Int) throws -> [UInt8] { conversations[index].lossMask }
 
+    package func text(_ index: Int) throws -> (tokens: [Int32], statistics: TeacherStatistics?) {
+        (conversations[index].tokens, nil)
+    }
+
     package func batch(_ indices: [Int], limit: Int?, on pool: ThreadPool) throws -> [FeatureSequence] {
         let batch = indices.map { index in
             let whole = conversations[index]

@@ -30,6 +30,12 @@ package struct SamplingRule: Sendable, Equatable {
         RandomSource(seed: seed).stream(prompt.map(String.init).joined(separator: " "))
     }
 
+    /// The same for a row whose columns are a draft vocabulary's: all other tokens have the probability 0.
+    func distribution(_ logits: [Float], within subset: VocabularySubset?) -> TokenDistribution {
+        let own = distribution(logits)
+        return subset.map { own.spread(over: $0) } ?? own
+    }
+
     /// The probabilities that a row of logits stands for under this rule.
     func distribution(_ logits: [Float]) -> TokenDistribution {
         precondition(!isGreedy, "a greedy choice has no distribution")
@@ -76,6 +82,14 @@ package struct TokenDistribution: Sendable, Equatable {
             if best.count > count { best.removeLast() }
         }
         return best
+    }
+
+    /// The same of the whole vocabulary, for one whose columns are a subset's.
+    func spread(over subset: VocabularySubset) -> TokenDistribution {
+        var whole = self
+        whole.probabilities = [Double](repeating: 0, count: subset.vocabulary)
+        for (column, token) in subset.tokens.enumerated() { whole.probabilities[Int(token)] = probabilities[column] }
+        return whole
     }
 
     /// Takes a token out, so that it is not drawn again.

@@ -30,6 +30,8 @@ final class TextInProgress {
     var pass = Pass.none
     /// Seconds in which its pass was drafted.
     var draftSeconds = 0.0
+    /// Those of a draft that was made beside other texts'.
+    var sharedDraftSeconds = 0.0
 
     private var newest: Int32 = 0
     private let keepsFeatures: Bool
@@ -46,7 +48,7 @@ final class TextInProgress {
         (self.drafter, self.keepsFeatures, isContinued) = (drafter, keepsFeatures, request.isContinued)
         cache = target.makeCache(capacity: prompt.count + stop.maximumTokens + (drafter?.treeRows ?? 0))
         choice = TokenChoice(
-            request.sampling, prompt: prompt, stream: request.stream, ends: target.ends, pool: pool)
+            request.sampling, prompt: prompt, stream: request.stream, pool: pool)
     }
 
     /// How deep a tree is worth drafting: of the tokens that are still allowed the target gives the last one itself.
@@ -57,6 +59,9 @@ final class TextInProgress {
 
     /// Whether the target has seen the whole prompt.
     private var isBegun: Bool { !text.tokens.isEmpty }
+
+    /// Whether its next pass is one that a draft can be for.
+    var canDraft: Bool { isBegun && !hasEnded && !isCancelled }
 
     // MARK: Before a pass
 
@@ -77,7 +82,8 @@ final class TextInProgress {
         }
         let before = clock()
         let round = drafter?.next(&choice, room: room) ?? .plain
-        draftSeconds = clock() - before
+        draftSeconds = clock() - before + sharedDraftSeconds
+        sharedDraftSeconds = 0
         switch round {
         case .end:
             (pass, hasEnded) = (.none, true)

@@ -1,5 +1,4 @@
 import FalconDraft
-import FalconModels
 import FalconTensor
 import Foundation
 
@@ -8,14 +7,12 @@ struct TokenChoice {
     let rule: SamplingRule
     /// Whether the head's probabilities are looked up where a tree did not need them.
     var weighsCandidates = false
-    private let ends: EmbeddingAndHead
     private let pool: ThreadPool
     private var random: RandomSource
 
     /// - Parameter stream: names the random numbers, beside the rule's seed; `nil` where the prompt does.
-    init(_ rule: SamplingRule, prompt: [Int32], stream: String? = nil, ends: EmbeddingAndHead, pool: ThreadPool) {
+    init(_ rule: SamplingRule, prompt: [Int32], stream: String? = nil, pool: ThreadPool) {
         self.rule = rule
-        self.ends = ends
         self.pool = pool
         random = stream.map { RandomSource(seed: rule.seed).stream($0) } ?? rule.source(for: prompt)
     }
@@ -44,6 +41,8 @@ struct TokenChoice {
         let proposals: [[TokenDistribution]]
         /// For greedy candidates the logits of each pass's rows, those only from which the tree takes any.
         let logits: [Tensor]
+        /// What their columns mean, where they are not tokens.
+        var vocabulary: VocabularySubset?
         /// Seconds of each draft pass, the ranking of its rows included.
         let passSeconds: [Double]
         /// What the head thought of its candidates, `[pass][row][rank]`, where the tree was grown by that.
@@ -64,29 +63,37 @@ struct TokenChoice {
 
     /// Fills a tree: with the head's likeliest tokens, or with tokens drawn from its distribution.
     mutating func draft(_ tree: TokenTree, session: DraftSession, clock: SecondsClock = { 0 }) -> Draft {
-        let (ends, pool, rule) = (ends, pool, rule)
+        let (head, pool, rule) = (session.head, pool, rule)
         if rule.isGreedy {
             var logits: [Tensor] = []
             let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
-                TreeDraft.best(features, wanted) {
-                    logits.append(ends.logits($0, on: pool))
+                TreeDraft.best(features, wanted, vocabulary: head.vocabulary, on: pool) {
+                    logits.append(head.logits($0, on: pool))
                     return logits[logits.count - 1]
                 }
             }
             return Draft(
-                tree: filled.tree, tokens: filled.tokens, proposals: [], logits: logits, passSeconds: filled.seconds)
+                tree: filled.tree, tokens: filled.tokens, proposals: [], logits: logits, vocabulary: head.vocabulary,
+                passSeconds: filled.seconds)
         }
         var random = random
         var proposals: [[TokenDistribution]] = []
         let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
-            let logits = ends.logits(features, on: pool)
-            let distributions = (0..<logits.rowCount).map { rule.distribution(logits.row($0)) }
+            let logits = head.logits(features, on: pool)
+            let distributions = (0..<logits.rowCount).map {
+                rule.distribution(logits.row($0), within: head.vocabulary)
+            }
             proposals.append(distributions)
             return TokenTree.draw(wanted, from: distributions, &random)
         }
         self.random = random
         return Draft(
             tree: filled.tree, tokens: filled.tokens, proposals: proposals, logits: [], passSeconds: filled.seconds)
+    }
+
+    /// Draws candidates for rows, with the text's own random numbers.
+    mutating func draw(_ wanted: [Int], from distributions: [TokenDistribution]) -> [[Int32]] {
+        TokenTree.draw(wanted, from: distributions, &random)
     }
 
     /// Drafts a tree that grows by what the head thinks of its candidates.
@@ -99,20 +106,22 @@ struct TokenChoice {
         guard deepest > 0, let first = session.firstBlock(on: pool) else {
             return .none(blockSize: dynamic.blockSize)
         }
+        let head = session.head
         var random = random
         var (logits, proposals): ([Tensor], [[TokenDistribution]]) = ([], [])
         var (probabilities, ranked): ([[[Double]]], [[Int32]]) = ([], [])
         let (tree, tokens, expected) = dynamic.draft(deepest: deepest) { continuations in
             let features = continuations.isEmpty ? first : session.expand(continuations, on: pool)
-            let rows = ends.logits(features, on: pool)
+            let rows = head.logits(features, on: pool)
             if rule.isGreedy {
-                let best = rows.largest(RankStatistics.rankLimit)
+                let best = rows.largest(RankStatistics.rankLimit, on: pool)
                 logits.append(rows)
-                ranked = best.map { $0.map(\.column) }
+                ranked = best.map { $0.map { head.vocabulary.token($0.column) } }
                 probabilities.append(
                     best.enumerated().map { row, candidates in rows.shares(candidates.map(\.value), row: row) })
             } else {
-                proposals.append((0..<rows.rowCount).map { rule.distribution(rows.row($0)) })
+                proposals.append(
+                    (0..<rows.rowCount).map { rule.distribution(rows.row($0), within: head.vocabulary) })
                 probabilities.append(proposals[proposals.count - 1].map { $0.largest(RankStatistics.rankLimit) })
             }
             return probabilities[probabilities.count - 1]
@@ -124,8 +133,8 @@ struct TokenChoice {
         }
         self.random = random
         return Draft(
-            tree: tree, tokens: tokens, proposals: proposals, logits: logits, passSeconds: seconds,
-            probabilities: probabilities, expectedAccepted: expected)
+            tree: tree, tokens: tokens, proposals: proposals, logits: logits, vocabulary: head.vocabulary,
+            passSeconds: seconds, probabilities: probabilities, expectedAccepted: expected)
     }
 
     /// Verifies a draft, given the target's scores after the root and after each node.
@@ -155,6 +164,9 @@ extension TokenChoice.Draft {
             tree: .none(blockSize: blockSize), tokens: [], proposals: [], logits: [], passSeconds: [])
     }
 
+    /// The place of a token in the ranking of a row of a pass's logits; behind all where the head does not rank it.
+    func rank(of token: Int32, pass: Int, row: Int) -> Int { logits[pass].rank(of: token, inRow: row, vocabulary) }
+
     /// Looks up where the tokens of a verified path stood in the rankings that predicted them, candidates that are not
     /// in the tree included: so the counts do not depend on the tree, but for how deep they go.
     ///
@@ -175,7 +187,7 @@ extension TokenChoice.Draft {
             }
             looks.append(
                 RankStatistics.Look(
-                    rank: logits[pass].rank(of: Int(token), inRow: rankedRow), among: RankStatistics.rankLimit,
+                    rank: rank(of: token, pass: pass, row: rankedRow), among: RankStatistics.rankLimit,
                     probabilities: known, isFirstPass: pass == 0))
         }
         return looks
@@ -198,6 +210,11 @@ extension TokenChoice.Draft {
 }
 
 extension Tensor {
+    /// The place of a token in a row's ranking; behind all where the row has no column for it.
+    func rank(of token: Int32, inRow row: Int, _ vocabulary: VocabularySubset?) -> Int {
+        vocabulary.column(of: token).map { rank(of: $0, inRow: row) } ?? .max
+    }
+
     /// The probabilities that some of a row's logits stand for.
     fileprivate func shares(_ logits: [Float], row: Int) -> [Double] {
         let sum = logOfExponentialSum(row: row)

@@ -16,38 +16,46 @@ enum TreeDraft {
         guard !tree.nodes.isEmpty, let first = session.firstBlock(on: pool) else {
             return ([], tree.limited(toDepth: 0), [])
         }
-        let (size, wanted) = (tree.blockSize, tree.candidatesPerRow)
-        var tokens = [Int32](repeating: 0, count: tree.nodes.count)
-        var features = first
-        // Where each pass's blocks begin in the session's numbering.
-        var firstBlock = 0
-        for pass in 0..<tree.passCount {
-            if pass > 0 {
-                let blocks = tree.expansions[pass - 1]
-                let previous = firstBlock
-                firstBlock += pass == 1 ? 1 : tree.expansions[pass - 2].count
-                features = session.expand(
-                    blocks.map { (previous + $0.parent, $0.nodes.map { tokens[$0] }) }, on: pool)
-            }
-            let rows = candidates(features, wanted[pass])
-            for (index, node) in tree.nodes.enumerated() where node.pass == pass {
-                tokens[index] = rows[node.block * size + node.offset][node.rank]
-            }
+        var filling = TreeFilling(tree)
+        while !filling.isDone {
+            let features = filling.pass == 0 ? first : session.expand(filling.continuations, on: pool)
+            filling.take(candidates(features, filling.candidates))
             let now = clock()
             seconds.append(now - before)
             before = now
         }
-        return (tokens, tree, seconds)
+        return (filling.tokens, tree, seconds)
     }
 
     /// The best candidates of each row by the LM head.
     ///
-    /// - Parameter logits: `[rows, hidden]` to `[rows, vocabulary]`; asked for the rows that are wanted only.
-    static func best(_ features: Tensor, _ wanted: [Int], logits: (Tensor) -> Tensor) -> [[Int32]] {
+    /// - Parameters:
+    ///   - vocabulary: what columns of the logits mean, where they are not tokens.
+    ///   - pool: shares the rows.
+    ///   - logits: `[rows, hidden]` to `[rows, columns]`; asked for the rows that are wanted only.
+    static func best(
+        _ features: Tensor, _ wanted: [Int], vocabulary: VocabularySubset? = nil, on pool: ThreadPool? = nil,
+        logits: (Tensor) -> Tensor
+    ) -> [[Int32]] {
         let rows = wanted.indices.filter { wanted[$0] > 0 }
         let ranked = logits(rows.count == wanted.count ? features : features.rows(rows))
+        return candidates(ranked.largest(wanted.max() ?? 0, on: pool)[...], wanted, vocabulary)
+    }
+
+    /// Tokens for each row that is asked for any.
+    ///
+    /// - Parameter best: the largest logits of those rows, one row's behind the other's.
+    static func candidates(
+        _ best: ArraySlice<[(column: Int32, value: Float)]>, _ wanted: [Int], _ vocabulary: VocabularySubset?
+    ) -> [[Int32]] {
         var candidates = [[Int32]](repeating: [], count: wanted.count)
-        for (row, best) in zip(rows, ranked.largest(wanted.max() ?? 0)) { candidates[row] = best.map(\.column) }
+        for (row, best) in zip(wanted.indices.filter { wanted[$0] > 0 }, best) {
+            candidates[row] = best.prefix(wanted[row]).map { vocabulary.token($0.column) }
+            // A vocabulary with fewer tokens than the tree has ranks: the last one stands for those that are not there.
+            if let last = candidates[row].last, best.count < wanted[row] {
+                candidates[row] += [Int32](repeating: last, count: wanted[row] - best.count)
+            }
+        }
         return candidates
     }
 }

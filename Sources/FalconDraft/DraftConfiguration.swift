@@ -18,7 +18,8 @@ package enum FusionKind: String, Sendable, CaseIterable, Codable {
 /// It is a Llama configuration with `k_mask` (the block size), `bias` and `qkv_bias` as the authors write them, and
 /// `fusion`, which is Falcon's own. A configuration without `fusion` is the authors': its fusion is `gated`, or
 /// `linear` where the weights are a linear layer's (EAGLE-1), and with linear or dynamic position scaling its rotary
-/// base is 10000 whatever `rope_theta` says, as in their code. A `dropout` is for training, where the recipe's counts.
+/// base is 10000 whatever `rope_theta` says, as in their code. `draft_vocabulary_size` is Falcon's own, too. A
+/// `dropout` is for training, where the recipe's counts.
 package struct DraftConfiguration: Sendable, Equatable {
     /// The sizes of the head's decoder layers; vocabulary and hidden size are the target's.
     package var model: ModelConfiguration
@@ -27,6 +28,8 @@ package struct DraftConfiguration: Sendable, Equatable {
     package var fusion: FusionKind
     /// Whether the fusion has biases: `fc.bias`, or the four of the LSTM (`bias` of the authors' class).
     package var hasFusionBias: Bool
+    /// N: how many tokens the head ranks, which its weights name; `nil` where it ranks all of the target's.
+    package var draftVocabularySize: Int?
 
     /// A new head for a target: its layers have the target's sizes, positions and attention biases.
     ///
@@ -104,6 +107,14 @@ package struct DraftConfiguration: Sendable, Equatable {
         let hasBias = isEagle ? weights?.contains("fc.bias") ?? true : true
         hasFusionBias = try fields.boolean("bias", default: hasBias)
         if isEagle, weights?.contains("fc.bias") == true { hasFusionBias = true }
+        if fields[DraftVocabulary.key] != nil {
+            let size = try fields.size(DraftVocabulary.key)
+            guard size <= model.vocabularySize else {
+                throw fields.problem(
+                    DraftVocabulary.key, "is \(size), but there are \(model.vocabularySize) tokens in all")
+            }
+            draftVocabularySize = size
+        }
         // Only in training is a value dropped, and there the recipe's rate counts; but torch has none beyond 1 either.
         if let dropout = fields["dropout"], !(dropout.double.map { (0...1).contains($0) } ?? false) {
             throw fields.problem("dropout", "must be a number from 0 to 1, not \(dropout.text())")
@@ -157,6 +168,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         object["k_mask"] = .integer(blockSize)
         object["bias"] = .boolean(hasFusionBias)
         object["fusion"] = .string(fusion.rawValue)
+        object[DraftVocabulary.key] = draftVocabularySize.map { .integer($0) }
         return object
     }
 

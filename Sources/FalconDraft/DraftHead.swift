@@ -10,18 +10,23 @@ package final class DraftHead: Sendable {
     package let configuration: DraftConfiguration
     /// Of the head's products.
     package let arithmetic: ProductArithmetic
+    /// The tokens that it ranks, where those are not all.
+    package let vocabulary: VocabularySubset?
     let layers: [PackedDecoderLayer]
     let fusion: PackedFusion
     let rotary: RotaryTable
     private let embed: @Sendable ([Int32]) -> Tensor
+    private let ends: EmbeddingAndHead?
+    /// The rows of the target's LM head that rank, where the target's own packed head does not.
+    private let languageHead: PackedMatrix?
 
     /// Opens a folder with the head's `config.json` and weights and packs them.
     ///
     /// - Parameters:
     ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
-    ///   - arithmetic: of the head's products; where it is left out as the target's, 8 bits for a target in a file's
-    ///     own blocks, float32 without a target.
+    ///   - arithmetic: of the head's products and of the ranking; where it is left out both are as the target's, but 8
+    ///     bits for the head's products where the target is in a file's own blocks; float32 without a target.
     ///   - allowsOtherTarget: whether a head of another target of the same sizes will do. What is decoded greedily is
     ///     the target's own with any head; it only takes longer with a wrong one.
     /// - Throws: `FileError` where a file is missing or damaged, the tensors are not those of the configuration, a
@@ -34,8 +39,8 @@ package final class DraftHead: Sendable {
         try head.check()
         if let ends { try DraftTarget(ends).check(head, isAllowed: allowsOtherTarget, on: pool) }
         try self.init(
-            head.configuration, weights: LayerWeights(head.weights, checkedOn: pool), ends: ends,
-            arithmetic: arithmetic, pool: pool)
+            head.configuration, weights: LayerWeights(head.weights, checkedOn: pool), vocabulary: head.vocabulary,
+            ends: ends, arithmetic: arithmetic, pool: pool)
     }
 
     /// Packs a head in training as it stands: the same bits as packing it from a float32 file.
@@ -44,7 +49,9 @@ package final class DraftHead: Sendable {
     package convenience init(_ network: DraftNetwork, ends: EmbeddingAndHead, pool: ThreadPool) throws {
         let tensors = Dictionary(
             uniqueKeysWithValues: network.parameters.tensors.map { ($0.name, $0.tensor) })
-        try self.init(network.configuration, weights: LayerWeights(tensors), ends: ends, pool: pool)
+        try self.init(
+            network.configuration, weights: LayerWeights(tensors), vocabulary: network.vocabulary, ends: ends,
+            pool: pool)
     }
 
     /// The same for a target that is loaded whole.
@@ -61,10 +68,16 @@ package final class DraftHead: Sendable {
     ///
     /// - Throws: `FileError` where a tensor is missing or has another shape.
     package init(
-        _ configuration: DraftConfiguration, weights: LayerWeights, ends: EmbeddingAndHead?,
-        arithmetic: ProductArithmetic? = nil, pool: ThreadPool
+        _ configuration: DraftConfiguration, weights: LayerWeights, vocabulary: VocabularySubset? = nil,
+        ends: EmbeddingAndHead?, arithmetic: ProductArithmetic? = nil, pool: ThreadPool
     ) throws {
-        self.configuration = configuration
+        (self.configuration, self.vocabulary, self.ends) = (configuration, vocabulary, ends)
+        // A file's own blocks are what they are: nothing is gained by packing all of them twice.
+        let ranking = arithmetic == .stored ? ends?.arithmetic : arithmetic
+        languageHead = ends.flatMap { ends in
+            vocabulary == nil && ranking ?? ends.arithmetic == ends.arithmetic
+                ? nil : ends.packedHead(of: vocabulary, arithmetic: ranking, on: pool)
+        }
         // A head is not quantised: as it is stored it would be read four to eight times as long as its target's layers.
         let arithmetic = arithmetic ?? ends.map { $0.arithmetic == .stored ? .int8 : $0.arithmetic } ?? .float32
         self.arithmetic = arithmetic
@@ -88,6 +101,17 @@ package final class DraftHead: Sendable {
 
     /// Bytes of the packed weights of fusion and layers.
     package var byteCount: Int { layers.reduce(fusion.byteCount) { $0 + $1.byteCount } }
+
+    /// Bytes of the packed LM head that ranks, where it is not the target's.
+    package var rankingByteCount: Int { languageHead?.byteCount ?? 0 }
+
+    /// Ranks candidates: logits `[rows, tokens it ranks]` of features `[rows, hidden]`. A column is a token, or with a
+    /// draft vocabulary a token's number there. For heads with a target.
+    package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor {
+        if let languageHead { return languageHead.multiply(features, on: pool) }
+        guard let ends else { preconditionFailure("a head without a target ranks nothing") }
+        return ends.logits(features, on: pool)
+    }
 
     /// k: how many tokens a pass drafts.
     package var blockSize: Int { configuration.blockSize }

@@ -12,21 +12,29 @@ extension DraftNetwork {
     /// - Throws: `FileError` that names the folder and everything that does not fit.
     package convenience init(folder: String, fusion: FusionKind? = nil, embedding: StoredMatrix? = nil) throws {
         let head = try DraftFolder(path: folder, fusion: fusion)
-        try self.init(head.configuration, head.weights, path: folder, embedding: embedding)
+        try head.checkVocabulary()
+        try self.init(
+            head.configuration, head.weights, path: folder, embedding: embedding, vocabulary: head.vocabulary)
     }
 
     /// Reads a head's weights from a folder whose configuration is known.
+    ///
+    /// - Parameter vocabulary: the tokens that it is to rank, whatever the folder says.
     package convenience init(
-        _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil
+        _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil,
+        vocabulary: VocabularySubset? = nil
     ) throws {
-        try self.init(configuration, WeightFolder(path: folder), path: folder, embedding: embedding)
+        try self.init(
+            configuration, WeightFolder(path: folder), path: folder, embedding: embedding, vocabulary: vocabulary)
     }
 
     private convenience init(
-        _ configuration: DraftConfiguration, _ weights: WeightFolder, path folder: String, embedding: StoredMatrix?
+        _ configuration: DraftConfiguration, _ weights: WeightFolder, path folder: String, embedding: StoredMatrix?,
+        vocabulary: VocabularySubset?
     ) throws {
         do {
-            try self.init(configuration, .stored(StoredParameters(weights)), embedding: embedding)
+            try self.init(
+                configuration, .stored(StoredParameters(weights)), embedding: embedding, vocabulary: vocabulary)
         } catch let error as StateDictError {
             throw FileError(folder, error.description)
         }
@@ -45,8 +53,10 @@ extension DraftNetwork {
         try configuration.write(folder: folder)
         let tensors = parameters.all.filter { withEmbedding || $0.isTrainable }.map { ($0.name, $0.value) }
         let matrices = withEmbedding ? borrowed.map { [(DraftNetwork.embeddingName, $0)] } ?? [] : []
+        let (integers, masks) = DraftVocabulary.tensors(vocabulary)
         try SafetensorsWriter.write(
             folder + "/model.safetensors", matrices: matrices, tensors: tensors, as: type,
+            integers: integers.map { ($0.name, $0.values, [$0.values.count]) }, masks: masks,
             metadata: DraftMetadata.entries(configuration))
     }
 
@@ -60,8 +70,15 @@ extension DraftNetwork {
     /// - Throws: `FileError` that names the file and everything that does not fit.
     package func load(file path: String) throws {
         let file = try SafetensorsFile(path: path)
+        let own = try DraftVocabulary.read(
+            WeightFolder(path: path), size: configuration.draftVocabularySize,
+            vocabulary: configuration.model.vocabularySize)
+        guard own == vocabulary else {
+            throw FileError(path, "has another draft vocabulary than this run; resume with the features it counted")
+        }
         let stored = StoredParameters(
-            names: file.names, shape: { file.stored($0)?.shape }, read: { name, _ in try file.tensor(name) })
+            names: file.names.filter { !DraftVocabulary.contains($0) }, shape: { file.stored($0)?.shape },
+            read: { name, _ in try file.tensor(name) })
         do {
             // A borrowed embedding is the target's, whatever the file says.
             try parameters.load(stored) { borrowed != nil && $0 == DraftNetwork.embeddingName }

@@ -17,6 +17,8 @@ package final class DraftNetwork {
     package let configuration: DraftConfiguration
     /// Under the authors' state-dict names; the frozen `embed_tokens.weight` first where the head has its own.
     package let parameters: ParameterCollection
+    /// The tokens that the head ranks, where those are not all.
+    package let vocabulary: VocabularySubset?
     /// The target's embedding, where the head borrows it.
     let borrowed: StoredMatrix?
     private let embedding: Embedding
@@ -30,12 +32,15 @@ package final class DraftNetwork {
     ///   - source: new random values or a state dict.
     ///   - embedding: the target's `[vocabulary, hidden]`; taken in place of the state dict's own, which may then be
     ///     absent. A new head needs it.
+    ///   - vocabulary: the tokens that the head is to rank; sets the configuration's size.
     ///   - looksAhead: whether a new head's biases of queries and keys start as `LookAhead` has them; it needs biases.
     /// - Throws: `StateDictError` where the state dict does not fit, or its reader's error.
     package init(
         _ configuration: DraftConfiguration, _ source: ParameterSource, embedding: StoredMatrix? = nil,
-        looksAhead: Bool = false
+        vocabulary: VocabularySubset? = nil, looksAhead: Bool = false
     ) throws {
+        var configuration = configuration
+        configuration.draftVocabularySize = vocabulary?.count
         let model = configuration.model
         let builder = ParameterBuilder(source)
         let root = builder.root
@@ -64,9 +69,10 @@ package final class DraftNetwork {
                 root.scope("layers").scope("\(number)"), model, hasInputNorm: number > 0, start: start)
         }
         table = model.rotary.table(headSize: model.headSize)
-        self.configuration = configuration
+        (self.configuration, self.vocabulary) = (configuration, vocabulary)
         parameters = try builder.finish {
-            HarmlessTensors.contains($0) || embedding != nil && $0 == DraftNetwork.embeddingName
+            HarmlessTensors.contains($0) || DraftVocabulary.contains($0)
+                || embedding != nil && $0 == DraftNetwork.embeddingName
         }
     }
 

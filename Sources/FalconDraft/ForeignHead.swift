@@ -44,9 +44,13 @@ enum ForeignHead {
     }
 
     /// By the weights' names.
-    static func refuse(_ weights: WeightFolder, path: String) throws {
+    ///
+    /// - Parameter hasVocabulary: whether the configuration says that the head has a draft vocabulary, as Falcon's do.
+    static func refuse(_ weights: WeightFolder, hasVocabulary: Bool, path: String) throws {
         func any(_ test: (String) -> Bool) -> String? { weights.names.first(where: test) }
-        if let name = any({ $0.hasPrefix("midlayer.") || $0 == "d2t" || $0 == "t2d" }) {
+        // A head that noted its block size is Falcon's: it lost a line of its configuration.
+        let isOwn = hasVocabulary || weights.metadata[DraftMetadata.blockSize] != nil
+        if let name = any({ $0.hasPrefix("midlayer.") || !isOwn && DraftVocabulary.contains($0) }) {
             throw refusal(path, "an EAGLE-3 head (tensor '\(name)')")
         }
         if let shape = weights.shape(of: "fc.weight"), shape.count == 2, shape[0] > 0, shape[1] == 3 * shape[0] {

@@ -20,7 +20,9 @@ enum DraftDoctor {
             }
         }
         for name in weights.names
-        where name != "embed_tokens.weight" && !name.contains("bias") && !HarmlessTensors.contains(name) {
+        where name != "embed_tokens.weight" && !name.contains("bias") && !HarmlessTensors.contains(name)
+            && !DraftVocabulary.contains(name)
+        {
             if try weights.tensor(name).scalars.allSatisfy({ $0 == 0 }) {
                 findings.append(.problem("\(name) is 0 everywhere"))
             }

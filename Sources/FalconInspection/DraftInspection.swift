@@ -6,6 +6,8 @@ import FalconWeights
 package struct DraftInspection: Sendable, Encodable {
     package let folder: String
     package let blockSize, layers, hiddenSize, vocabularySize: Int
+    /// How many of the vocabulary's tokens the head ranks; `nil` where it ranks all.
+    package let draftVocabularySize: Int?
     package let fusion: String
     package let rotary: String
     /// Values of the head without the embedding, which is the target's.
@@ -26,10 +28,13 @@ package struct DraftInspection: Sendable, Encodable {
         let model = configuration.model
         (blockSize, layers) = (configuration.blockSize, model.layerCount)
         (hiddenSize, vocabularySize) = (model.hiddenSize, model.vocabularySize)
+        draftVocabularySize = configuration.draftVocabularySize
         self.fusion = configuration.fusion.rawValue
         rotary = model.rotary.words
         let stored = weights.names.compactMap { weights.stored($0) }
-        parameters = stored.reduce(0) { $0 + ($1.name == "embed_tokens.weight" ? 0 : $1.count) }
+        parameters = stored.reduce(0) {
+            $0 + ($1.name == "embed_tokens.weight" || DraftVocabulary.contains($1.name) ? 0 : $1.count)
+        }
         storedTypes = Dictionary(stored.map { ($0.type.rawValue, 1) }, uniquingKeysWith: +)
 
         var findings = head.problems.map(Finding.problem)
@@ -57,7 +62,8 @@ package struct DraftInspection: Sendable, Encodable {
         let types = storedTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         return FactTable.lines([
             ("block size", "\(blockSize)"), ("fusion", fusion), ("layers", "\(layers), hidden size \(hiddenSize)"),
-            ("vocabulary", "\(vocabularySize)"), ("positions", rotary),
+            ("vocabulary", "\(vocabularySize)" + (draftVocabularySize.map { ", of which it ranks \($0)" } ?? "")),
+            ("positions", rotary),
             ("parameters", "\(parameters) without the embedding"), ("stored", "tensors: \(types)"),
         ]) + findings.map(\.line)
     }
@@ -65,6 +71,7 @@ package struct DraftInspection: Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case folder, layers, fusion, rotary, parameters, findings
         case blockSize = "block_size", hiddenSize = "hidden_size", vocabularySize = "vocabulary_size"
+        case draftVocabularySize = "draft_vocabulary_size"
         case storedTypes = "stored_types"
     }
 }

@@ -97,6 +97,20 @@ package struct EmbeddingAndHead: Sendable {
     /// The LM head on features `[rows, hidden]`: logits `[rows, vocabulary]`.
     package func logits(_ features: Tensor, on pool: ThreadPool) -> Tensor { product.multiply(features, on: pool) }
 
+    /// The LM head packed once more, for a draft head: of some tokens only, or in another arithmetic.
+    ///
+    /// In the target's arithmetic the logits have the bits of the whole head's, for each is a sum of its own.
+    ///
+    /// - Parameters:
+    ///   - subset: the tokens, in this order; all where it is `nil`.
+    ///   - arithmetic: the target's where it is `nil`.
+    package func packedHead(
+        of subset: VocabularySubset?, arithmetic: ProductArithmetic?, on pool: ThreadPool
+    ) -> PackedMatrix {
+        PackedMatrix(
+            [subset.map { head.rows($0.tokens) } ?? head], arithmetic: arithmetic ?? self.arithmetic, on: pool)
+    }
+
     /// The most likely next token of each row of features, the lowest id where two are equally likely.
     package func greedyTokens(_ features: Tensor, on pool: ThreadPool) -> [Int32] {
         product.largestColumns(features, on: pool)

@@ -18,6 +18,12 @@ package protocol FeatureSequences: Sendable {
     /// - Parameter index: within `0..<sequences.count`; traps otherwise.
     func lossMask(_ index: Int) throws -> [UInt8]
 
+    /// The tokens of one whole sequence, and what the target says behind each of them as far as that is stored. Reads
+    /// or makes no features.
+    ///
+    /// - Parameter index: within `0..<sequences.count`; traps otherwise.
+    func text(_ index: Int) throws -> (tokens: [Int32], statistics: TeacherStatistics?)
+
     /// Some sequences, in the order in which they are asked for. Features may have values that are not finite: training
     /// leaves such a sequence out or ends, as its recipe says.
     ///

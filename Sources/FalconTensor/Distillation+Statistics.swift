@@ -11,21 +11,27 @@ internal import CFalconKernels
 ///                      q_i (1 - p_r / q_r)          where it is not
 ///
 /// It is never larger than the divergence over all tokens, and equal to it where the statistics name all.
+///
+/// With a draft vocabulary D, named tokens outside of it are dropped, and m = p(D) is 1 less their probabilities: what
+/// no statistics name counts as inside. The loss is m times the divergence from p / m, its slope m q_i - p_i, or
+/// q_i (m - p_r / q_r).
 extension Distillation {
     /// - Parameters:
     ///   - predicted: `[rows, hidden]`, only the rows that count.
     ///   - statistics: one row for each of these.
+    ///   - subset: the draft vocabulary that the rows of `head` are, where there is one.
     ///   - options: with `.divergence`; a label is drawn from what is known, so `.sample` is not possible.
     ///   - denominator, needsGradient: as for exact targets.
     package static func evaluate(
-        predicted: Tensor, statistics: TeacherStatistics, head: VocabularyHead, options: Options = Options(),
-        denominator: Float, needsGradient: Bool = true, on pool: ThreadPool
+        predicted: Tensor, statistics: TeacherStatistics, head: VocabularyHead, subset: VocabularySubset? = nil,
+        options: Options = Options(), denominator: Float, needsGradient: Bool = true, on pool: ThreadPool
     ) -> Result {
-        let (rows, hidden, vocabulary) = (predicted.rowCount, predicted.width, head.vocabulary)
+        let (rows, hidden, width) = (predicted.rowCount, predicted.width, head.vocabulary)
         precondition(
             statistics.rowCount == rows && hidden == head.hidden,
             "predicted features \(predicted.shape), statistics of \(statistics.rowCount) rows, a head of width "
                 + "\(head.hidden)")
+        precondition(subset?.count ?? width == width, "\(width) rows of a head for \(subset?.count ?? 0) tokens")
         precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
         precondition(options.softLoss == .divergence, "statistics know no other temperature than 1")
         let given: [Int32]?
@@ -34,11 +40,11 @@ extension Distillation {
         case .tokens(let tokens): given = tokens
         case .sample: preconditionFailure("statistics know too little to draw a label")
         }
-        let chunks = VocabularyChunks(rows: rows, vocabulary: vocabulary, logitSets: 1)
+        let chunks = VocabularyChunks(rows: rows, vocabulary: width, logitSets: 1)
         var gradient = needsGradient ? Tensor(uninitialized: predicted.shape) : nil
         let gradients = unsafe gradient?.mutablePointer()
         var outcomes = [Row](repeating: Row(), count: rows)
-        let logits = TensorStorage(uninitialized: chunks.capacity * vocabulary)
+        let logits = TensorStorage(uninitialized: chunks.capacity * width)
         let shares = TensorStorage(uninitialized: needsGradient ? head.shareCount(rows: chunks.capacity) : 0)
         let p = unsafe predicted.pointer
         for index in 0..<chunks.count {
@@ -50,8 +56,8 @@ extension Distillation {
                 pool.run(chunk.count) { row in
                     let number = chunk.lowerBound + row
                     unsafe results[row] = compare(
-                        draft: logits.base + row * vocabulary, vocabulary: vocabulary, statistics, row: number,
-                        label: given?[number], options: options, denominator: denominator,
+                        draft: logits.base + row * width, width: width, statistics, row: number,
+                        label: given?[number], subset: subset, options: options, denominator: denominator,
                         isUsable: falcon_all_finite(p + start + row * hidden, hidden) != 0)
                 }
             }
@@ -60,54 +66,66 @@ extension Distillation {
                     logits.base, count: chunk.count, shares: shares.base, into: gradients + start, on: pool)
             }
         }
-        return result(outcomes, gradient, options, denominator)
+        let rowsByToken = subset.map { subset in outcomes.map { $0.widened(by: subset) } } ?? outcomes
+        return result(rowsByToken, gradient, options, denominator)
     }
 
     /// Compares one row's logits and leaves the loss's derivative in their place.
     private static func compare(
-        draft: UnsafeMutablePointer<Float>, vocabulary: Int, _ statistics: TeacherStatistics, row number: Int,
-        label: Int32?, options: Options, denominator: Float, isUsable: Bool
+        draft: UnsafeMutablePointer<Float>, width: Int, _ statistics: TeacherStatistics, row number: Int,
+        label: Int32?, subset: VocabularySubset?, options: Options, denominator: Float, isUsable: Bool
     ) -> Row {
         let loops = unsafe TrainingLoops.best
         var row = Row()
         row.targetToken = statistics.choice(number)
-        let hardToken = Int(label ?? row.targetToken)
         let entries = statistics.entries(number)
+        let (vocabulary, hardToken) = (subset?.vocabulary ?? width, label ?? row.targetToken)
         precondition(
-            (0..<vocabulary).contains(hardToken)
+            (0..<vocabulary).contains(Int(hardToken))
                 && statistics.tokens[entries].allSatisfy { (0..<vocabulary).contains(Int($0)) },
             "label \(hardToken) or statistics \(statistics.tokens[entries]) in a vocabulary of \(vocabulary)")
-        let maximum = unsafe loops.maximum(draft, vocabulary, &row.draftToken)
-        let sum = unsafe loops.sum_of_exponentials(draft, vocabulary, maximum, 1)
+        let hardColumn = subset.column(of: hardToken)
+        let maximum = unsafe loops.maximum(draft, width, &row.draftToken)
+        let sum = unsafe loops.sum_of_exponentials(draft, width, maximum, 1)
         guard isUsable, sum.isFinite else {
-            unsafe draft.update(repeating: 0, count: vocabulary)
+            unsafe draft.update(repeating: 0, count: width)
             return Row()
         }
         let logSum = log(sum)
-        row.hard = unsafe logSum - (draft[hardToken] - maximum)
-        row.rank = unsafe Int32(loops.rank(draft, vocabulary, Int(row.targetToken)))
-        let (soft, hard) = (options.softWeight / denominator, (1 - options.softWeight) / denominator)
+        if let hardColumn { row.hard = unsafe logSum - (draft[hardColumn] - maximum) }
+        row.rank = subset.column(of: row.targetToken).map { unsafe Int32(loops.rank(draft, width, $0)) } ?? outside
+        let soft = options.softWeight / denominator
+        let hard = hardColumn == nil ? 0 : (1 - options.softWeight) / denominator
 
-        var (known, drafted, divergence) = (0.0, 0.0, 0.0)
-        let slopes = entries.map { entry in
+        var (known, missing, drafted, divergence) = (0.0, 0.0, 0.0, 0.0)
+        var slopes: [(column: Int, p: Double, q: Double)] = []
+        for entry in entries {
             let logP = Double(statistics.logProbabilities[entry])
-            let logQ = unsafe Double(draft[Int(statistics.tokens[entry])] - maximum - logSum)
+            guard let column = subset.column(of: statistics.tokens[entry]) else {
+                missing += exp(logP)
+                continue
+            }
+            let logQ = unsafe Double(draft[column] - maximum - logSum)
             let (p, q) = (exp(logP), exp(logQ))
             known += p
             drafted += q
             divergence += p * (logP - logQ)
-            return (soft + hard) * Float(q) - soft * Float(p)
+            slopes.append((column, p, q))
         }
         // Where all tokens are named, nothing but rounding remains.
-        let rest = entries.count < vocabulary ? max(0, 1 - known) : 0
+        let rest = slopes.count < width ? max(0, 1 - known - missing) : 0
         let draftedRest = max(1 - drafted, 1e-7)
         if rest > 0 { divergence += rest * log(rest / draftedRest) }
+        let mass = missing > 0 ? known + rest : 1
+        if mass > 0, mass < 1 { divergence -= mass * log(mass) }
         row.soft = Float(divergence)
 
         unsafe loops.scaled_softmax(
-            draft, vocabulary, maximum, logSum, soft * Float(1 - rest / draftedRest) + hard)
-        for (entry, slope) in zip(entries, slopes) { unsafe draft[Int(statistics.tokens[entry])] = slope }
-        unsafe draft[hardToken] -= hard
+            draft, width, maximum, logSum, soft * Float(mass - rest / draftedRest) + hard)
+        for (column, p, q) in slopes {
+            unsafe draft[column] = (soft * Float(mass) + hard) * Float(q) - soft * Float(p)
+        }
+        if let hardColumn { unsafe draft[hardColumn] -= hard }
         return row
     }
 }

@@ -50,7 +50,7 @@ package enum Distillation {
         /// The most likely token of each row, lowest id on ties: the draft head's and the target's. -1 in skipped rows.
         package let draftTokens, targetTokens: [Int32]
         /// Where the target's token stands in the draft head's order, from 0: among the first n iff `rank < n`.
-        /// `Int32.max` in skipped rows.
+        /// `outside` where the draft vocabulary lacks it, `Int32.max` in skipped rows.
         package let ranks: [Int32]
         /// Rows whose features or logits are not finite: they count nothing and get no gradient.
         package let skippedRows: Int
@@ -59,22 +59,32 @@ package enum Distillation {
         package func hits(top count: Int) -> Int { ranks.count { $0 < count } }
     }
 
+    /// The rank of a token that the draft vocabulary lacks: a wrong answer, whatever is asked for.
+    package static let outside = Int32.max - 1
+
     /// The epsilon inside the authors' logarithm.
     private static let authorsEpsilon: Float = 1e-8
 
     /// - Parameters:
     ///   - predicted: `[rows, hidden]`, only the rows that count.
     ///   - target: the target's features, of the same shape.
+    ///   - draft: the rows of the head that are the draft vocabulary, where there is one (see `SubsetHead`); `head`
+    ///     then serves the target's distributions alone.
     ///   - teacher: what the target says at more rows of the batch, if that is known already, and for each row here its
     ///     number there.
     ///   - denominator: what the sums over rows are divided by: the number of rows that count in the whole batch (the
     ///     authors' code adds 1e-5).
     ///   - needsGradient: whether `gradient` is wanted; it costs a third of the time.
     package static func evaluate(
-        predicted: Tensor, target: Tensor, head: VocabularyHead,
+        predicted: Tensor, target: Tensor, head: VocabularyHead, draft: SubsetHead? = nil,
         teacher: (logits: TeacherLogits, rows: [Int])? = nil, options: Options = Options(), denominator: Float,
         needsGradient: Bool = true, on pool: ThreadPool
     ) -> Result {
+        if let draft {
+            return evaluate(
+                predicted: predicted, target: target, head: head, within: draft, teacher: teacher, options: options,
+                denominator: denominator, needsGradient: needsGradient, on: pool)
+        }
         let (rows, hidden, vocabulary) = (predicted.rowCount, predicted.width, head.vocabulary)
         precondition(
             predicted.shape == target.shape && hidden == head.hidden,
@@ -113,9 +123,10 @@ package enum Distillation {
             unsafe outcomes.withUnsafeMutableBufferPointer { outcomes in
                 let results = unsafe outcomes.baseAddress! + chunk.lowerBound
                 pool.run(count) { row in
+                    let teacher = unsafe TeacherRow(targets[row], vocabulary, label: draws[row], options)
                     unsafe results[row] = compare(
-                        draft: logits.base + row * vocabulary, target: targets[row],
-                        vocabulary: vocabulary, label: draws[row], options: options, denominator: denominator,
+                        draft: logits.base + row * vocabulary, with: teacher, width: vocabulary, options: options,
+                        denominator: denominator,
                         isUsable: falcon_all_finite(p + start + row * hidden, hidden) != 0
                             && falcon_all_finite(t + start + row * hidden, hidden) != 0)
                 }
@@ -148,79 +159,127 @@ package enum Distillation {
         var draftToken: Int32 = -1, targetToken: Int32 = -1, rank: Int32 = .max
     }
 
+    /// One row of the target's distribution, as far as the draft head ranks its tokens.
+    @unsafe struct TeacherRow {
+        /// The logits of the draft head's tokens, in its order.
+        let logits: UnsafePointer<Float>
+        /// The target's own token, by its id, and its column; `nil` where it has none.
+        let token: Int32
+        let column: Int?
+        /// The column of the hard label; `nil` where it has none.
+        let hardColumn: Int?
+        /// Of the whole distribution.
+        let maximum, sum: Float
+        /// The sum of the exponentials at the authors' temperature.
+        let softSum: Float
+        /// p(D): the probability of all tokens that the draft head ranks.
+        let mass: Float
+    }
+
     /// Compares one row's logits and leaves the loss's derivative in place of the draft head's.
-    private static func compare(
-        draft: UnsafeMutablePointer<Float>, target: UnsafePointer<Float>, vocabulary: Int, label: HardLabels.Row,
-        options: Options, denominator: Float, isUsable: Bool
+    ///
+    /// With p not summing to 1 over these tokens, the soft loss is the one of p / p(D) times p(D): its slope in the
+    /// draft head's logits is `p(D) q - p`, so that a row whose tokens are mostly others teaches little.
+    ///
+    /// - Parameter width: how many tokens the draft head ranks.
+    static func compare(
+        draft: UnsafeMutablePointer<Float>, with teacher: TeacherRow, width: Int, options: Options,
+        denominator: Float, isUsable: Bool
     ) -> Row {
         let loops = unsafe TrainingLoops.best
         var row = Row()
-        let targetMaximum = unsafe loops.maximum(target, vocabulary, &row.targetToken)
-        let draftMaximum = unsafe loops.maximum(draft, vocabulary, &row.draftToken)
-        let targetSum = unsafe loops.sum_of_exponentials(target, vocabulary, targetMaximum, 1)
-        let draftSum = unsafe loops.sum_of_exponentials(draft, vocabulary, draftMaximum, 1)
-        guard isUsable, targetSum.isFinite, draftSum.isFinite else {
+        unsafe row.targetToken = teacher.token
+        let draftMaximum = unsafe loops.maximum(draft, width, &row.draftToken)
+        let draftSum = unsafe loops.sum_of_exponentials(draft, width, draftMaximum, 1)
+        guard isUsable, unsafe teacher.sum.isFinite, draftSum.isFinite else {
             // 0 * NaN is NaN: a bad row must leave zeros, or it would spread through the product with the weight.
-            unsafe draft.update(repeating: 0, count: vocabulary)
+            unsafe draft.update(repeating: 0, count: width)
             return Row()
         }
-        let (targetLog, draftLog) = (log(targetSum), log(draftSum))
-        let hardToken: Int
-        switch label {
-        case .argmax: hardToken = Int(row.targetToken)
-        case .given(let token): hardToken = Int(token)
-        case .draw(let uniform):
-            hardToken = unsafe loops.draw(target, vocabulary, targetMaximum, uniform * Double(targetSum))
-        }
-        precondition((0..<vocabulary).contains(hardToken), "label \(hardToken) in a vocabulary of \(vocabulary)")
-        row.hard = unsafe draftLog - (draft[hardToken] - draftMaximum)
-        row.rank = unsafe Int32(loops.rank(draft, vocabulary, Int(row.targetToken)))
-        let (soft, hard) = (options.softWeight / denominator, (1 - options.softWeight) / denominator)
+        let (targetLog, draftLog) = unsafe (log(teacher.sum), log(draftSum))
+        let mass = unsafe teacher.mass
+        if let column = unsafe teacher.hardColumn { row.hard = unsafe draftLog - (draft[column] - draftMaximum) }
+        row.rank = unsafe teacher.column.map { unsafe Int32(loops.rank(draft, width, $0)) } ?? outside
+        let soft = options.softWeight / denominator
+        let hard = unsafe teacher.hardColumn == nil ? 0 : (1 - options.softWeight) / denominator
         switch options.softLoss {
         case .divergence:
+            // The loop's slope is (soft + hard) q - soft p.
             row.soft = unsafe loops.distil(
-                draft, target, vocabulary, draftMaximum, draftLog, targetMaximum, targetLog, soft, hard)
+                draft, teacher.logits, width, draftMaximum, draftLog, teacher.maximum, targetLog, soft,
+                hard + soft * (mass - 1))
+            if mass > 0, mass < 1 { row.soft -= mass * log(mass) }
         case .authorsCode(let temperature):
             let sharpness = 1 / temperature
-            let targetSoftSum = unsafe loops.sum_of_exponentials(target, vocabulary, targetMaximum, sharpness)
-            let draftSoftSum = unsafe loops.sum_of_exponentials(draft, vocabulary, draftMaximum, sharpness)
+            let draftSoftSum = unsafe loops.sum_of_exponentials(draft, width, draftMaximum, sharpness)
             row.soft = unsafe loops.distil_authors_code(
-                draft, target, vocabulary, draftMaximum, draftLog, log(draftSoftSum), targetMaximum, targetLog,
-                log(targetSoftSum), temperature, authorsEpsilon, soft, hard)
+                draft, teacher.logits, width, draftMaximum, draftLog, log(draftSoftSum), teacher.maximum, targetLog,
+                log(teacher.softSum), temperature, authorsEpsilon, soft, hard)
         }
-        unsafe draft[hardToken] -= hard
+        if let column = unsafe teacher.hardColumn { unsafe draft[column] -= hard }
         return row
     }
 }
 
-/// The label of each row, drawn in row order before the rows are shared among threads.
-private struct HardLabels {
-    enum Row {
-        case argmax
-        case given(Int32)
-        /// A number in `[0, 1)` that picks a token from the distribution.
-        case draw(Double)
-    }
-
-    private var choice: Distillation.HardLabel
-    private var position = 0
-
-    init(_ choice: Distillation.HardLabel, rows: Int) {
-        if case .tokens(let tokens) = choice {
-            precondition(tokens.count == rows, "\(tokens.count) labels for \(rows) rows")
+extension Distillation.TeacherRow {
+    /// A row whose tokens are all ranked.
+    init(
+        _ logits: UnsafePointer<Float>, _ vocabulary: Int, label: Distillation.HardLabels.Row,
+        _ options: Distillation.Options
+    ) {
+        let loops = unsafe TrainingLoops.best
+        var token: Int32 = 0
+        let maximum = unsafe loops.maximum(logits, vocabulary, &token)
+        let sum = unsafe loops.sum_of_exponentials(logits, vocabulary, maximum, 1)
+        let hard: Int
+        switch label {
+        case .argmax: hard = Int(token)
+        case .given(let given): hard = Int(given)
+        // Of a distribution that is none, nothing can be drawn; its row is skipped.
+        case .draw(let uniform):
+            hard = unsafe sum.isFinite ? loops.draw(logits, vocabulary, maximum, uniform * Double(sum)) : 0
         }
-        self.choice = choice
+        precondition((0..<vocabulary).contains(hard), "label \(hard) in a vocabulary of \(vocabulary)")
+        var softSum: Float = 1
+        if case .authorsCode(let temperature) = options.softLoss {
+            softSum = unsafe loops.sum_of_exponentials(logits, vocabulary, maximum, 1 / temperature)
+        }
+        unsafe self.init(
+            logits: logits, token: token, column: Int(token), hardColumn: hard, maximum: maximum, sum: sum,
+            softSum: softSum, mass: 1)
     }
+}
 
-    mutating func next(_ count: Int) -> [Row] {
-        defer { position += count }
-        switch choice {
-        case .argmax: return [Row](repeating: .argmax, count: count)
-        case .tokens(let tokens): return tokens[position..<position + count].map(Row.given)
-        case .sample(var source):
-            let rows = (0..<count).map { _ in Row.draw(source.uniformDouble()) }
-            choice = .sample(source)
-            return rows
+extension Distillation {
+    /// The label of each row, drawn in row order before the rows are shared among threads.
+    struct HardLabels {
+        enum Row {
+            case argmax
+            case given(Int32)
+            /// A number in `[0, 1)` that picks a token from the distribution.
+            case draw(Double)
+        }
+
+        private var choice: Distillation.HardLabel
+        private var position = 0
+
+        init(_ choice: Distillation.HardLabel, rows: Int) {
+            if case .tokens(let tokens) = choice {
+                precondition(tokens.count == rows, "\(tokens.count) labels for \(rows) rows")
+            }
+            self.choice = choice
+        }
+
+        mutating func next(_ count: Int) -> [Row] {
+            defer { position += count }
+            switch choice {
+            case .argmax: return [Row](repeating: .argmax, count: count)
+            case .tokens(let tokens): return tokens[position..<position + count].map(Row.given)
+            case .sample(var source):
+                let rows = (0..<count).map { _ in Row.draw(source.uniformDouble()) }
+                choice = .sample(source)
+                return rows
+            }
         }
     }
 }

@@ -104,39 +104,28 @@ extension Tensor {
     package func logOfExponentialSum(row: Int) -> Double {
         precondition((0..<rowCount).contains(row) && width > 0, "row \(row) of \(shape)")
         let values = unsafe pointer + row * width
-        var largest = -Float.infinity
-        for column in 0..<width { largest = unsafe max(largest, values[column]) }
-        var sum: Float = 0
-        for column in 0..<width { sum += unsafe exp(values[column] - largest) }
-        return Double(largest + log(sum))
+        let loops = unsafe TrainingLoops.best
+        var unused: Int32 = 0
+        let largest = unsafe loops.maximum(values, width, &unused)
+        return unsafe Double(largest + log(loops.sum_of_exponentials(values, width, largest, 1)))
     }
 
     /// How many values of a row come before that of `column` when sorted as `largest` sorts them: its place there.
     package func rank(of column: Int, inRow row: Int) -> Int {
         precondition((0..<rowCount).contains(row) && (0..<width).contains(column), "\(row), \(column) of \(shape)")
-        let values = unsafe pointer + row * width
-        let value = unsafe values[column]
-        var before = 0
-        for other in 0..<column where unsafe values[other] >= value { before += 1 }
-        for other in column..<width where unsafe values[other] > value { before += 1 }
-        return before
+        return unsafe TrainingLoops.best.rank(pointer + row * width, width, column)
     }
 
     /// For each row its `count` largest values, largest first, the lower column first where values are equal.
-    package func largest(_ count: Int) -> [[(column: Int32, value: Float)]] {
-        (0..<rowCount).map { row in
-            let values = unsafe pointer + row * width
-            var best: [(column: Int32, value: Float)] = []
-            best.reserveCapacity(count + 1)
-            for column in 0..<width {
-                let value = unsafe values[column]
-                if best.count == count, let last = best.last, !(value > last.value) { continue }
-                let place = best.firstIndex { value > $0.value } ?? best.count
-                best.insert((Int32(column), value), at: place)
-                if best.count > count { best.removeLast() }
-            }
-            return best
+    ///
+    /// - Parameter pool: shares the rows, where it is given.
+    package func largest(_ count: Int, on pool: ThreadPool? = nil) -> [[(column: Int32, value: Float)]] {
+        guard count > 0 else { return [[(column: Int32, value: Float)]](repeating: [], count: rowCount) }
+        // A thread is woken for some microseconds of work.
+        guard let pool, rowCount > 1, rowCount * width > 1 << 14 else {
+            return (0..<rowCount).map { unsafe LargestValues.find(count, pointer + $0 * width, width) }
         }
+        return pool.map(rowCount) { unsafe LargestValues.find(count, pointer + $0 * width, width) }
     }
 
     /// Rows `range`, a copy: `[range, width]`.

@@ -47,8 +47,7 @@ extension StoredMatrix {
         pool.run((rows + piece - 1) / piece) { index in
             let part = index * piece..<min(rows, (index + 1) * piece)
             // Copies are the rule, and their bytes are soon compared.
-            if type == other.type, blocks == nil, other.blocks == nil, rowOrder == .asStored,
-                other.rowOrder == .asStored,
+            if type == other.type, blocks == nil, other.blocks == nil, liesTogether, other.liesTogether,
                 unsafe memcmp(
                     start(ofRow: part.lowerBound), other.start(ofRow: part.lowerBound), part.count * rowBytes) == 0
             {

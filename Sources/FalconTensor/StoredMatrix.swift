@@ -44,6 +44,8 @@ package struct StoredMatrix: Sendable {
     /// Where the rows lie.
     package let rowOrder: RowOrder
     private let source: Source
+    /// Which of the rows these are, where they are no range.
+    private let selection: [Int32]?
 
     private enum Source: Sendable {
         /// The place of the stored row number 0, and the number of this matrix's first row.
@@ -72,6 +74,7 @@ package struct StoredMatrix: Sendable {
     ) {
         (self.rows, self.columns, self.type, self.blocks, self.rowOrder) = (rows, columns, type, blocks, rowOrder)
         source = .file(file, offset: range.lowerBound, first: 0)
+        selection = nil
         precondition(
             range.count == rows * rowBytes && range.lowerBound >= 0 && range.upperBound <= file.count,
             "\(range.count) bytes of \(file.path) do not hold \([rows, columns]) of \(blocks?.name ?? "\(type)")")
@@ -92,14 +95,17 @@ package struct StoredMatrix: Sendable {
         rows = tensor.rowCount
         columns = tensor.width
         type = .float32
-        (blocks, rowOrder) = (nil, .asStored)
+        (blocks, rowOrder, selection) = (nil, .asStored, nil)
         source = .tensor(tensor)
     }
 
-    private init(_ whole: StoredMatrix, rows: Int, _ source: Source) {
+    private init(_ whole: StoredMatrix, rows: Int, _ source: Source, selection: [Int32]? = nil) {
         (columns, type, blocks, rowOrder) = (whole.columns, whole.type, whole.blocks, whole.rowOrder)
-        (self.rows, self.source) = (rows, source)
+        (self.rows, self.source, self.selection) = (rows, source, selection)
     }
+
+    /// Whether each row lies behind the one before it.
+    var liesTogether: Bool { rowOrder == .asStored && selection == nil }
 
     /// Bytes of a stored row.
     package var rowBytes: Int {
@@ -112,9 +118,22 @@ package struct StoredMatrix: Sendable {
         switch source {
         case .tensor(let tensor): return StoredMatrix(tensor.reshaped([rows, columns]).rows(range))
         case .file(let file, let offset, let first):
+            if let selection {
+                return StoredMatrix(self, rows: range.count, source, selection: Array(selection[range]))
+            }
             return StoredMatrix(
                 self, rows: range.count, .file(file, offset: offset, first: first + range.lowerBound))
         }
+    }
+
+    /// The rows with the given numbers, in this order, left where they lie; those of a tensor are copied.
+    package func rows(_ numbers: [Int32]) -> StoredMatrix {
+        for number in numbers {
+            precondition(number >= 0 && number < rows, "row \(number) of a matrix of \(rows) rows")
+        }
+        guard case .file = source else { return StoredMatrix(gather(numbers)) }
+        let chosen = selection.map { old in numbers.map { old[Int($0)] } } ?? numbers
+        return StoredMatrix(self, rows: numbers.count, source, selection: chosen)
     }
 
     /// All values as float32, `[rows, columns]`.
@@ -141,7 +160,7 @@ package struct StoredMatrix: Sendable {
 
     /// Copies some of the rows as float32, `[range.count, columns]`.
     func widen(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
-        guard rowOrder == .asStored else {
+        guard liesTogether else {
             for (number, row) in range.enumerated() {
                 unsafe widen(from: start(ofRow: row), rows: 1, into: target + number * columns)
             }
@@ -178,7 +197,10 @@ package struct StoredMatrix: Sendable {
 
     /// About where the rows lie: where heads are paired, part of a head may lie beside it.
     private var storedRange: Range<Int> {
-        guard case .file(_, let offset, let first) = source else { return 0..<0 }
+        guard case .file(_, let offset, let first) = source, rows > 0 else { return 0..<0 }
+        if let selection, let least = selection.min(), let most = selection.max() {
+            return offset + (first + Int(least)) * rowBytes..<offset + (first + Int(most) + 1) * rowBytes
+        }
         return offset + first * rowBytes..<offset + (first + rows) * rowBytes
     }
 
@@ -187,7 +209,8 @@ package struct StoredMatrix: Sendable {
         switch source {
         case .tensor(let tensor): unsafe UnsafeRawPointer(tensor.pointer) + row * rowBytes
         case .file(let file, let offset, let first):
-            unsafe file.start + offset + rowOrder.place(first + row) * rowBytes
+            unsafe file.start + offset
+                + rowOrder.place(first + (selection.map { Int($0[row]) } ?? row)) * rowBytes
         }
     }
 }

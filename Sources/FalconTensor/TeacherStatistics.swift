@@ -37,41 +37,14 @@ package struct TeacherStatistics: Sendable, Equatable {
         var (tokens, logProbabilities, logNormalizers) = ([Int32](), [Float](), [Float]())
         for row in 0..<logits.rowCount {
             let values = unsafe logits.pointer + row * logits.width
-            let best = unsafe TeacherStatistics.largest(entryCount, values, logits.width)
+            let best = unsafe LargestValues.find(entryCount, values, logits.width)
             let logSum = unsafe log(loops.sum_of_exponentials(values, logits.width, best[0].value, 1))
-            tokens += best.map(\.token)
+            tokens += best.map(\.column)
             logProbabilities += best.map { min(0, $0.value - best[0].value - logSum) }
             logNormalizers.append(best[0].value + logSum)
         }
         self.init(
             entryCount: entryCount, tokens: tokens, logProbabilities: logProbabilities, logNormalizers: logNormalizers)
-    }
-
-    /// The largest values, largest first, the lower place first where values are equal.
-    private static func largest(
-        _ count: Int, _ values: UnsafePointer<Float>, _ width: Int
-    ) -> [(token: Int32, value: Float)] {
-        let loops = unsafe TrainingLoops.best
-        var best: [(token: Int32, value: Float)] = []
-        // Most blocks hold nothing that is large enough, which a vector loop sees at once.
-        let block = 128
-        for start in stride(from: 0, to: width, by: block) {
-            let end = min(start + block, width)
-            var unused: Int32 = 0
-            if best.count == count,
-                unsafe loops.maximum(values + start, end - start, &unused) <= best[count - 1].value
-            {
-                continue
-            }
-            for column in start..<end {
-                let value = unsafe values[column]
-                if best.count == count, !(value > best[count - 1].value) { continue }
-                let place = best.firstIndex { value > $0.value } ?? best.count
-                best.insert((Int32(column), value), at: place)
-                if best.count > count { best.removeLast() }
-            }
-        }
-        return best
     }
 
     package var rowCount: Int { logNormalizers.count }

@@ -11,14 +11,17 @@ package enum SafetensorsWriter {
     ///   - tensors: written in this order; a name twice is the caller's error and traps.
     ///   - type: how the values are written; float16 and bfloat16 round to nearest even.
     ///   - integers: tensors of whole numbers, written first, as int64.
+    ///   - masks: vectors of truth values, written behind them.
     ///   - metadata: notes for `__metadata__`. Hugging Face's loader wants `format: pt` there, so it is added.
     /// - Throws: `FileError` where the disk fails or a finite value is too large for float16.
     package static func write(
         _ path: String, matrices: [(name: String, matrix: StoredMatrix)] = [],
         tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
-        integers: [(name: String, values: [Int64], shape: [Int])] = [], metadata: [String: String] = [:]
+        integers: [(name: String, values: [Int64], shape: [Int])] = [], masks: [(name: String, values: [Bool])] = [],
+        metadata: [String: String] = [:]
     ) throws {
         var entries: [Entry] = integers.map { Entry(name: $0.name, dtype: "I64", shape: $0.shape, size: 8) }
+        entries += masks.map { Entry(name: $0.name, dtype: "BOOL", shape: [$0.values.count], size: 1) }
         entries += matrices.map {
             Entry(
                 name: $0.name, dtype: type.safetensorsName, shape: [$0.matrix.rows, $0.matrix.columns], size: type.size)
@@ -37,6 +40,7 @@ package enum SafetensorsWriter {
             try file.write(UInt64(header.count).littleEndianBytes)
             try file.write(header)
             for (_, values, _) in integers { try file.write(values.flatMap(\.littleEndianBytes)) }
+            for (_, values) in masks { try file.write(values.map { $0 ? 1 : 0 }) }
             for (name, matrix) in matrices {
                 try parts(of: matrix.rows, width: matrix.columns) { rows in
                     let part = matrix.gather(rows.map { Int32($0) })

@@ -9,34 +9,53 @@ package enum TorchCheckpointWriter {
     ///   - path: the file.
     ///   - tensors: written in this order; a name twice is the caller's error and traps.
     ///   - type: how the values are written; float16 and bfloat16 round to nearest even.
+    ///   - integers, masks: vectors of whole numbers and of truth values, written behind the tensors.
     /// - Throws: `FileError` where the disk fails or a finite value is too large for float16.
     package static func write(
-        _ path: String, tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32
+        _ path: String, tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
+        integers: [(name: String, values: [Int64])] = [], masks: [(name: String, values: [Bool])] = []
     ) throws {
-        precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor name occurs twice")
+        let entries =
+            tensors.map { Entry(name: $0.name, shape: $0.tensor.shape, storage: type.torchStorageName) }
+            + integers.map { Entry(name: $0.name, shape: [$0.values.count], storage: "LongStorage") }
+            + masks.map { Entry(name: $0.name, shape: [$0.values.count], storage: "BoolStorage") }
+        precondition(Set(entries.map(\.name)).count == entries.count, "a tensor name occurs twice")
         try AtomicFile.write(path) { file in
             var archive = ZipWriter(file)
-            try archive.add("archive/data.pkl", pickle(tensors.map { ($0.name, $0.tensor.shape) }, as: type))
+            try archive.add("archive/data.pkl", pickle(entries))
             try archive.add("archive/byteorder", Array("little".utf8))
             for (index, (name, tensor)) in tensors.enumerated() {
                 try archive.add("archive/data/\(index)", try tensor.checkedBytes(as: type, name: name, path: path))
+            }
+            for (index, (_, values)) in integers.enumerated() {
+                try archive.add("archive/data/\(tensors.count + index)", values.flatMap(\.littleEndianBytes))
+            }
+            for (index, (_, values)) in masks.enumerated() {
+                try archive.add("archive/data/\(tensors.count + integers.count + index)", values.map { $0 ? 1 : 0 })
             }
             try archive.add("archive/version", Array("3\n".utf8))
             try archive.finish()
         }
     }
 
+    /// A tensor of the dictionary, and the class that holds its values.
+    private struct Entry {
+        let name: String
+        let shape: [Int]
+        let storage: String
+    }
+
     /// The program that builds the dictionary, in the instructions of pickle's protocol 2.
-    private static func pickle(_ tensors: [(name: String, shape: [Int])], as type: ElementType) -> [UInt8] {
+    private static func pickle(_ tensors: [Entry]) -> [UInt8] {
         var program: [UInt8] = [0x80, 2]
         program += dictionary
         program += [0x28]  // mark
-        for (index, (name, shape)) in tensors.enumerated() {
-            let count = shape.reduce(1, *)
-            program += text(name)
+        for (index, entry) in tensors.enumerated() {
+            let (shape, count) = (entry.shape, entry.shape.reduce(1, *))
+            program += text(entry.name)
             program += global("torch._utils", "_rebuild_tensor_v2")
             program += [0x28]
-            program += [0x28] + text("storage") + global("torch", type.torchStorageName)
+            program += [0x28] + text("storage") + global("torch", entry.storage)
             program += text("\(index)") + text("cpu") + integer(count)
             program += [0x74, 0x51]  // tuple, persistent id
             program += integer(0)

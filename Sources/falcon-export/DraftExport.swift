@@ -80,9 +80,14 @@ struct DraftExport {
         }
         try configuration.write(folder: folder)
         let tensors = network.parameters.tensors
+        let (integers, masks) = DraftVocabulary.tensors(network.vocabulary)
         try SafetensorsWriter.write(
             folder + "/model.safetensors", tensors: tensors, as: type,
+            integers: integers.map { ($0.name, $0.values, [$0.values.count]) }, masks: masks,
             metadata: DraftMetadata.entries(configuration))
-        if hasTorchFile { try TorchCheckpointWriter.write(folder + "/pytorch_model.bin", tensors: tensors, as: type) }
+        if hasTorchFile {
+            try TorchCheckpointWriter.write(
+                folder + "/pytorch_model.bin", tensors: tensors, as: type, integers: integers, masks: masks)
+        }
     }
 }

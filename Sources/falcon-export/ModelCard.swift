@@ -30,13 +30,18 @@ struct ModelCard {
 
             - block size \(configuration.blockSize), fusion \(configuration.fusion.rawValue)
             - decoder layers: \(model.layerCount), hidden size \(model.hiddenSize)
-            - vocabulary: \(model.vocabularySize) tokens
+            - vocabulary: \(model.vocabularySize) tokens\(draftVocabulary)
             - \(network.parameters.trainableCount) trained parameters; the embedding is the target's; stored as \
             \(type.rawValue)
 
             Use it with `falcon-infer --target TARGET --draft THIS_FOLDER --prompt TEXT`. Tensors have the names of the
             authors' code. `config.json` is a Llama configuration with `k_mask` (the block size) and `fusion`.
             """
+    }
+
+    private var draftVocabulary: String {
+        guard let subset = network.vocabulary else { return "" }
+        return ", of which the head ranks \(subset.count) (`d2t`: target id minus draft id; `t2d`: which are ranked)"
     }
 
     private var training: String {

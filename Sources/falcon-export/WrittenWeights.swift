@@ -23,7 +23,10 @@ struct WrittenWeights {
             guard FileManager.default.fileExists(atPath: path) else { continue }
             let written = try WeightFolder(path: path)
             let tensors = network.parameters.tensors
-            guard written.names.count == tensors.count else {
+            let vocabulary = try DraftVocabulary.read(
+                written, size: configuration.draftVocabularySize, vocabulary: configuration.model.vocabularySize)
+            guard vocabulary == network.vocabulary else { throw WrittenWeights.differs(path, "draft vocabulary") }
+            guard written.names.count == tensors.count + (vocabulary == nil ? 0 : 2) else {
                 throw WrittenWeights.differs(path, "number of tensors, \(written.names.count),")
             }
             for (tensorName, tensor) in tensors {

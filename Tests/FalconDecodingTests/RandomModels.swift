@@ -61,11 +61,16 @@ struct RandomModels {
     }
 
     /// A head with random weights: its guesses are hardly ever right, which must not matter.
-    func network(blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64) throws -> DraftNetwork {
+    ///
+    /// - Parameter ranked: the tokens that it ranks, where those are not all.
+    func network(
+        blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64, ranked: [Int32]? = nil
+    ) throws -> DraftNetwork {
         let configuration = DraftConfiguration(
             target: target.configuration, blockSize: blockSize, layerCount: layers, fusion: fusion)
         return try DraftNetwork(
-            configuration, .random(RandomSource(seed: seed)), embedding: target.embedding)
+            configuration, .random(RandomSource(seed: seed)), embedding: target.embedding,
+            vocabulary: ranked.map { VocabularySubset($0, of: target.configuration.vocabularySize) })
     }
 
     func head(_ network: DraftNetwork, pool: ThreadPool) throws -> DraftHead {

@@ -21,11 +21,13 @@ import Testing
         let pool = ThreadPool(threadCount: 2)
 
         init(
-            blockSize: Int, fusion: FusionKind, layers: Int, tree name: String, seed: UInt64, dialogues: Int = 3
+            blockSize: Int, fusion: FusionKind, layers: Int, tree name: String, seed: UInt64, dialogues: Int = 3,
+            ranked: [Int32]? = nil
         ) throws {
             models = try RandomModels(seed: seed, pool: pool)
             head = try models.head(
-                models.network(blockSize: blockSize, layers: layers, fusion: fusion, seed: seed), pool: pool)
+                models.network(blockSize: blockSize, layers: layers, fusion: fusion, seed: seed, ranked: ranked),
+                pool: pool)
             var random = RandomSource(seed: seed)
             tree =
                 name == "random"
@@ -200,7 +202,7 @@ import Testing
         let session = DraftSession(
             head: example.head, capacity: prefix.count, branchRows: example.tree.draftRowCount)
         session.extend(features: features, nextTokens: Array(prefix.dropFirst()), on: pool)
-        var choice = TokenChoice(.greedy, prompt: prefix, ends: target.ends, pool: pool)
+        var choice = TokenChoice(.greedy, prompt: prefix, pool: pool)
         let draft = choice.draft(example.tree.limited(toDepth: depth), session: session)
         let rows = target.forward(
             prefix.suffix(1) + draft.tokens, parents: [-1] + draft.tree.nodes.map { $0.parent + 1 }, cache: cache,

@@ -25,10 +25,12 @@ import Testing
         var topP = 1.0
         let shape: Shape
         let blockSize: Int
+        /// The draft vocabulary, where there is one.
+        var ranked: [Int32]?
 
         var testDescription: String {
             "\(shape.testDescription) of block size \(blockSize), temperature \(temperature), "
-                + "top-k \(topK), top-p \(topP)"
+                + "top-k \(topK), top-p \(topP)" + (ranked.map { ", draft vocabulary of \($0.count)" } ?? "")
         }
 
         func rule(seed: UInt64) -> SamplingRule {
@@ -43,6 +45,11 @@ import Testing
         Setting(temperature: 6, topK: 4, topP: 0.9, shape: .fixed("chain:3"), blockSize: 1),
         Setting(temperature: 10, topK: 5, shape: .growing(nodes: 9), blockSize: 2),
         Setting(temperature: 6, topP: 0.95, shape: .growing(nodes: 6), blockSize: 3),
+        // What the head does not rank has q = 0: it must come up as often as the target wants it all the same.
+        Setting(temperature: 8, shape: .fixed("small"), blockSize: 2, ranked: [0, 2, 3, 5, 6, 8, 9]),
+        Setting(temperature: 12, topP: 0.9, shape: .fixed("medium"), blockSize: 2, ranked: [11, 1, 2, 4]),
+        Setting(temperature: 10, topK: 5, shape: .growing(nodes: 9), blockSize: 2, ranked: [1, 3, 4, 7, 10]),
+        Setting(temperature: 6, shape: .fixed("chain:3"), blockSize: 1, ranked: [0, 3, 2, 7]),
     ]
 
     private static let prompt: [Int32] = [1, 2, 3]
@@ -52,7 +59,8 @@ import Testing
     func `Decoded texts have the target's distribution, and the same seed draws the same`(_ setting: Setting) throws {
         let pool = ThreadPool(threadCount: 1)
         let models = try RandomModels(seed: 51, vocabulary: 12, favoured: 4, pool: pool)
-        let head = try models.head(models.network(blockSize: setting.blockSize, fusion: .lstm, seed: 4), pool: pool)
+        let head = try models.head(
+            models.network(blockSize: setting.blockSize, fusion: .lstm, seed: 4, ranked: setting.ranked), pool: pool)
         let stop = StopRule(endTokens: [], maximumTokens: SampledDecodingTests.length)
         let decode = try decoder(setting, models.target, head, stop, pool)
         var counts: [[Int32]: Int] = [:]

@@ -132,11 +132,11 @@ package struct FeatureReplay: Sendable {
             let walk = walk(wanted, children: children, session, stored: stored, choices: choices, on: pool)
             return (walk, wanted, expect(wanted))
         case .grown(let dynamic):
-            var choice = TokenChoice(.greedy, prompt: [], ends: ends, pool: pool)
+            var choice = TokenChoice(.greedy, prompt: [], pool: pool)
             let draft = choice.draft(dynamic, deepest: deepest, session: session, clock: { 0 })
             let walk = StoredWalk(
                 draft.tree, children: draft.tree.children, stored: stored, choices: choices
-            ) { token, pass, row in draft.logits[pass].rank(of: Int(token), inRow: row) }
+            ) { token, pass, row in draft.rank(of: token, pass: pass, row: row) }
             let seconds = expect(draft.tree).seconds
             return (walk, draft.tree, .init(seconds: seconds, accepted: draft.expectedAccepted))
         }
@@ -162,10 +162,10 @@ package struct FeatureReplay: Sendable {
                     let block = choices.dropFirst((pass - 1) * tree.blockSize).prefix(tree.blockSize)
                     features = session.expand([(parent: pass - 1, tokens: Array(block))], on: pool)
                 }
-                (drafted, logits) = (pass, features.map { ends.logits($0, on: pool) })
+                (drafted, logits) = (pass, features.map { head.logits($0, on: pool) })
             }
             guard let logits else { preconditionFailure("a tree below fewer positions than a block has") }
-            return logits.rank(of: Int(token), inRow: row % tree.blockSize)
+            return logits.rank(of: token, inRow: row % tree.blockSize, head.vocabulary)
         }
     }
 

@@ -84,16 +84,11 @@ package final class ShardReader: Sendable {
         precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
         let length = min(length(of: index), max(1, limit ?? .max))
         let rows = offsets[index]..<(offsets[index] + length)
-        func refuse(_ problem: String) -> FileError { FileError(path, "sequence \(index) (\(ids[index])): \(problem)") }
-
-        let tokens = Int32.array(littleEndian: try tokens.bytes(rows: rows))
-        guard tokens.allSatisfy({ $0 >= 0 }) else { throw refuse("has a negative token") }
+        let (tokens, statistics) = try text(of: index, rows: rows)
         let mask = try mask(of: index, rows: rows)
         let scales = try self.scales.map { scales in
             UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
         }
-        let statistics = try statistics?.read(rows)
-        if let problem = statistics?.problem() { throw refuse(problem) }
         return StoredSequence(
             id: ids[index], tokens: tokens, lossMask: mask,
             features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales),
@@ -106,6 +101,25 @@ package final class ShardReader: Sendable {
     func lossMask(of index: Int) throws -> [UInt8] {
         precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
         return try mask(of: index, rows: offsets[index]..<offsets[index + 1])
+    }
+
+    /// Reads a sequence's tokens and statistics alone.
+    ///
+    /// - Parameter index: within `0..<count`; traps otherwise.
+    func text(of index: Int) throws -> (tokens: [Int32], statistics: TeacherStatistics?) {
+        precondition((0..<count).contains(index), "sequence \(index) of \(path), which has \(count)")
+        return try text(of: index, rows: offsets[index]..<offsets[index + 1])
+    }
+
+    private func text(
+        of index: Int, rows: Range<Int>
+    ) throws -> (tokens: [Int32], statistics: TeacherStatistics?) {
+        func refuse(_ problem: String) -> FileError { FileError(path, "sequence \(index) (\(ids[index])): \(problem)") }
+        let tokens = Int32.array(littleEndian: try tokens.bytes(rows: rows))
+        guard tokens.allSatisfy({ $0 >= 0 }) else { throw refuse("has a negative token") }
+        let statistics = try statistics?.read(rows)
+        if let problem = statistics?.problem() { throw refuse(problem) }
+        return (tokens, statistics)
     }
 
     private func mask(of index: Int, rows: Range<Int>) throws -> [UInt8] {

@@ -70,6 +70,11 @@ package final class FeatureStore: FeatureSequences {
         return try reader(shard).lossMask(of: place)
     }
 
+    package func text(_ index: Int) throws -> (tokens: [Int32], statistics: TeacherStatistics?) {
+        let (shard, place) = place(of: index)
+        return try reader(shard).text(of: place)
+    }
+
     /// Reads a sequence with its features as they are stored, to copy it into another shard.
     package func stored(at index: Int) throws -> StoredSequence {
         let (shard, place) = place(of: index)

@@ -22,8 +22,8 @@ struct DraftLoss {
         let total, feature, soft, hard: Double
         /// What each row adds to `total`.
         let rowLosses: [Double]
-        /// For each row, how many tokens the head finds more likely than the target's choice; `nil` where a row's
-        /// values are not finite.
+        /// For each row, how many tokens the head finds more likely than the target's choice, more than there are where
+        /// the draft vocabulary lacks it; `nil` where a row's values are not finite.
         let ranks: [Int?]
 
         var isFinite: Bool { total.isFinite && ranks.allSatisfy { $0 != nil } }
@@ -32,12 +32,12 @@ struct DraftLoss {
     /// - Parameters:
     ///   - predicted: g, `[rows, hidden]`.
     ///   - target: f k positions ahead, of the same shape.
-    ///   - head: the target's, frozen.
+    ///   - heads: the target's, frozen.
     ///   - teacher: what its distributions are taken from.
     ///   - dataTokens: t_{i+k+1} of each row, for `hard_label = "data"`.
     ///   - random: draws the labels of `hard_label = "sample"`; moved on by one stream a call.
     func callAsFunction(
-        predicted: Variable, target: Tensor, head: VocabularyHead, teacher: Teacher = .features,
+        predicted: Variable, target: Tensor, heads: LossHeads, teacher: Teacher = .features,
         dataTokens: [Int32], random: inout RandomSource, tape: inout Tape
     ) -> (loss: Variable, result: Result) {
         let hardLabel: Distillation.HardLabel =
@@ -55,11 +55,16 @@ struct DraftLoss {
             switch teacher {
             case .logits(let logits, let rows):
                 tape.distillation(
-                    predicted, target: target, head: head, teacher: (logits, rows), options: options, denominator: 1)
+                    predicted, target: target, head: heads.target, draft: heads.draft, teacher: (logits, rows),
+                    options: options, denominator: 1)
             case .features:
-                tape.distillation(predicted, target: target, head: head, options: options, denominator: 1)
+                tape.distillation(
+                    predicted, target: target, head: heads.target, draft: heads.draft, options: options,
+                    denominator: 1)
             case .statistics(let statistics):
-                tape.distillation(predicted, statistics: statistics, head: head, options: options, denominator: 1)
+                tape.distillation(
+                    predicted, statistics: statistics, head: heads.ranking, subset: heads.draft?.subset,
+                    options: options, denominator: 1)
             }
         let (feature, features) = tape.smoothL1(predicted, target: target, denominator: 1)
         let loss = tape.add(

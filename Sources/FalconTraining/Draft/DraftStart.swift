@@ -8,9 +8,13 @@ extension DraftNetwork {
     /// A head of the recipe's shape, with fresh weights, or the one that `draft.init_from` names: a checkpoint, a run
     /// (its best checkpoint, else its newest), an export, or a head in the authors' layout.
     ///
-    /// - Parameter log: told what a named head is, and where the recipe takes it on otherwise.
+    /// - Parameters:
+    ///   - vocabulary: the tokens that it is to rank, where those are not all.
+    ///   - log: told what a named head is, and where the recipe takes it on otherwise.
     /// - Throws: `FileError` in one line where it is missing, damaged, or does not fit the target or the recipe.
-    convenience init(recipe: Recipe, target: EmbeddingAndHead, log: (String) -> Void) throws {
+    convenience init(
+        recipe: Recipe, target: EmbeddingAndHead, vocabulary: VocabularySubset? = nil, log: (String) -> Void
+    ) throws {
         let fusion: FusionKind =
             switch recipe.draft.fusion {
             case .lstm: .lstm
@@ -24,7 +28,9 @@ extension DraftNetwork {
             let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
             let looksAhead = recipe.draft.lookAhead
             configuration.model.plan.hasAttentionBias = looksAhead || configuration.model.plan.hasAttentionBias
-            try self.init(configuration, .random(source), embedding: target.embedding, looksAhead: looksAhead)
+            try self.init(
+                configuration, .random(source), embedding: target.embedding, vocabulary: vocabulary,
+                looksAhead: looksAhead)
             return
         }
         let folder = DraftNetwork.headFolder(recipe.draft.initFrom)
@@ -52,10 +58,16 @@ extension DraftNetwork {
         if configuration.fusion != fusion {
             changes.append("fusion \(configuration.fusion.rawValue), trained on as \(fusion.rawValue)")
         }
+        if head.vocabulary != vocabulary {
+            func words(_ subset: VocabularySubset?) -> String { subset.map { "\($0.count) tokens" } ?? "all tokens" }
+            changes.append(
+                "draft vocabulary of \(words(head.vocabulary)), trained on with \(words(vocabulary))"
+                    + (head.vocabulary?.count == vocabulary?.count ? ", others" : ""))
+        }
         if recipe.draft.lookAhead { changes.append("biases as they are: draft.look_ahead is for new heads") }
         log("starts from \(folder)" + (changes.isEmpty ? "" : " (\(changes.joined(separator: "; ")))"))
         (configuration.blockSize, configuration.fusion) = (recipe.draft.blockSize, fusion)
-        try self.init(configuration, weightsIn: folder, embedding: target.embedding)
+        try self.init(configuration, weightsIn: folder, embedding: target.embedding, vocabulary: vocabulary)
     }
 
     /// The folder of the head itself, where a run's is given.

@@ -29,12 +29,13 @@ package final class DraftTraining: TrainingTask {
     ///   - recipe: one without a `[pretrain]` section.
     ///   - target: what is trained for.
     ///   - tokenizer: the fingerprint of its tokenizer.
+    ///   - byteTokens: those that stand for one byte each.
     ///   - source: its features.
     ///   - log: told what is trained on what.
     /// - Throws: `FileError` in one line, also where the features are another target's.
     package init(
-        recipe: Recipe, target: EmbeddingAndHead, tokenizer: String, source: any FeatureSequences, pool: ThreadPool,
-        log: (String) -> Void
+        recipe: Recipe, target: EmbeddingAndHead, tokenizer: String, byteTokens: [Int32] = [],
+        source: any FeatureSequences, pool: ThreadPool, log: (String) -> Void
     ) throws {
         try source.requireFingerprints(target: target.fingerprint, tokenizer: tokenizer)
         guard source.description.hiddenSize == target.configuration.hiddenSize else {
@@ -66,7 +67,11 @@ package final class DraftTraining: TrainingTask {
             "target": target.fingerprint, "tokenizer": tokenizer,
             source.fingerprint.name: source.fingerprint.digest,
         ]
-        network = try DraftNetwork(recipe: recipe, target: target, log: log)
+        let vocabulary = try DraftVocabularyChoice(
+            recipe: recipe, target: target, byteTokens: byteTokens, source: source, training: training,
+            heldOut: heldOut)
+        network = try DraftNetwork(recipe: recipe, target: target, vocabulary: vocabulary.subset, log: log)
+        if let summary = vocabulary.summary { log(summary) }
         if recipe.draft.balancedStart, recipe.draft.initFrom.isEmpty {
             let first = try source.finiteBatch(
                 Array(training.prefix(FusionBalance.sequences)), limit: recipe.data.maxLength, on: pool)
@@ -80,10 +85,11 @@ package final class DraftTraining: TrainingTask {
         let precision = ProductPrecision(recipe.training.precision)
         passes = GlancingPasses(
             network: network, loss: DraftLoss(recipe: recipe.loss), weight: target.head,
-            usesStatistics: recipe.loss.teacher == .stored, precision: precision,
+            vocabulary: vocabulary.subset, usesStatistics: recipe.loss.teacher == .stored, precision: precision,
             recomputes: recipe.training.recompute, pool: pool)
         validation = DraftValidation(
-            recipe: recipe, source: source, indices: heldOut, weight: target.head, precision: precision, pool: pool)
+            recipe: recipe, source: source, indices: heldOut, weight: target.head, vocabulary: vocabulary.subset,
+            precision: precision, pool: pool)
         replay = try ReplayEvaluation(recipe: recipe, target: target, source: source, indices: heldOut, pool: pool)
         self.recipe = recipe
         self.target = target

@@ -15,12 +15,13 @@ struct DraftValidation {
     private let loss: DraftLoss
     /// The target's head, `[vocabulary, hidden]`.
     private let weight: StoredMatrix
+    private let vocabulary: VocabularySubset?
     private let precision: ProductPrecision
     private let pool: ThreadPool
 
     init(
         recipe: Recipe, source: any FeatureSequences, indices: [Int], weight: StoredMatrix,
-        precision: ProductPrecision, pool: ThreadPool
+        vocabulary: VocabularySubset? = nil, precision: ProductPrecision, pool: ThreadPool
     ) {
         self.recipe = recipe
         self.source = source
@@ -29,7 +30,7 @@ struct DraftValidation {
         // The same labels at every evaluation.
         section.hardLabel = .argmax
         loss = DraftLoss(recipe: section)
-        (self.weight, self.precision) = (weight, precision)
+        (self.weight, self.vocabulary, self.precision) = (weight, vocabulary, precision)
         self.pool = pool
     }
 
@@ -61,7 +62,8 @@ struct DraftValidation {
         var metrics = MetricMeans()
         var accuracy = BlockAccuracy(blockSize: recipe.draft.blockSize)
         guard !parts.isEmpty else { return metrics.record }
-        let head = VocabularyHead(weight, precision: precision, needsGradient: false, on: pool)
+        let heads = LossHeads(
+            weight, vocabulary: vocabulary, precision: precision, needsGradient: false, on: pool)
         for part in parts {
             let batch = TrainingBatch(
                 try source.finiteBatch(part, limit: recipe.data.maxLength, on: pool),
@@ -74,7 +76,7 @@ struct DraftValidation {
             var unused = RandomSource(seed: 0)
             let (_, result) = loss(
                 predicted: Tape.constant(predicted.rows(at: rows)), target: batch.targetFeatures.rows(at: rows),
-                head: head,
+                heads: heads,
                 dataTokens: [], random: &unused, tape: &tape)
             let weight = Double(rows.count)
             metrics.add("loss", sum: result.total, weight: weight)

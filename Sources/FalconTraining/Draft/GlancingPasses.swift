@@ -10,6 +10,8 @@ struct GlancingPasses {
     let loss: DraftLoss
     /// The target's head, `[vocabulary, hidden]`.
     let weight: StoredMatrix
+    /// The tokens that the draft head ranks, where those are not all.
+    var vocabulary: VocabularySubset?
     /// Whether the target's distributions are those of stored statistics.
     var usesStatistics = false
     var precision = ProductPrecision.float32
@@ -20,7 +22,7 @@ struct GlancingPasses {
     /// What the first pass found at the positions that count.
     struct FirstPass {
         /// The target's head as both passes multiply it; goes with this before the way back.
-        let head: VocabularyHead
+        let heads: LossHeads
         /// Rows of `[batch * time]`.
         let rows: [Int]
         /// yhat: the head's most likely token at each.
@@ -52,19 +54,21 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &nothing, tape: &tape
         ).value
-        let head = laidOutHead()
-        let drafted = HeadArgmax.tokens(features.rows(at: rows), head: head, on: pool)
+        let heads = laidOutHeads()
+        let drafted = HeadArgmax.tokens(features.rows(at: rows), head: heads.ranking, on: pool).map(vocabulary.token)
         let teacher =
             usesStatistics
-            ? nil : TeacherLogits(batch.targetFeatures.rows(at: rows), head: head, on: pool)
+            ? nil : TeacherLogits(batch.targetFeatures.rows(at: rows), head: heads.target, on: pool)
         let truth = teacher?.tokens ?? batch.teacherStatistics(at: rows).choices
         var wrong = [Int](repeating: 0, count: batch.lengths.count)
         for (index, row) in rows.enumerated() where drafted[index] != truth[index] { wrong[row / batch.time] += 1 }
         return FirstPass(
-            head: head, rows: rows, drafted: drafted, teacher: teacher, truth: truth, wrong: wrong)
+            heads: heads, rows: rows, drafted: drafted, teacher: teacher, truth: truth, wrong: wrong)
     }
 
-    private func laidOutHead() -> VocabularyHead { VocabularyHead(weight, precision: precision, on: pool) }
+    private func laidOutHeads() -> LossHeads {
+        LossHeads(weight, vocabulary: vocabulary, needsTarget: !usesStatistics, precision: precision, on: pool)
+    }
 
     /// The second pass: with gradient, over replaced inputs.
     ///
@@ -88,13 +92,13 @@ struct GlancingPasses {
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &dropping, tape: &tape)
         if let dropping { dropout = dropping.random }
-        let head = first?.head ?? laidOutHead()
+        let heads = first?.heads ?? laidOutHeads()
         let parts = offsets(of: rows, in: batch)
         var (sum, results) = (Variable?.none, [DraftLoss.Result]())
         for part in parts {
             let (own, result) = loss(
                 predicted: tape.rows(of: predicted, at: part.rows), target: batch.targetFeatures.rows(at: part.rows),
-                head: head, teacher: teacher(of: part.rows, in: batch, first: first),
+                heads: heads, teacher: teacher(of: part.rows, in: batch, first: first),
                 dataTokens: part.places.map { dataTokens.isEmpty ? 0 : dataTokens[$0] }, random: &labels, tape: &tape)
             let weighted = parts.count > 1 || part.weight != 1 ? tape.scale(own, by: Float(part.weight)) : own
             if let before = sum { sum = tape.add(before, weighted) } else { sum = weighted }
@@ -109,7 +113,7 @@ struct GlancingPasses {
             seen =
                 loss(
                     predicted: Tape.constant(predicted.value.rows(at: watched)),
-                    target: batch.targetFeatures.rows(at: watched), head: head,
+                    target: batch.targetFeatures.rows(at: watched), heads: heads,
                     teacher: teacher(of: watched, in: batch, first: first),
                     dataTokens: batch.dataTokens(at: watched), random: &unused, tape: &silent
                 ).result

@@ -61,6 +61,10 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
     /// Whether the embedding's half of a new head's fusion starts larger, by as much as features are larger than
     /// embeddings (`FusionBalance`).
     package var balancedStart = false
+    /// How many tokens the head ranks: those that the target says most. 0: by `vocabulary_coverage`, or all.
+    package var vocabularySize = 0
+    /// As many tokens as make up this share of what the target says, in place of `vocabulary_size`; 0: off.
+    package var vocabularyCoverage = 0.0
     package var initSeed = 0
     /// A checkpoint or an exported head to start from; empty: fresh weights.
     package var initFrom = ""
@@ -72,6 +76,8 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.number("dropout", &dropout, 0...1)
         try walker.flag("look_ahead", &lookAhead)
         try walker.flag("balanced_start", &balancedStart)
+        try walker.integer("vocabulary_size", &vocabularySize, 0...Int(Int32.max))
+        try walker.number("vocabulary_coverage", &vocabularyCoverage, 0...1)
         try walker.integer("init_seed", &initSeed, 0...Int.max)
         try walker.text("init_from", &initFrom)
     }

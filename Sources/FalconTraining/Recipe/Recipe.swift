@@ -148,6 +148,11 @@ package struct Recipe: Equatable, Sendable {
         } catch {
             throw refuse("evaluation.tree", "cannot be used: \(error)", "draft.block_size")
         }
+        if draft.vocabularySize > 0 && draft.vocabularyCoverage > 0 {
+            throw refuse(
+                "draft.vocabulary_size", "and draft.vocabulary_coverage are two ways to say the same; give one of them",
+                "draft.vocabulary_coverage")
+        }
         if glance.enabled && draft.blockSize < 2 {
             throw refuse(
                 "glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1",

@@ -55,9 +55,10 @@ package struct TrainingRun {
             case .shards: try FeatureStore(folder: recipe.data.shards)
             case .online: try online(recipe, environment)
             }
+        let tokenizer = try model.tokenizer()
         return try DraftTraining(
-            recipe: recipe, target: target, tokenizer: model.tokenizer().fingerprint, source: source,
-            pool: environment.pool, log: environment.log)
+            recipe: recipe, target: target, tokenizer: tokenizer.fingerprint, byteTokens: tokenizer.byteTokens,
+            source: source, pool: environment.pool, log: environment.log)
     }
 }
 

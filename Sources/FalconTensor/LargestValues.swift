@@ -1,0 +1,34 @@
+internal import CFalconKernels
+
+/// The largest values of a row.
+enum LargestValues {
+    /// Most blocks hold nothing that is large enough, which a vector loop sees at once.
+    private static let block = 128
+
+    /// - Parameter count: 1 or more.
+    /// - Returns: largest first, the lower column first where values are equal.
+    static func find(
+        _ count: Int, _ values: UnsafePointer<Float>, _ width: Int
+    ) -> [(column: Int32, value: Float)] {
+        let loops = unsafe TrainingLoops.best
+        var best: [(column: Int32, value: Float)] = []
+        best.reserveCapacity(count + 1)
+        for start in stride(from: 0, to: width, by: block) {
+            let end = min(start + block, width)
+            var unused: Int32 = 0
+            if best.count == count,
+                unsafe !(loops.maximum(values + start, end - start, &unused) > best[count - 1].value)
+            {
+                continue
+            }
+            for column in start..<end {
+                let value = unsafe values[column]
+                if best.count == count, !(value > best[count - 1].value) { continue }
+                let place = best.firstIndex { value > $0.value } ?? best.count
+                best.insert((Int32(column), value), at: place)
+                if best.count > count { best.removeLast() }
+            }
+        }
+        return best
+    }
+}
