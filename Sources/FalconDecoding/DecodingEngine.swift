@@ -226,6 +226,7 @@ package final class DecodingEngine {
     /// them, of the oldest first.
     private func takeRows() -> [(text: TextInProgress, rows: PassRows)] {
         var taken: [(text: TextInProgress, rows: PassRows)] = []
+        HeadDrafter.draftTogether(texts.filter { $0.unseenPrompt == 0 }, on: pool, clock: clock)
         for text in texts where text.unseenPrompt == 0 {
             if let rows = text.rows(limit: 0, clock: clock) { taken.append((text, rows)) }
         }

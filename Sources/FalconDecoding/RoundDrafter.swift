@@ -62,6 +62,10 @@ final class HeadDrafter: RoundDrafter {
     private let observe: (RoundTimes) -> Void
     /// What the head has not seen yet: it looks on only when it drafts.
     private var unseen: [(features: Tensor, nextTokens: [Int32])] = []
+    /// What the next round is to do, where that was asked for already.
+    private var planned: Round?
+    /// What was drafted for the next round beside other texts.
+    private var prepared: TokenChoice.Draft?
 
     /// - Parameters:
     ///   - positions: the most positions of the text.
@@ -79,8 +83,13 @@ final class HeadDrafter: RoundDrafter {
     }
 
     func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound {
+        if let prepared {
+            self.prepared = nil
+            return .draft(prepared, extend: 0)
+        }
         let start = clock()
-        let round = round()
+        let round = planned ?? round()
+        planned = nil
         switch round {
         case .end: return .end
         case .plain: return .plain
@@ -100,4 +109,39 @@ final class HeadDrafter: RoundDrafter {
     func committed(_ features: Tensor, nextTokens: [Int32]) { unseen.append((features, nextTokens)) }
 
     func timed(_ round: RoundTimes) { observe(round) }
+
+    /// Drafts the next rounds of those texts that draft fixed trees with one head, together: their `next` then gives
+    /// what was drafted.
+    static func draftTogether(_ texts: [TextInProgress], on pool: ThreadPool, clock: SecondsClock) {
+        var drafting: [(text: TextInProgress, drafter: HeadDrafter, tree: TokenTree)] = []
+        for text in texts where text.canDraft {
+            guard let drafter = text.drafter as? HeadDrafter, let tree = drafter.nextTree(room: text.room),
+                drafter.session.head === drafting.first?.drafter.session.head ?? drafter.session.head
+            else { continue }
+            drafting.append((text, drafter, tree))
+        }
+        guard drafting.count > 1 else { return }
+        let start = clock()
+        DraftSession.extend(
+            drafting.filter { !$0.drafter.unseen.isEmpty }.map { _, drafter, _ in
+                (
+                    drafter.session, .stacked(drafter.unseen.map(\.features)), drafter.unseen.flatMap(\.nextTokens)
+                )
+            }, on: pool)
+        let drafts = DraftsTogether(
+            drafting.map { text, drafter, tree in .init(drafter.session, tree, text.choice) }, on: pool)
+        let share = (clock() - start) / Double(drafting.count)
+        for ((text, drafter, _), part) in zip(drafting, drafts.parts) {
+            (drafter.unseen, drafter.planned, drafter.prepared) = ([], nil, part.draft)
+            (text.choice, text.sharedDraftSeconds) = (part.choice, share)
+        }
+    }
+
+    /// The tree of the next round; `nil` where it drafts none, or one that grows.
+    private func nextTree(room: Int) -> TokenTree? {
+        let round = planned ?? round()
+        planned = round
+        guard case .draft(let tree) = round else { return nil }
+        return tree.limited(toDepth: room)
+    }
 }
