@@ -21,6 +21,7 @@ extension DraftConfiguration {
             list.append(("fc.weight", [hidden, 2 * hidden]))
             if hasFusionBias { list.append(("fc.bias", [hidden])) }
         }
+        if hasNewestPair { list.append((NewestPair.name, [blockSize, hidden])) }
         for number in 0..<model.layerCount {
             // Layer 0 has no input norm (the authors' code, class of the decoder layer).
             list += ModelTensors.layer(model, hasInputNorm: number > 0).map {

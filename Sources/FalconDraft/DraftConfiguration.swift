@@ -30,6 +30,8 @@ package struct DraftConfiguration: Sendable, Equatable {
     package var hasFusionBias: Bool
     /// N: how many tokens the head ranks, which its weights name; `nil` where it ranks all of the target's.
     package var draftVocabularySize: Int?
+    /// Whether all rows of a block start from its newest position (see `NewestPair`).
+    package var hasNewestPair = false
 
     /// A new head for a target: its layers have the target's sizes, positions and attention biases.
     ///
@@ -107,6 +109,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         let hasBias = isEagle ? weights?.contains("fc.bias") ?? true : true
         hasFusionBias = try fields.boolean("bias", default: hasBias)
         if isEagle, weights?.contains("fc.bias") == true { hasFusionBias = true }
+        hasNewestPair = try fields.boolean(NewestPair.key, default: false)
         if fields[DraftVocabulary.key] != nil {
             let size = try fields.size(DraftVocabulary.key)
             guard size <= model.vocabularySize else {
@@ -168,6 +171,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         object["k_mask"] = .integer(blockSize)
         object["bias"] = .boolean(hasFusionBias)
         object["fusion"] = .string(fusion.rawValue)
+        object[NewestPair.key] = hasNewestPair ? .boolean(true) : nil
         object[DraftVocabulary.key] = draftVocabularySize.map { .integer($0) }
         return object
     }

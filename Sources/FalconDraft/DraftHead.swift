@@ -13,6 +13,8 @@ package final class DraftHead: Sendable {
     /// The tokens that it ranks, where those are not all.
     package let vocabulary: VocabularySubset?
     let layers: [PackedDecoderLayer]
+    /// `[k, hidden]`; see `NewestPair`.
+    let offsets: Tensor?
     let fusion: PackedFusion
     let rotary: RotaryTable
     private let embed: @Sendable ([Int32]) -> Tensor
@@ -88,6 +90,10 @@ package final class DraftHead: Sendable {
                 weights.scope("layers.\(index)"), of: model, hasInputNorm: index > 0, arithmetic: arithmetic,
                 on: pool)
         }
+        offsets =
+            configuration.hasNewestPair
+            ? try weights.matrix(NewestPair.name, rows: configuration.blockSize, columns: model.hiddenSize).tensor()
+            : nil
         rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
         if let ends, !weights.contains(name) {

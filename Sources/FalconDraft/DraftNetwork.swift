@@ -23,6 +23,8 @@ package final class DraftNetwork {
     let borrowed: StoredMatrix?
     private let embedding: Embedding
     private let fusion: FusionLayer
+    /// See `NewestPair`.
+    private let offsets: Parameter?
     private let layers: [DecoderLayer]
     private let table: RotaryTable
 
@@ -58,6 +60,9 @@ package final class DraftNetwork {
         }
         borrowed = embedding
         fusion = FusionLayer(root, configuration)
+        offsets =
+            configuration.hasNewestPair
+            ? root.parameter(NewestPair.name, [configuration.blockSize, model.hiddenSize], .zeros) : nil
         let start = LayerStart(
             lookAhead: !looksAhead
                 ? nil
@@ -92,11 +97,23 @@ package final class DraftNetwork {
             features.shape == embedded.shape,
             "features of shape \(features.shape) for tokens whose embeddings have the shape \(embedded.shape)")
         let input = tape.concatenate(embedded, features)
-        var state = fusion.forward(input, dropout: &dropout, tape: &tape)
+        let fused = fusion.forward(input, dropout: &dropout, tape: &tape)
+        let (time, size) = (features.shape[1], configuration.blockSize)
+        guard let offsets else {
+            let pass = DecoderPass(lengths: lengths, time: time, blockSize: size, table: table)
+            return layers.reduce(fused) { $1.forward($0, pass: pass, tape: &tape) }
+        }
         let pass = DecoderPass(
-            lengths: lengths, time: features.shape[1], blockSize: configuration.blockSize, table: table)
-        for layer in layers { state = layer.forward(state, pass: pass, tape: &tape) }
-        return state
+            lengths: lengths, time: time, blockSize: size, table: table,
+            queryPositions: NewestPair.queryPositions(time: time, blockSize: size))
+        let ends = NewestPair.ends(time: time, blockSize: size)
+        let rows = lengths.indices.flatMap { batch in ends.map { batch * time + $0 } }
+        let start = tape.add(
+            tape.reshape(tape.rows(of: fused, at: rows), fused.shape),
+            tape.reshape(
+                tape.rows(of: tape.variable(offsets), at: lengths.flatMap { _ in (0..<time).map { $0 % size } }),
+                fused.shape))
+        return layers.reduce(start) { $1.forward($0, context: fused, pass: pass, tape: &tape) }
     }
 
     /// Predicted features without dropout and without a trace on any tape.

@@ -58,7 +58,7 @@ package final class DraftSession {
         state = head.fusion.initialState
         // With one layer, keys and values do not depend on where blocks start. With more, a layer's input does, and
         // where the blocks start shifts with the newest position: each of the k phases has its own deeper caches.
-        let phases = head.layers.count == 1 || alignment == .start ? 1 : head.blockSize
+        let phases = head.layers.count == 1 || alignment == .start || head.offsets != nil ? 1 : head.blockSize
         let slots = capacity + branchRows
         let first = head.layers[0].makeCache(capacity: slots)
         caches = (0..<phases).map { _ in
@@ -110,6 +110,7 @@ package final class DraftSession {
     package static func firstBlocks(_ sessions: [DraftSession], on pool: ThreadPool) -> Tensor {
         precondition(!sessions.isEmpty, "first blocks of no session")
         let (head, size) = (sessions[0].head, sessions[0].head.blockSize)
+        guard head.offsets == nil else { return newestPairBlocks(sessions, on: pool) }
         let rows = sessions.map(\.nextRows)
         let angles = head.rotary.angles(at: rows.flatMap { Array($0.positions) })
         let starts = zip(sessions, rows).map { session, rows in
@@ -199,15 +200,7 @@ package final class DraftSession {
             masks.append(visible)
             next += continuations.count
         }
-        let angles = head.rotary.angles(at: positions)
-        var x = rows
-        for (index, layer) in head.layers.enumerated() {
-            let sequences = zip(parts, masks).map { part, visible in
-                AttentionCache.SequenceRows(
-                    cache: part.session.branchCaches[index], slot: part.session.nextSlot, visible: visible)
-            }
-            x = layer.forward(x, angles: angles, sequences: sequences, on: pool)
-        }
+        let x = through(parts.map(\.session), rows, positions: positions, masks: masks, on: pool)
         next = 0
         for (part, visible) in zip(parts, masks) {
             for index in part.continuations.indices {
@@ -217,6 +210,77 @@ package final class DraftSession {
                         features: x.rows(next * size..<(next + 1) * size), state: states.branches([next])))
                 next += 1
             }
+        }
+        return x
+    }
+
+    /// The features of new blocks from their fused inputs.
+    ///
+    /// - Parameters:
+    ///   - positions: of all rows.
+    ///   - masks: what each of a session's rows sees.
+    private static func through(
+        _ sessions: [DraftSession], _ fused: Tensor, positions: [Int], masks: [[AttentionCache.Visible]],
+        on pool: ThreadPool
+    ) -> Tensor {
+        let (head, size) = (sessions[0].head, sessions[0].head.blockSize)
+        let angles = head.rotary.angles(at: positions)
+        func sequences(_ layer: Int) -> [AttentionCache.SequenceRows] {
+            zip(sessions, masks).map { session, visible in
+                AttentionCache.SequenceRows(
+                    cache: session.branchCaches[layer], slot: session.nextSlot, visible: visible)
+            }
+        }
+        guard let offsets = head.offsets else {
+            return head.layers.enumerated().reduce(fused) { x, layer in
+                layer.element.forward(x, angles: angles, sequences: sequences(layer.offset), on: pool)
+            }
+        }
+        let newest = stride(from: size - 1, to: fused.rowCount, by: size).map { $0 }
+        let queryAngles = head.rotary.angles(at: newest.flatMap { row in (0..<size).map { positions[row] + $0 } })
+        return head.layers.enumerated().reduce(NewestPair.rows(of: fused.rows(newest), offsets: offsets)) { x, layer in
+            let rows = sequences(layer.offset)
+            return layer.element.forward(
+                x, angles: queryAngles, seeing: rows, context: fused, contextAngles: angles, in: rows, on: pool)
+        }
+    }
+
+    /// The first blocks of a head whose rows all start from the newest position.
+    private static func newestPairBlocks(_ sessions: [DraftSession], on pool: ThreadPool) -> Tensor {
+        let (head, size) = (sessions[0].head, sessions[0].head.blockSize)
+        guard let offsets = head.offsets else { preconditionFailure("a head without offset vectors") }
+        // Keys and values are of the positions alone: those that the caches hold stay as they are.
+        let contexts = sessions.map { session in
+            session.fused.rows(session.computed[0] - session.fusedStart..<session.positionCount - session.fusedStart)
+        }
+        let context = sessions.count == 1 ? contexts[0] : Tensor.stacked(contexts)
+        let contextAngles = head.rotary.angles(at: sessions.flatMap { Array($0.computed[0]..<$0.positionCount) })
+        let angles = head.rotary.angles(
+            at: sessions.flatMap { session in (0..<size).map { session.positionCount - 1 + $0 } })
+        let newest = Tensor.stacked(
+            sessions.map { $0.fused.rows($0.fused.rowCount - 1..<$0.fused.rowCount) })
+        var x = NewestPair.rows(of: newest, offsets: offsets)
+        for (index, layer) in head.layers.enumerated() {
+            x = layer.forward(
+                x, angles: angles,
+                seeing: sessions.map { session in
+                    let all = AttentionCache.Visible(prefix: session.positionCount)
+                    return AttentionCache.SequenceRows(
+                        cache: session.caches[0][index], slot: session.positionCount - size,
+                        visible: [AttentionCache.Visible](repeating: all, count: size))
+                },
+                context: context, contextAngles: contextAngles,
+                in: sessions.map { session in
+                    AttentionCache.SequenceRows(
+                        cache: session.caches[0][index], slot: session.computed[0],
+                        count: session.positionCount - session.computed[0])
+                }, on: pool)
+        }
+        for (index, session) in sessions.enumerated() {
+            session.computed[0] = session.positionCount
+            session.forgetFused()
+            let own = sessions.count == 1 ? x : x.rows(index * size..<(index + 1) * size)
+            session.blocks = [Block(generation: 0, slots: [], features: own, state: session.state)]
         }
         return x
     }

@@ -158,6 +158,32 @@ package final class PackedDecoderLayer: Sendable {
         return output(projected.rows(wanted), of: x.rows(wanted), ends, on: pool)
     }
 
+    /// The layer's output for rows whose keys and values are those of others.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, hidden]`; they leave no keys.
+    ///   - angles: of their queries.
+    ///   - seeing: what each of them sees.
+    ///   - context: the rows that leave keys and values, by `contextAngles`, in the slots of `places`.
+    package func forward(
+        _ x: Tensor, angles: RotaryAngles, seeing: [AttentionCache.SequenceRows], context: Tensor,
+        contextAngles: RotaryAngles?, in places: [AttentionCache.SequenceRows], on pool: ThreadPool
+    ) -> Tensor {
+        precondition(wideNorm == nil && headNorm == nil, "rows that see others' keys, in a layer that norms them")
+        // One product for both: each would read the weights.
+        let all = context.rowCount == 0 ? x : Tensor.stacked([context, x])
+        let normalized = inputNorm.map { all.rmsNorm(weight: $0, epsilon: model.normEpsilon, on: pool) } ?? all
+        let projected = queryKeyValue.multiply(normalized, bias: queryKeyValueBias, on: pool)
+        if context.rowCount > 0 {
+            var keys = projected.rows(0..<context.rowCount)
+            AttentionCache.place(&keys, of: places, norm: nil, angles: contextAngles, on: pool)
+        }
+        var queries = projected.rows(context.rowCount..<projected.rowCount)
+        angles.rotate(
+            &queries, columns: 0..<model.headCount * model.headSize, heads: model.headCount, on: pool)
+        return output(queries, of: x, seeing, on: pool)
+    }
+
     /// What a layer makes of rows whose queries, keys and values are known.
     private func output(
         _ projected: Tensor, of x: Tensor, _ sequences: [AttentionCache.SequenceRows], on pool: ThreadPool

@@ -34,7 +34,20 @@ package struct DecoderLayer {
             let normed = inputNorm.map { $0.forward(input, tape: &tape) } ?? input
             return tape.add(input, attention.forward(normed, pass: pass, tape: &tape))
         }
-        return tape.part(attended) { attended, tape in
+        return fed(attended, tape: &tape)
+    }
+
+    /// The same with keys and values of other rows than the input's; of these two nothing is run again on the way back.
+    package func forward(
+        _ input: Variable, context: Variable, pass: DecoderPass, tape: inout Tape
+    ) -> Variable {
+        func normed(_ rows: Variable) -> Variable { inputNorm.map { $0.forward(rows, tape: &tape) } ?? rows }
+        let attended = attention.forward(normed(input), context: normed(context), pass: pass, tape: &tape)
+        return fed(tape.add(input, attended), tape: &tape)
+    }
+
+    private func fed(_ attended: Variable, tape: inout Tape) -> Variable {
+        tape.part(attended) { attended, tape in
             let inner = feedForward.forward(feedForwardNorm.forward(attended, tape: &tape), tape: &tape)
             return tape.add(attended, inner)
         }

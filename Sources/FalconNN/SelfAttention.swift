@@ -34,11 +34,17 @@ package struct SelfAttention {
     }
 
     /// `[batch, time, hidden]` to the same shape.
-    package func forward(_ input: Variable, pass: DecoderPass, tape: inout Tape) -> Variable {
+    ///
+    /// - Parameter context: what keys and values are made of, where that is not the input.
+    package func forward(
+        _ input: Variable, context: Variable? = nil, pass: DecoderPass, tape: inout Tape
+    ) -> Variable {
         let (heads, keyValueHeads) = (configuration.headCount, configuration.keyValueHeadCount)
-        let queries = tape.rotate(query.forward(input, tape: &tape), by: pass.angles, heads: heads)
-        let keys = tape.rotate(key.forward(input, tape: &tape), by: pass.angles, heads: keyValueHeads)
-        let values = value.forward(input, tape: &tape)
+        let context = context ?? input
+        let queries = tape.rotate(
+            query.forward(input, tape: &tape), by: pass.queryAngles ?? pass.angles, heads: heads)
+        let keys = tape.rotate(key.forward(context, tape: &tape), by: pass.angles, heads: keyValueHeads)
+        let values = value.forward(context, tape: &tape)
         let attended = tape.attention(
             queries: queries, keys: keys, values: values, heads: heads, keyValueHeads: keyValueHeads,
             visibility: pass.visibility)

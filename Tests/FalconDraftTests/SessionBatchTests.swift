@@ -8,9 +8,10 @@ import Testing
     let pool = ThreadPool(threadCount: 2)
 
     @Test(arguments: DraftSessionTests.shapes)
-    func `Rows of several texts in one pass change no bit`(_ blockSize: Int, _ fusion: FusionKind, _ layers: Int) throws
-    {
-        let forms = try DraftSessionTests.Forms(blockSize, fusion, layers, length: 60, pool: pool)
+    func `Rows of several texts in one pass change no bit`(
+        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ newestPair: Bool
+    ) throws {
+        let forms = try DraftSessionTests.Forms(blockSize, fusion, layers, newestPair, length: 60, pool: pool)
         func sessions() -> [DraftSession] {
             (0..<4).map { _ in DraftSession(head: forms.head, capacity: 64, branchRows: 8 * blockSize) }
         }

@@ -27,6 +27,7 @@ extension DraftNetwork {
                 fusion: fusion)
             let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
             let looksAhead = recipe.draft.lookAhead
+            configuration.hasNewestPair = recipe.draft.newestPair
             configuration.model.plan.hasAttentionBias = looksAhead || configuration.model.plan.hasAttentionBias
             try self.init(
                 configuration, .random(source), embedding: target.embedding, vocabulary: vocabulary,
@@ -50,6 +51,18 @@ extension DraftNetwork {
                 folder + "/config.json",
                 "the head has \(configuration.model.layerCount) layers, draft.layers is \(recipe.draft.layers); "
                     + "set draft.layers to \(configuration.model.layerCount)")
+        }
+        guard configuration.hasNewestPair == recipe.draft.newestPair else {
+            throw FileError(
+                folder + "/config.json",
+                "newest_pair is \(configuration.hasNewestPair), draft.newest_pair is \(recipe.draft.newestPair); set "
+                    + "draft.newest_pair to \(configuration.hasNewestPair)")
+        }
+        guard !configuration.hasNewestPair || configuration.blockSize == recipe.draft.blockSize else {
+            throw FileError(
+                folder + "/config.json",
+                "the head has a vector for each of \(configuration.blockSize) offsets; set draft.block_size to "
+                    + "\(configuration.blockSize)")
         }
         var changes: [String] = []
         if configuration.blockSize != recipe.draft.blockSize {
