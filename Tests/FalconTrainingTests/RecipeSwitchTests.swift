@@ -4,6 +4,7 @@ import FalconNN
 import FalconShards
 import FalconTensor
 import FalconTestSupport
+import FalconWeights
 import Foundation
 import Testing
 
@@ -228,5 +229,34 @@ import Testing
         let nothing = FusionBalance(
             features: [Tensor(zeros: [3, 4])], embedding: StoredMatrix(Tensor(zeros: [5, 4])))
         #expect(nothing.ratio == 1)
+    }
+
+    @Test func `a head with the newest pair learns, resumes bit by bit and is no head without it`() throws {
+        let example = try DraftExample(sequences: 40, pool: pool)
+        let recipe = try example.recipe([
+            "draft.newest_pair=true", "draft.fusion=linear", "glance.enabled=false", "training.max_steps=12",
+        ])
+        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
+        try example.train(recipe, whole)
+        try example.train(recipe, parts, stopAfter: 5)
+        try example.train(recipe, parts, resume: true)
+        let last = "/" + RunFolder.name(step: try #require(RunFolder(path: whole).steps().last))
+        let bytes = try [whole, parts].map { folder in
+            try Data(contentsOf: URL(fileURLWithPath: folder + last + "/model.safetensors"))
+        }
+        #expect(bytes[0] == bytes[1])
+        let offsets = try WeightFolder(path: whole + last).tensor("offsets")
+        #expect(offsets.shape == [2, DraftExample.hidden] && offsets.scalars.contains { $0 != 0 })
+        for (setting, words) in [
+            ("draft.newest_pair=false", "draft.newest_pair"), ("draft.block_size=3", "draft.block_size"),
+        ] {
+            let other = try example.recipe([
+                "draft.newest_pair=true", "draft.fusion=linear", "glance.enabled=false",
+                "draft.init_from=\(whole + last)",
+                setting,
+            ])
+            let error = #expect(throws: FileError.self) { _ = try example.task(other) }
+            #expect(error?.problem.contains(words) == true)
+        }
     }
 }
