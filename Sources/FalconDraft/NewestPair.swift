@@ -9,8 +9,9 @@ import FalconTensor
 ///     x_i = u_{b(i)} + offsets[i mod k]     residual and queries, at the position b(i) + (i mod k)
 ///     u_i                                   keys and values, at the position i
 ///
-/// so that the first row of a block is EAGLE-1's, and for k = 1 nothing changes but for one learned vector. Falcon's
-/// own. Keys and values do not depend on where blocks begin, in no layer: a sequence needs one cache a layer.
+/// so that the first row of a block is EAGLE-1's, and for k = 1 and one layer nothing changes but for one learned
+/// vector. Falcon's own. Keys and values of all layers are of the fused inputs, which do not depend on where blocks
+/// begin: a sequence needs one cache a layer.
 enum NewestPair {
     /// `[k, hidden]`, 0 in a new head.
     static let name = "offsets"

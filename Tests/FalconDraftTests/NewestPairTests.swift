@@ -27,10 +27,10 @@ import Testing
         return (Tensor(normal: 1, [1, time, 16], from: &random), (0..<time).map { _ in Int32(random.below(20)) })
     }
 
-    @Test func `With k = 1 a new head is the same with and without it`() throws {
+    @Test func `With k = 1 and one layer a new head is the same with and without it`() throws {
         let (features, tokens) = input(9)
         let outputs = try [false, true].map {
-            try network(1, layers: 2, newestPair: $0).features(features, nextTokens: [tokens], lengths: [9], on: pool)
+            try network(1, newestPair: $0).features(features, nextTokens: [tokens], lengths: [9], on: pool)
         }
         #expect(outputs[0].scalars == outputs[1].scalars)
     }
