@@ -20,6 +20,11 @@ package struct BenchmarkReport: Encodable, Sendable {
     package var shareOfBound: Double
     /// Milliseconds of a target pass by its number of rows (verify-curve only).
     package var millisecondsByRows: [String: Double]?
+    /// By the number of texts in a pass: its milliseconds, tokens a second, and those that this machine would allow
+    /// (batch only).
+    var millisecondsByTexts, tokensPerSecondByTexts, boundByTexts: [String: Double]?
+    /// The most texts (batch only).
+    var texts: Int?
     /// Milliseconds of a target pass with one row, and the part of them that a pass of the head takes (draft only).
     var targetMilliseconds: Double?
     var shareOfTargetPass: Double?
@@ -36,7 +41,7 @@ package struct BenchmarkReport: Encodable, Sendable {
     package var glance: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case job, size, dtype, threads, milliseconds, gflops, fusion, glance, products, draft
+        case job, size, dtype, threads, milliseconds, gflops, fusion, glance, products, draft, texts
         case tokensPerSecond = "tokens_per_second"
         case peakMemoryBytes = "peak_memory_bytes"
         case gigabytesPerSecond = "gigabytes_per_second"
@@ -46,6 +51,9 @@ package struct BenchmarkReport: Encodable, Sendable {
         case shareOfTargetPass = "share_of_target_pass"
         case rankingMilliseconds = "ranking_milliseconds"
         case millisecondsByRows = "milliseconds_by_rows"
+        case millisecondsByTexts = "milliseconds_by_texts"
+        case tokensPerSecondByTexts = "tokens_per_second_by_texts"
+        case boundByTexts = "bound_by_texts"
     }
 }
 

@@ -10,8 +10,12 @@ package struct AcceptStatistics: Equatable, Sendable {
     package private(set) var draftPasses = 0
     /// Tokens of all texts, the first one of each (which the pass over the prompt yields) included.
     package private(set) var generatedTokens = 0
-    /// Generated tokens that the draft head proposed.
+    /// Generated tokens that were drafted.
     package private(set) var acceptedDraftTokens = 0
+    /// Those of them that the text's own n-grams proposed, and no head.
+    package private(set) var acceptedLookupTokens = 0
+    /// Tokens that the text's own n-grams proposed, and no head.
+    package private(set) var lookupTokens = 0
     /// `[a]`: target passes that accepted a drafted tokens.
     package private(set) var histogram: [Int] = []
     /// `[a]`: those of them that might have accepted more: passes of a replay that left the stored text where the
@@ -29,13 +33,19 @@ package struct AcceptStatistics: Equatable, Sendable {
     ///   - accepted: drafted tokens that became part of the text.
     ///   - generated: tokens that became part of the text, the target's own one included unless the text ended before.
     ///   - draftPasses: passes of the draft head that filled the tree.
+    ///   - lookup: tokens that n-grams proposed, and how many of them became part of the text.
     ///   - isCut: whether nobody knows if more would have been accepted.
-    package mutating func recordPass(accepted: Int, generated: Int, draftPasses: Int, isCut: Bool = false) {
+    package mutating func recordPass(
+        accepted: Int, generated: Int, draftPasses: Int, lookup: (tokens: Int, accepted: Int) = (0, 0),
+        isCut: Bool = false
+    ) {
         precondition(accepted <= generated, "\(accepted) accepted tokens among \(generated)")
         targetPasses += 1
         self.draftPasses += draftPasses
         generatedTokens += generated
         acceptedDraftTokens += accepted
+        lookupTokens += lookup.tokens
+        acceptedLookupTokens += lookup.accepted
         AcceptStatistics.add(1, to: &histogram, at: accepted)
         if isCut { AcceptStatistics.add(1, to: &cutHistogram, at: accepted) }
     }
@@ -46,6 +56,8 @@ package struct AcceptStatistics: Equatable, Sendable {
         draftPasses += other.draftPasses
         generatedTokens += other.generatedTokens
         acceptedDraftTokens += other.acceptedDraftTokens
+        lookupTokens += other.lookupTokens
+        acceptedLookupTokens += other.acceptedLookupTokens
         for (accepted, passes) in other.histogram.enumerated() {
             AcceptStatistics.add(passes, to: &histogram, at: accepted)
         }
@@ -108,6 +120,12 @@ package struct AcceptStatistics: Equatable, Sendable {
         "tokens_per_second": "generated_tokens / seconds.total, passes over prompts included",
         "speedup": "tokens_per_second / baseline_tokens_per_second: plain decoding, same process, same prompts",
         "mismatched_tokens": "positions where speculative and plain decoding of a prompt differ, lengths included",
+    ]
+
+    /// Further ones where the texts' own n-grams are drafted from.
+    package static let lookupFormulas: [String: String] = [
+        "lookup_tokens": "tokens that n-grams of the text itself proposed and no head did",
+        "accepted_lookup_tokens": "those of accepted_draft_tokens that are among them",
     ]
 
     /// The same for a replay.

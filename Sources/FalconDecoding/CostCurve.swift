@@ -48,16 +48,19 @@ package struct CostCurve: Sendable {
 
     /// A round that drafts a tree.
     ///
-    /// - Parameter blocks: of all draft passes after the first.
+    /// - Parameters:
+    ///   - passes: of the head; none where the text's own n-grams are drafted alone.
+    ///   - blocks: of all draft passes after the first.
     func round(nodes: Int, passes: Int, blocks: Int) -> Double {
         let later = Double(max(0, passes - 1)) * laterPass + Double(blocks) * block
-        return (target[min(nodes + 1, target.count - 1)] + firstPass + rest + later) * draftFactor
+        let first = passes > 0 ? firstPass : 0
+        return (target[min(nodes + 1, target.count - 1)] + first + rest + later) * draftFactor
     }
 
     func round(_ times: RoundTimes) -> Double {
         guard times.rows > 1 else { return plainRound }
         return round(
-            nodes: times.rows - 1, passes: 1 + times.laterPasses.count,
+            nodes: times.rows - 1, passes: times.draftPasses,
             blocks: times.laterPasses.reduce(0) { $0 + $1.blocks })
     }
 

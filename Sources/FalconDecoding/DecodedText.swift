@@ -2,7 +2,7 @@
 package struct DecodedPass: Sendable, Equatable {
     /// Tokens of the text: those that were drafted, then the target's own one unless the text ended before.
     package let tokens: [Int32]
-    /// The accepted nodes: the ranks from the root's child down.
+    /// The accepted nodes: the ranks from the root's child down, `lookupRank` for those of n-grams.
     package let path: [Int]
     /// How many of the tokens the draft head proposed: the accepted nodes' own, but for a replay that left its text.
     package let drafted: Int
@@ -11,6 +11,9 @@ package struct DecodedPass: Sendable, Equatable {
 
     /// How many drafted tokens were accepted.
     package var accepted: Int { path.count }
+
+    /// Stands for a node that no head ranked.
+    static let lookupRank = 255
 }
 
 /// A continued prompt, and what it took.
@@ -40,18 +43,22 @@ package struct DecodedText: Sendable {
     ///   - path: the ranks of the accepted nodes.
     ///   - drafted: how many of `new`, from the first, are those nodes' tokens; `nil` where all of them are there.
     ///   - treeDepth: of the tree that was drafted.
+    ///   - lookupTokens: nodes that n-grams proposed.
     ///   - looks: where the tokens stood in the head's rankings, as far as there are any.
     ///   - isCut: whether nobody knows if more would have been accepted; of a replay.
     mutating func take(
         _ new: [Int32], path: [Int], drafted: Int? = nil, treeDepth: Int, draftPasses: Int,
-        looks: [RankStatistics.Look] = [], isCut: Bool = false, stop: StopRule, receive: (DecodedPass) throws -> Void
+        lookupTokens: Int = 0, looks: [RankStatistics.Look] = [], isCut: Bool = false, stop: StopRule,
+        receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
         let (count, ends) = stop.admit(new, after: tokens.count)
         let pass = DecodedPass(
             tokens: Array(new.prefix(count)), path: Array(path.prefix(count)),
             drafted: min(drafted ?? path.count, count),
             treeDepth: treeDepth)
-        statistics.recordPass(accepted: pass.accepted, generated: count, draftPasses: draftPasses, isCut: isCut)
+        statistics.recordPass(
+            accepted: pass.accepted, generated: count, draftPasses: draftPasses,
+            lookup: (lookupTokens, pass.path.count { $0 == DecodedPass.lookupRank }), isCut: isCut)
         log.append(pass)
         ranks.record(looks.prefix(count))
         confidence.record(looks.prefix(count))
@@ -79,7 +86,7 @@ private struct PassLog: Sendable {
     }
 
     private var entries: [Entry] = []
-    /// The ranks of all passes' paths, one behind the other; below `TokenTree.rankLimit`.
+    /// The ranks of all passes' paths, one behind the other; `DecodedPass.lookupRank` at most.
     private var ranks: [UInt8] = []
 
     mutating func append(_ pass: DecodedPass) {

@@ -63,6 +63,7 @@ package final class DecodingEngine {
     private let target: TargetModel
     private let head: DraftHead?
     private let shape: DraftShape?
+    private let lookup: LookupPlanner?
     private let options: Options
     private let pool: ThreadPool
     private let clock: SecondsClock
@@ -74,11 +75,13 @@ package final class DecodingEngine {
 
     /// - Parameters:
     ///   - head: drafts for every text; with `shape`, for its block size.
+    ///   - lookup: drafts from each text's own n-grams, alone or beside the head.
     package init(
-        target: TargetModel, head: DraftHead? = nil, shape: DraftShape? = nil, options: Options, pool: ThreadPool,
+        target: TargetModel, head: DraftHead? = nil, shape: DraftShape? = nil, lookup: LookupPlanner? = nil,
+        options: Options, pool: ThreadPool,
         clock: @escaping SecondsClock = systemSeconds
     ) {
-        (self.target, self.head, self.shape, self.options) = (target, head, shape, options)
+        (self.target, self.head, self.shape, self.lookup, self.options) = (target, head, shape, lookup, options)
         (self.pool, self.clock) = (pool, clock)
         beginnings = options.cacheBytes.map { SharedBeginnings(byteLimit: $0) }
     }
@@ -178,7 +181,12 @@ package final class DecodingEngine {
                 continue
             }
             let positions = request.prompt.count + stop.maximumTokens
-            let drafter = request.drafter.map { $0(positions) } ?? headDrafter(request, positions: positions)
+            var drafter = request.drafter.map { $0(positions) } ?? headDrafter(request, positions: positions)
+            if let lookup {
+                drafter = LookupDrafter(
+                    request.prompt, planner: lookup, beside: drafter, isDrawn: !request.sampling.isGreedy
+                ) { [unowned self] in texts.count }
+            }
             let text = TextInProgress(
                 id, request, stop: stop, drafter: drafter, keepsFeatures: options.keepsFeatures, target: target,
                 pool: pool)

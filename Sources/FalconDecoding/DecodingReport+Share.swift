@@ -5,6 +5,8 @@ extension DecodingReport {
         /// How many of their answers go round in a cycle.
         package let loopingPrompts: Int
         package let statistics: AcceptStatistics
+        /// Whether the text's own n-grams were drafted from.
+        let usesLookup: Bool
         /// `nil` where nothing was timed.
         package let tokensPerSecond: Double?
         package let baselineTokensPerSecond: Double?
@@ -15,7 +17,8 @@ extension DecodingReport {
         /// - Parameters:
         ///   - comparing: whether tokens ought to be those of the baseline.
         ///   - isTimed: whether the turns were decoded, so that their seconds mean something.
-        init(_ turns: [AnsweredTurn], comparing: Bool, isTimed: Bool) {
+        init(_ turns: [AnsweredTurn], comparing: Bool, isTimed: Bool, usesLookup: Bool) {
+            self.usesLookup = usesLookup
             prompts = turns.count
             loopingPrompts = turns.count(where: \.loops)
             var pooled = AcceptStatistics()
@@ -53,6 +56,10 @@ extension DecodingReport {
             try object.encode(statistics.targetPasses, forKey: .targetPasses)
             try object.encode(statistics.draftPasses, forKey: .draftPasses)
             try object.encode(statistics.acceptedDraftTokens, forKey: .acceptedDraftTokens)
+            if usesLookup {
+                try object.encode(statistics.lookupTokens, forKey: .lookupTokens)
+                try object.encode(statistics.acceptedLookupTokens, forKey: .acceptedLookupTokens)
+            }
             try object.encode(statistics.acceptLength, forKey: .acceptLength)
             try object.encode(statistics.tokensPerPass, forKey: .tokensPerPass)
             try object.encode(statistics.acceptanceRate, forKey: .acceptanceRate)

@@ -50,6 +50,13 @@ extension DecodingReport {
                 ),
                 ("accepted by depth", statistics.acceptanceByDepth.map { number($0) }.joined(separator: " ")),
             ]
+            if all.usesLookup {
+                rows.append(
+                    (
+                        "  from the text itself",
+                        "\(statistics.acceptedLookupTokens) of \(counted(statistics.lookupTokens, "token")) drafted"
+                    ))
+            }
         } else {
             rows.append(("looping texts", "\(all.loopingPrompts)"))
         }
@@ -79,7 +86,7 @@ extension DecodingReport {
     }
 
     /// Whether there are figures of drafting to tell.
-    var isDrafted: Bool { tree.nodes > 0 || all.statistics.draftPasses > 0 }
+    var isDrafted: Bool { tree.nodes > 0 || all.statistics.draftPasses > 0 || all.usesLookup }
 
     /// What a planner expected, in words.
     private var predicted: String? {

@@ -3,7 +3,7 @@
 package struct DecodingReport: Encodable, Sendable {
     package struct Tree: Encodable, Sendable {
         package let name: String
-        /// Of trees that grow in each round their mean number.
+        /// Of trees that differ from round to round their mean number.
         package let nodes: Int
         /// The deepest one's.
         package let depth: Int
@@ -69,19 +69,25 @@ package struct DecodingReport: Encodable, Sendable {
     /// - Parameters:
     ///   - tree: what was drafted; `nil` for plain decoding.
     ///   - planner: what chose the tree, where something did: the report then tells its last one.
-    ///   - sampling: where tokens are drawn, texts differ by chance and their tokens are not compared.
+    ///   - lookup: what drafted from the texts' own n-grams, where something did.
+    ///   - sampling: where tokens are drawn and a head drafts, texts differ by chance: their tokens are not compared.
     ///   - loadSeconds: opening models and packing their weights.
     ///   - batch: texts that were decoded in one pass.
     ///   - replay: for stored answers instead of decoded ones: then there is no speed.
     package init(
         _ dialogues: [AnsweredDialogue], tree: TokenTree?, planner: TreePlanner? = nil,
-        sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int, replay: ReplayFacts? = nil,
+        lookup: LookupPlanner? = nil, sampling: SamplingRule = .greedy, loadSeconds: Double, peakMemoryBytes: Int,
+        replay: ReplayFacts? = nil,
         isInterrupted: Bool = false, batch: Int = 1
     ) {
         self.batch = replay == nil ? batch : nil
         let turns = dialogues.flatMap(\.turns)
         let isTimed = replay == nil
-        func share(_ turns: [AnsweredTurn]) -> Share { Share(turns, comparing: sampling.isGreedy, isTimed: isTimed) }
+        let isAlone = lookup != nil && tree == nil && planner == nil
+        func share(_ turns: [AnsweredTurn]) -> Share {
+            Share(
+                turns, comparing: sampling.isGreedy || isAlone, isTimed: isTimed, usesLookup: lookup != nil)
+        }
         func calm(_ turns: [AnsweredTurn]) -> Share { share(turns.filter { !$0.loops }) }
         (all, withoutLoops) = (share(turns), calm(turns))
         categories = Dictionary(grouping: dialogues.filter { $0.prompt.category != nil }) { $0.prompt.category ?? "" }
@@ -100,8 +106,11 @@ package struct DecodingReport: Encodable, Sendable {
                 load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
                 total: own.total) : nil
         let drafted = planner?.plan.tree ?? tree
-        let grown = planner?.meanNodeCount.map { nodes in
-            (nodes: nodes, depth: turns.flatMap(\.decoded.passes).map(\.treeDepth).max() ?? 0)
+        func deepest() -> Int { turns.lazy.flatMap(\.decoded.passes).map(\.treeDepth).max() ?? 0 }
+        var grown = planner?.meanNodeCount.map { (nodes: $0, depth: deepest()) }
+        if isAlone {
+            let drafts = turns.lazy.flatMap(\.decoded.passes).count { $0.treeDepth > 0 }
+            grown = (drafts == 0 ? 0 : (all.statistics.lookupTokens + drafts / 2) / drafts, deepest())
         }
         let (statistics, measured) = (all.statistics, all.tokensPerSecond ?? 0)
         let prediction: TreePlanner.Prediction?
@@ -112,11 +121,12 @@ package struct DecodingReport: Encodable, Sendable {
                 prefillSeconds: own.prefill, generatedTokens: statistics.generatedTokens)
         }
         self.tree = Tree(
-            name: planner?.name ?? tree?.name ?? "none", nodes: grown?.nodes ?? drafted?.nodes.count ?? 0,
+            name: planner?.name ?? tree?.name ?? lookup?.name ?? "none",
+            nodes: grown?.nodes ?? drafted?.nodes.count ?? 0,
             depth: grown?.depth ?? drafted?.depth ?? 0,
             prediction: prediction,
             predictionError: measured > 0 ? prediction.map { $0.tokensPerSecond / measured - 1 } : nil,
-            choice: planner?.summary, costs: planner?.measuredCosts)
+            choice: planner?.summary ?? lookup?.summary, costs: planner?.measuredCosts ?? lookup?.measuredCosts)
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
         self.isInterrupted = isInterrupted
@@ -127,6 +137,7 @@ extension DecodingReport {
     enum Key: String, CodingKey {
         case prompts, skippedPrompts = "skipped_prompts", generatedTokens = "generated_tokens"
         case targetPasses = "target_passes", draftPasses = "draft_passes"
+        case lookupTokens = "lookup_tokens", acceptedLookupTokens = "accepted_lookup_tokens"
         case acceptedDraftTokens = "accepted_draft_tokens", acceptLength = "accept_length"
         case tokensPerPass = "tokens_per_pass", acceptanceRate = "acceptance_rate"
         case acceptHistogram = "accept_histogram", acceptanceByDepth = "acceptance_by_depth"
@@ -148,7 +159,8 @@ extension DecodingReport {
         if !categories.isEmpty { try object.encode(categories.mapValues(CategoryObject.init), forKey: .categories) }
         try object.encodeIfPresent(replay, forKey: .replay)
         try object.encode(isInterrupted, forKey: .interrupted)
-        let formulas = replay == nil ? AcceptStatistics.formulas : AcceptStatistics.replayFormulas
+        var formulas = replay == nil ? AcceptStatistics.formulas : AcceptStatistics.replayFormulas
+        if all.usesLookup { formulas.merge(AcceptStatistics.lookupFormulas) { old, _ in old } }
         try object.encode(formulas, forKey: .formulas)
     }
 

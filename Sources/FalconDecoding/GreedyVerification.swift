@@ -12,19 +12,32 @@ package struct GreedyVerification: Equatable, Sendable {
     ///   - nodeTokens: one token for each node of the tree.
     ///   - targetTokens: the target's choice after the root, then after each node: one more than there are nodes.
     package init(tree: TokenTree, nodeTokens: [Int32], targetTokens: [Int32]) {
+        self.init(parents: tree.nodes.map(\.parent), nodeTokens: nodeTokens, targetTokens: targetTokens)
+    }
+
+    /// The same for nodes of any origin.
+    ///
+    /// - Parameter parents: of each node the number of another before it; -1 below the root.
+    init(parents: [Int], nodeTokens: [Int32], targetTokens: [Int32]) {
         precondition(
-            nodeTokens.count == tree.nodes.count && targetTokens.count == tree.nodes.count + 1,
-            "a tree of \(tree.nodes.count) nodes with \(nodeTokens.count) tokens and \(targetTokens.count) choices")
-        var accepted = [Bool](repeating: false, count: nodeTokens.count)
+            nodeTokens.count == parents.count && targetTokens.count == parents.count + 1,
+            "a tree of \(parents.count) nodes with \(nodeTokens.count) tokens and \(targetTokens.count) choices")
+        // 0 for a node that is not accepted.
+        var depths = [Int](repeating: 0, count: parents.count)
         var deepest = -1
-        for (index, node) in tree.nodes.enumerated() {
-            accepted[index] =
-                (node.parent < 0 || accepted[node.parent]) && nodeTokens[index] == targetTokens[node.parent + 1]
-            // Nodes come shallow ones first, so a later one is at least as deep as the best so far.
-            if accepted[index], deepest < 0 || node.depth > tree.nodes[deepest].depth { deepest = index }
+        for (index, parent) in parents.enumerated() where nodeTokens[index] == targetTokens[parent + 1] {
+            guard parent < 0 || depths[parent] > 0 else { continue }
+            depths[index] = parent < 0 ? 1 : depths[parent] + 1
+            if deepest < 0 || depths[index] > depths[deepest] { deepest = index }
         }
-        path = deepest < 0 ? [] : tree.ancestorsAndSelf(of: deepest)
-        tokens = path.map { nodeTokens[$0] } + [targetTokens[deepest + 1]]
+        var path: [Int] = []
+        var node = deepest
+        while node >= 0 {
+            path.append(node)
+            node = parents[node]
+        }
+        self.path = path.reversed()
+        tokens = self.path.map { nodeTokens[$0] } + [targetTokens[deepest + 1]]
     }
 }
 

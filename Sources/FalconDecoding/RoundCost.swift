@@ -6,8 +6,10 @@ struct RoundTimes {
     let rows: Int
     /// The target's pass and the choice of the path.
     let verify: Double
-    /// The draft head's first pass, new positions included; 0 in a round without a draft.
+    /// The draft head's first pass, new positions included; 0 in a round without one.
     let firstPass: Double
+    /// Passes of the draft head.
+    let draftPasses: Int
     /// The passes after it: how many blocks each continued, and its seconds.
     let laterPasses: [(blocks: Int, seconds: Double)]
     /// From the start of the round to its end.
@@ -18,13 +20,14 @@ struct RoundTimes {
     /// A round without a draft.
     init(rows: Int, verify: Double, total: Double) {
         (self.rows, self.verify, self.total) = (rows, verify, total)
-        (firstPass, laterPasses, expectedAccepted) = (0, [], 0)
+        (firstPass, draftPasses, laterPasses, expectedAccepted) = (0, 0, [], 0)
     }
 
     /// - Parameter extend: seconds in which the head took in what the round before committed.
     init(_ draft: TokenChoice.Draft, extend: Double, verify: Double, total: Double) {
-        (rows, self.verify, self.total) = (draft.tree.nodes.count + 1, verify, total)
+        (rows, self.verify, self.total) = (draft.tokens.count + 1, verify, total)
         expectedAccepted = draft.expectedAccepted
+        draftPasses = draft.tree.passCount
         firstPass = extend + (draft.passSeconds.first ?? 0)
         laterPasses = zip(draft.tree.expansions, draft.passSeconds.dropFirst()).map { ($0.count, $1) }
     }
@@ -48,7 +51,7 @@ struct RoundCost {
         if round.rows == 1 {
             plainRest.append(rest)
         } else {
-            firstPass.append(round.firstPass)
+            if round.draftPasses > 0 { firstPass.append(round.firstPass) }
             for pass in round.laterPasses { laterPass[pass.blocks, default: []].append(pass.seconds) }
             self.rest.append(rest)
         }

@@ -6,6 +6,9 @@ protocol RoundDrafter: AnyObject {
     /// The most rows of a round's pass: the newest token and the nodes of the largest tree.
     var treeRows: Int { get }
 
+    /// Whether it asks for the features of what is committed; without, those of prompts need not be kept for it.
+    var wantsFeatures: Bool { get }
+
     /// What the next round does.
     ///
     /// - Parameters:
@@ -16,12 +19,17 @@ protocol RoundDrafter: AnyObject {
     /// Takes in what a pass committed.
     ///
     /// - Parameters:
-    ///   - features: `[positions, hidden]`: of the whole prompt at first, then of each round's positions.
+    ///   - features: `[positions, hidden]`: of the whole prompt at first, where it wants features, then of each round's
+    ///     positions.
     ///   - nextTokens: the token after each of them.
     func committed(_ features: Tensor, nextTokens: [Int32])
 
     /// Takes in what a round took that had a pass for itself.
     func timed(_ round: RoundTimes)
+}
+
+extension RoundDrafter {
+    var wantsFeatures: Bool { true }
 }
 
 /// One round of a text, before the target has seen it.

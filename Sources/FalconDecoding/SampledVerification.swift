@@ -7,6 +7,11 @@ import FalconTensor
 /// when it is not, p becomes max(p - q, 0) and q loses x, both normalised, and the next child is tried. A rejected
 /// last child leaves a p from which the target's own token is drawn. So every token has exactly the target's
 /// distribution (Leviathan et al. 2023, theorem for one child; Yang et al. 2024 and Jeon et al. 2024 for several).
+///
+/// Nodes that were added from the text's own n-grams propose a token for certain. They come behind a node's drawn
+/// children: a token is drawn from the p that those left, and where an added child has it, the path goes on there.
+/// That is rejection with q = 1 for one token after the other; and where nothing was drawn it takes the very numbers
+/// that plain decoding takes.
 struct SampledVerification: Equatable {
     /// The accepted nodes, from the root's child down.
     let path: [Int]
@@ -15,41 +20,52 @@ struct SampledVerification: Equatable {
 
     /// - Parameters:
     ///   - tree: ranks without gaps: rank j is the j-th token that was drawn from its row.
+    ///   - addedParents: of each node that was added; nodes are numbered through both.
     ///   - nodeTokens: one for each node.
     ///   - proposals: the draft's distribution for each pass and row, `[pass][block * k + offset]`.
     ///   - target: the target's distribution after row 0, the root, or after node i in row i + 1.
     init(
-        tree: TokenTree, nodeTokens: [Int32], proposals: [[TokenDistribution]],
+        tree: TokenTree, addedParents: [Int] = [], nodeTokens: [Int32], proposals: [[TokenDistribution]],
         target: (_ row: Int) -> TokenDistribution, random: inout RandomSource
     ) {
         var path: [Int] = []
-        var children = [[Int]](repeating: [], count: tree.nodes.count + 1)
+        let drawn = tree.nodes.count
+        var children = [[Int]](repeating: [], count: drawn + addedParents.count + 1)
         for (index, node) in tree.nodes.enumerated() { children[node.parent + 1].append(index) }
+        for (index, parent) in addedParents.enumerated() { children[parent + 1].append(drawn + index) }
 
         var row = 0
         var left = target(row)
-        descent: while let first = children[row].first {
-            let node = tree.nodes[first]
-            var proposal = proposals[node.pass][node.block * tree.blockSize + node.offset]
-            for child in children[row] {
-                let token = nodeTokens[child]
-                // Nothing was left to draw from: this child is a stopgap, never accepted.
-                guard proposal[token] > 0 else { continue }
-                if random.uniformDouble() * proposal[token] < left[token] {
-                    path.append(child)
-                    row = child + 1
-                    left = target(row)
-                    continue descent
+        var own: Int32
+        descent: while true {
+            let drawnChildren = children[row].prefix { $0 < drawn }
+            if let first = drawnChildren.first {
+                let node = tree.nodes[first]
+                var proposal = proposals[node.pass][node.block * tree.blockSize + node.offset]
+                for child in drawnChildren {
+                    let token = nodeTokens[child]
+                    // Nothing was left to draw from: this child is a stopgap, never accepted.
+                    guard proposal[token] > 0 else { continue }
+                    if random.uniformDouble() * proposal[token] < left[token] {
+                        path.append(child)
+                        row = child + 1
+                        left = target(row)
+                        continue descent
+                    }
+                    let rest = left.rest(after: proposal)
+                    // p = q up to rounding: then p itself is as right as what is left of it.
+                    if !rest.isEmpty { left = rest }
+                    proposal.remove(token)
                 }
-                let rest = left.rest(after: proposal)
-                // p = q up to rounding: then p itself is as right as what is left of it.
-                if !rest.isEmpty { left = rest }
-                proposal.remove(token)
             }
-            break
+            own = left.draw(&random)
+            guard let child = children[row].first(where: { $0 >= drawn && nodeTokens[$0] == own }) else { break }
+            path.append(child)
+            row = child + 1
+            left = target(row)
         }
         self.path = path
-        tokens = path.map { nodeTokens[$0] } + [left.draw(&random)]
+        tokens = path.map { nodeTokens[$0] } + [own]
     }
 }
 

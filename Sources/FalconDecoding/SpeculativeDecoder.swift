@@ -14,14 +14,19 @@ package struct SpeculativeDecoder: TextDecoder {
     private let target: TargetModel
     private let head: DraftHead
     package let shape: DraftShape
+    /// Adds nodes from the text's own n-grams.
+    package let lookup: LookupPlanner?
     private let sampling: SamplingRule
     private let alignment: DraftSession.Alignment
     private let pool: ThreadPool
     private let clock: SecondsClock
 
-    /// - Parameter shape: for the head's block size.
+    /// - Parameters:
+    ///   - shape: for the head's block size.
+    ///   - addsLookup: whether n-grams of the text add what the head's trees lack.
     package init(
-        target: TargetModel, head: DraftHead, shape: DraftShape, sampling: SamplingRule = .greedy,
+        target: TargetModel, head: DraftHead, shape: DraftShape, addsLookup: Bool = false,
+        sampling: SamplingRule = .greedy,
         alignment: DraftSession.Alignment = .newest, pool: ThreadPool, clock: @escaping SecondsClock = systemSeconds
     ) {
         precondition(
@@ -29,6 +34,7 @@ package struct SpeculativeDecoder: TextDecoder {
             "a tree for block size \(shape.blockSize) with a draft head of \(head.blockSize)")
         (self.target, self.head, self.sampling, self.alignment) = (target, head, sampling, alignment)
         (self.shape, self.pool, self.clock) = (shape, pool, clock)
+        lookup = addsLookup ? LookupPlanner(head: shape.planner) : nil
     }
 
     /// The tree of every round, where it never changes; for sampling without gaps between ranks.
@@ -50,17 +56,24 @@ package struct SpeculativeDecoder: TextDecoder {
         switch shape {
         case .fixed(let tree):
             let tree = sampling.isGreedy ? tree : tree.withoutGaps
-            return try decode(prompt, stop: stop, treeRows: tree.nodes.count + 1, receive: receive) { .draft(tree) }
+            return try decode(prompt, stop: stop, treeRows: tree.nodes.count + 1, lookup: lookup, receive: receive) {
+                .draft(tree)
+            }
         case .planned(let planner):
             let plan = planner.plan
             var rounds: [RoundTimes] = []
             var text: DecodedText
             if let round = Round(plan) {
                 text = try decode(
-                    prompt, stop: stop, treeRows: plan.rowLimit, receive: receive, observe: { rounds.append($0) }
+                    prompt, stop: stop, treeRows: plan.rowLimit, lookup: lookup, receive: receive,
+                    observe: { rounds.append($0) }
                 ) {
                     round
                 }
+            } else if let lookup {
+                text = try decode(
+                    prompt, stop: stop, lookup: lookup, receive: receive,
+                    drafter: { _ in PlainRounds { rounds.append($0) } })
             } else {
                 text = try PlainDecoder(target: target, sampling: sampling, pool: pool, clock: clock)
                     .decode(prompt, stop: stop, receive: receive)
@@ -147,21 +160,42 @@ package struct SpeculativeDecoder: TextDecoder {
     private typealias Round = HeadDrafter.Round
 
     /// - Parameters:
-    ///   - treeRows: the most rows of a target's pass.
+    ///   - treeRows: the most rows of a target's pass, n-grams apart.
     ///   - observe: gets the times of each round.
     ///   - next: asked before each round.
     private func decode(
-        _ prompt: [Int32], stop: StopRule, treeRows: Int, receive: (DecodedPass) throws -> Void,
-        observe: @escaping (RoundTimes) -> Void = { _ in }, next: @escaping () -> Round
+        _ prompt: [Int32], stop: StopRule, treeRows: Int, lookup: LookupPlanner? = nil,
+        receive: (DecodedPass) throws -> Void, observe: @escaping (RoundTimes) -> Void = { _ in },
+        next: @escaping () -> Round
     ) throws -> DecodedText {
-        let engine = DecodingEngine(
-            target: target, shape: shape, options: .init(maximumTexts: 1), pool: pool, clock: clock)
-        var request = DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling)
-        request.drafter = { [head, alignment, pool, clock] positions in
+        try decode(prompt, stop: stop, lookup: lookup, receive: receive) { [head, alignment, pool, clock] positions in
             HeadDrafter(
                 head: head, positions: positions, treeRows: treeRows, alignment: alignment, pool: pool, clock: clock,
                 observe: observe, round: next)
         }
+    }
+
+    private func decode(
+        _ prompt: [Int32], stop: StopRule, lookup: LookupPlanner?, receive: (DecodedPass) throws -> Void,
+        drafter: @escaping (_ positions: Int) -> any RoundDrafter
+    ) throws -> DecodedText {
+        let engine = DecodingEngine(
+            target: target, shape: shape, lookup: lookup, options: .init(maximumTexts: 1), pool: pool, clock: clock)
+        var request = DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling)
+        request.drafter = drafter
         return try engine.decode(request, receive: receive)
     }
+}
+
+/// Drafts nothing, for a text whose rounds are to be told.
+private final class PlainRounds: RoundDrafter {
+    let treeRows = 1
+    let wantsFeatures = false
+    private let observe: (RoundTimes) -> Void
+
+    init(_ observe: @escaping (RoundTimes) -> Void) { self.observe = observe }
+
+    func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound { .plain }
+    func committed(_ features: Tensor, nextTokens: [Int32]) {}
+    func timed(_ round: RoundTimes) { observe(round) }
 }

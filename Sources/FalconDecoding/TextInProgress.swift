@@ -94,7 +94,7 @@ final class TextInProgress {
         case .draft(let draft, let extend):
             pass = .draft(draft, extend: extend)
             return PassRows(
-                tokens: [newest] + draft.tokens, parents: [-1] + draft.tree.nodes.map { $0.parent + 1 }, cache: cache)
+                tokens: [newest] + draft.tokens, parents: [-1] + draft.parents.map { $0 + 1 }, cache: cache)
         }
     }
 
@@ -104,17 +104,19 @@ final class TextInProgress {
         case .none, .closing: 0..<0
         case .prompt(let count): cache.committedCount + count == prompt.count ? count - 1..<count : 0..<0
         case .plain: 0..<1
-        case .draft(let draft, _): 0..<draft.tree.nodes.count + 1
+        case .draft(let draft, _): 0..<draft.tokens.count + 1
         }
     }
 
     // MARK: Beginnings that texts share
 
+    /// Whether features of the prompt are kept.
+    private var needsFeatures: Bool { keepsFeatures || drafter?.wantsFeatures == true }
+
     /// Goes on behind what is known of a prompt that begins the same. Its last token is left to a pass.
     func takeBeginning(from beginnings: SharedBeginnings) {
         let start = cache.committedCount
         guard start % CachePage.positions == 0 else { return }
-        let needsFeatures = keepsFeatures || drafter != nil
         for page in beginnings.pages(
             of: prompt, from: start, to: prompt.count - 1, withFeatures: needsFeatures)
         {
@@ -128,10 +130,9 @@ final class TextInProgress {
     func share(with beginnings: SharedBeginnings) {
         guard isContinued || !hasShared else { return }
         hasShared = true
-        let needsFeatures = keepsFeatures || drafter != nil
         // Where only the head wants features, they are let go behind the prompt.
         guard !needsFeatures || !kept.isEmpty else { return }
-        let known = hasEnded && (keepsFeatures || drafter == nil) ? prompt + text.tokens.dropLast() : prompt
+        let known = hasEnded && (keepsFeatures || !needsFeatures) ? prompt + text.tokens.dropLast() : prompt
         let tokens = Array(known.prefix(cache.committedCount))
         var all: Tensor?
         beginnings.add(tokens, isContinued: isContinued) { index in
@@ -162,7 +163,7 @@ final class TextInProgress {
             let verified = choice.verify(draft, scores)
             return Chosen(
                 tokens: verified.tokens, rows: [0] + verified.path.map { $0 + 1 },
-                path: verified.path.map { draft.tree.nodes[$0].rank }, looks: verified.looks)
+                path: verified.path.map(draft.rank(of:)), looks: verified.looks)
         }
     }
 
@@ -176,21 +177,24 @@ final class TextInProgress {
         case .none: break
         case .closing: kept.append(features)
         case .prompt:
-            if keepsFeatures || drafter != nil { kept.append(features) }
+            if needsFeatures { kept.append(features) }
             guard let first = chosen.tokens.first else { return }
             drafter?.committed(
-                kept.count == 1 ? kept[0] : .stacked(kept), nextTokens: prompt.dropFirst() + [first])
+                kept.isEmpty ? features : kept.count == 1 ? kept[0] : .stacked(kept),
+                nextTokens: prompt.dropFirst() + [first])
             newest = first
             hasEnded = try text.takeFirst(first, stop: stop, receive: receive)
         case .plain, .draft:
             if keepsFeatures { kept.append(features) } else { kept = [] }
             drafter?.committed(features, nextTokens: chosen.tokens)
             newest = chosen.tokens[chosen.tokens.count - 1]
-            var (depth, passes) = (0, 0)
-            if case .draft(let draft, _) = pass { (depth, passes) = (draft.tree.depth, draft.tree.passCount) }
+            var (depth, passes, added) = (0, 0, 0)
+            if case .draft(let draft, _) = pass {
+                (depth, passes, added) = (draft.depth, draft.tree.passCount, draft.addedParents.count)
+            }
             hasEnded = try text.take(
-                chosen.tokens, path: chosen.path, treeDepth: depth, draftPasses: passes, looks: chosen.looks,
-                stop: stop, receive: receive)
+                chosen.tokens, path: chosen.path, treeDepth: depth, draftPasses: passes, lookupTokens: added,
+                looks: chosen.looks, stop: stop, receive: receive)
         }
     }
 

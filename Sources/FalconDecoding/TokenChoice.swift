@@ -36,7 +36,8 @@ struct TokenChoice {
     /// A tree filled with candidates, and how they came about.
     struct Draft {
         let tree: TokenTree
-        let tokens: [Int32]
+        /// One for each of the tree's nodes, then for each added one.
+        var tokens: [Int32]
         /// The distributions that candidates were drawn from, by pass and row; empty for greedy ones.
         let proposals: [[TokenDistribution]]
         /// For greedy candidates the logits of each pass's rows, those only from which the tree takes any.
@@ -49,6 +50,9 @@ struct TokenChoice {
         var probabilities: [[[Double]]] = []
         /// The accepted tokens that were expected of it then.
         var expectedAccepted = 0.0
+        /// Further nodes, numbered behind the tree's: the parent of each, -1 below the newest token, always before it.
+        /// Their tokens were not drawn: they depend on the tokens above them only.
+        var addedParents: [Int] = []
     }
 
     /// What the target made of a draft.
@@ -142,14 +146,15 @@ struct TokenChoice {
         switch scores {
         case .best(let tokens):
             let verified = GreedyVerification(
-                tree: draft.tree, nodeTokens: draft.tokens, targetTokens: Array(tokens))
+                parents: draft.parents, nodeTokens: draft.tokens, targetTokens: Array(tokens))
             return Verified(
                 path: verified.path, tokens: verified.tokens,
                 looks: draft.looks(path: verified.path, tokens: verified.tokens, weigh: weighsCandidates))
         case .logits(let logits, let first):
             let rule = rule
             let verified = SampledVerification(
-                tree: draft.tree, nodeTokens: draft.tokens, proposals: draft.proposals,
+                tree: draft.tree, addedParents: draft.addedParents, nodeTokens: draft.tokens,
+                proposals: draft.proposals,
                 target: { rule.distribution(logits.row(first + $0)) }, random: &random)
             return Verified(
                 path: verified.path, tokens: verified.tokens, looks: draft.looks(drawnPath: verified.path))
@@ -167,6 +172,20 @@ extension TokenChoice.Draft {
     /// The place of a token in the ranking of a row of a pass's logits; behind all where the head does not rank it.
     func rank(of token: Int32, pass: Int, row: Int) -> Int { logits[pass].rank(of: token, inRow: row, vocabulary) }
 
+    /// The parent of each node, those that were added included; -1 below the newest token.
+    var parents: [Int] { tree.nodes.map(\.parent) + addedParents }
+
+    /// The deepest node's depth.
+    var depth: Int {
+        guard !addedParents.isEmpty else { return tree.depth }
+        var depths = tree.nodes.map(\.depth)
+        for parent in addedParents { depths.append(parent < 0 ? 1 : depths[parent] + 1) }
+        return depths.max() ?? 0
+    }
+
+    /// A node's rank in the head's ranking; `DecodedPass.lookupRank` for one that was added.
+    func rank(of node: Int) -> Int { node < tree.nodes.count ? tree.nodes[node].rank : DecodedPass.lookupRank }
+
     /// Looks up where the tokens of a verified path stood in the rankings that predicted them, candidates that are not
     /// in the tree included: so the counts do not depend on the tree, but for how deep they go.
     ///
@@ -175,7 +194,8 @@ extension TokenChoice.Draft {
         var looks: [RankStatistics.Look] = []
         let wanted = tree.candidatesPerRow
         for (parent, token) in zip([-1] + path, tokens) {
-            guard let (pass, row) = tree.row(below: parent), pass < logits.count else { break }
+            guard parent < tree.nodes.count, let (pass, row) = tree.row(below: parent), pass < logits.count
+            else { break }
             // A tree that stands before it is drafted does not rank the rows from which it takes nothing.
             let isAll = logits[pass].rowCount == wanted[pass].count
             guard isAll || wanted[pass][row] > 0 else { break }
@@ -199,10 +219,11 @@ extension TokenChoice.Draft {
         var looks: [RankStatistics.Look] = []
         for (index, parent) in ([-1] + path).enumerated() {
             let children = tree.nodes.count { $0.parent == parent }
-            guard children > 0, let (pass, row) = tree.row(below: parent) else { break }
+            guard parent < tree.nodes.count, children > 0, let (pass, row) = tree.row(below: parent) else { break }
             looks.append(
                 RankStatistics.Look(
-                    rank: index < path.count ? tree.nodes[path[index]].rank : nil, among: children,
+                    rank: index < path.count && path[index] < tree.nodes.count ? tree.nodes[path[index]].rank : nil,
+                    among: children,
                     probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
         }
         return looks

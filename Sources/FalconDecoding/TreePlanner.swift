@@ -201,8 +201,11 @@ package final class TreePlanner {
         record(text)
         let costs = rounds.isEmpty ? Double(count) * curve.plainRound : rounds.reduce(0) { $0 + curve.round($1) }
         var (accepted, rate) = (plan.acceptLength * Double(count), plan.tokensPerSecond)
-        if plan.dynamic != nil {
-            accepted = rounds.reduce(0) { $0 + $1.expectedAccepted }
+        let grown = rounds.reduce(0) { $0 + $1.expectedAccepted }
+        if plan.dynamic != nil || grown > 0 {
+            // Nodes from n-grams stand beside a tree that is the same in each round.
+            let fixed = plan.dynamic == nil ? Double(rounds.count { $0.draftPasses > 0 }) * plan.acceptLength : 0
+            accepted = grown + fixed
             rate = (Double(count) + accepted) / (costs * drift)
         }
         // The first token came with the prompt.
@@ -308,6 +311,26 @@ package final class TreePlanner {
         guard let best = TreePlanner.bestTree(estimate, blockSize: blockSize, cost: shared) else { return nil }
         let rate = (1 + best.acceptLength) / shared.round(best.tree)
         return rate > TreePlanner.margin / shared.plainRound ? best.tree : nil
+    }
+
+    /// What a round by the plan brings beside nodes from elsewhere, and what its passes and rows cost more than a plain
+    /// round, in plain rounds; `nil` where the plan drafts nothing.
+    ///
+    /// - Parameter chance: that one of those nodes is right.
+    func headRound(beside chance: Double) -> (gain: Double, price: Double)? {
+        guard plan.tree != nil, plan.plainTokensPerSecond > 0 else { return nil }
+        return ((1 - chance) * plan.acceptLength, plan.roundSeconds * plan.plainTokensPerSecond - 1)
+    }
+
+    /// The chance that each node of a tree is accepted, as far as the head is known.
+    func reaches(of tree: TokenTree) -> [Double] {
+        var nodes: [(reach: Double, isStraight: Bool)] = []
+        for node in tree.nodes {
+            let above = node.parent < 0 ? (reach: 1, isStraight: true) : nodes[node.parent]
+            let share = estimate.share(depth: node.depth, rank: node.rank, isStraight: above.isStraight)
+            nodes.append((above.reach * share, above.isStraight && node.rank == 0))
+        }
+        return nodes.map(\.reach)
     }
 
     private func made(

@@ -10,6 +10,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
     case genFeatures = "gen-features"
     case decode
     case verifyCurve = "verify-curve"
+    case batch
     case draft
     case kernels
     case storage
@@ -27,6 +28,7 @@ struct Benchmark: FalconCommand {
             Examples:
               falcon-bench verify-curve --size M --dtype bfloat16 --json curve.json
               falcon-bench decode --target model.Q4_K_M.gguf --dtype stored
+              falcon-bench batch --size L --texts 64 --json batch.json
               falcon-bench draft --target model.Q4_K_M.gguf --dtype stored --draft Checkpoints/head
               falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
 
@@ -73,10 +75,18 @@ struct Benchmark: FalconCommand {
 
     @Option(
         help: """
-            decode, verify-curve, gen-features, draft: a model folder or .gguf file in place of a size; storage: the \
-            model whose LM head shows the damage, against the features given.
+            decode, batch, verify-curve, gen-features, draft: a model folder or .gguf file in place of a size; \
+            storage: the model whose LM head shows the damage, against the features given.
             """)
     var target: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            batch: the most texts in a pass, 32 where it is left out, to \(Benchmark.mostTexts); powers of two below \
+            are measured, too.
+            """, valueName: "n"))
+    var texts: Int?
 
     @Option(help: "draft: a head of the --target, in place of random weights.")
     var draft: String?
@@ -90,7 +100,12 @@ struct Benchmark: FalconCommand {
 
     @OptionGroup var common: CommonOptions
 
+    static let mostTexts = 1024
+
     func validate() throws {
+        guard (1...Benchmark.mostTexts).contains(texts ?? 1) else {
+            throw ValidationError("--texts \(texts ?? 0): give 1 to \(Benchmark.mostTexts).")
+        }
         guard (1...64).contains(teacherStatistics ?? 1) else {
             throw ValidationError("--teacher-statistics must be 1 to 64.")
         }
@@ -112,7 +127,7 @@ struct Benchmark: FalconCommand {
 
     /// Most options are for some jobs only.
     private func refuseOptionsOfOtherJobs() throws {
-        let measured: [Job] = [.trainStep, .genFeatures, .decode, .verifyCurve, .draft, .kernels]
+        let measured: [Job] = [.trainStep, .genFeatures, .decode, .batch, .verifyCurve, .draft, .kernels]
         let options: [(name: String, isGiven: Bool, jobs: [Job])] = [
             ("--size", size != nil, measured), ("--dtype", dtype != nil, measured + [.randomTarget]),
             ("--fusion", fusion != nil, [.trainStep, .draft]), ("--head-dtype", headDtype != nil, [.draft]),
@@ -122,7 +137,8 @@ struct Benchmark: FalconCommand {
             ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage]),
             ("--config", random.config != nil, [.randomTarget]), ("--output", random.output != nil, [.randomTarget]),
             ("--layers", random.layers != nil, [.randomTarget]), ("--shards", storage.shards != nil, [.storage]),
-            ("--target", target != nil, [.decode, .verifyCurve, .genFeatures, .draft, .storage]),
+            ("--texts", texts != nil, [.batch]),
+            ("--target", target != nil, [.decode, .batch, .verifyCurve, .genFeatures, .draft, .storage]),
             ("--draft", draft != nil, [.draft]),
             ("--sequences", storage.sequences != nil, [.storage]),
             ("--zstd-levels", storage.zstdLevels != nil, [.storage]),
@@ -160,6 +176,7 @@ struct Benchmark: FalconCommand {
             case .trainStep, .storage, .randomTarget: preconditionFailure("\(job.rawValue) has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
+            case .batch: try benchmarks.batch(texts: texts ?? 32)
             case .verifyCurve: try benchmarks.verifyCurve()
             case .draft: try benchmarks.draft(head: draft, fusion: fusion, headArithmetic: headDtype)
             case .kernels: try benchmarks.kernels()

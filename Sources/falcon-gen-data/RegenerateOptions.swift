@@ -33,7 +33,8 @@ struct RegenerateOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Needs no --dataset: let the target write the prompts of N dialogues itself, then answer them. Prompts that \
-            are empty, cut, looping or duplicates are dropped, counted and replaced.
+            are empty, cut, looping or duplicates are dropped, counted and replaced. They are drawn with --temperature \
+            (1 where it is left out) and --top-p.
             """, valueName: "n"))
     var selfPrompts: Int?
 
@@ -49,44 +50,21 @@ struct RegenerateOptions: ParsableArguments {
     @Option(help: "--self-prompts: draw the answers with this temperature; 0, as where left out, takes the likeliest.")
     var answerTemperature: Double?
 
-    @Option(
-        help: """
-            Draw tokens with this temperature; 0, as where it is left out, takes the likeliest. With --self-prompts \
-            that of the prompts, 1 where it is left out.
-            """)
-    var temperature: Double?
-
-    @Option(
-        help: """
-            Draw from the likeliest tokens that make up this share of the probability. With --self-prompts that of the \
-            prompts.
-            """)
-    var topP: Double?
-
-    @Option(
-        help: "The same seed, 0 where it is left out, draws the same answers.", transform: OptionEffect.seed)
-    var seed: UInt64?
+    @OptionGroup var drawing: DrawingOptions
 
     @Option(help: "The most tokens of an answer; 512 where it is left out.")
     var maxNewTokens: Int?
 
     func validate() throws {
-        if let temperature, !(0...100).contains(temperature) {
-            throw ValidationError("--temperature \(temperature): give 0 to 100.")
-        }
-        if let topP, !(topP > 0 && topP <= 1) {
-            throw ValidationError("--top-p \(topP): give more than 0 and 1 at most.")
-        }
         if let maxNewTokens, maxNewTokens < 1 {
             throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.")
         }
-        let drawing = [("--top-p", topP != nil), ("--seed", seed != nil)]
         if !answers {
             try OptionEffect.refuse(
                 [
-                    ("--draft", draft != nil), ("--tree", tree != nil), ("--temperature", temperature != nil),
-                    ("--max-new-tokens", maxNewTokens != nil), ("--batch", batch != nil),
-                ] + drawing, because: "is for --regenerate and --self-prompts.")
+                    ("--draft", draft != nil), ("--tree", tree != nil), ("--max-new-tokens", maxNewTokens != nil),
+                    ("--batch", batch != nil),
+                ] + drawing.given, because: "is for --regenerate and --self-prompts.")
         }
         try validateSelfPrompts()
         if draft == nil {
@@ -94,9 +72,7 @@ struct RegenerateOptions: ParsableArguments {
                 [("--tree", tree != nil), ("--allow-other-target", allowOtherTarget)],
                 because: "is for a head given with --draft.")
         }
-        if temperature ?? 0 == 0, selfPrompts == nil {
-            try OptionEffect.refuse(drawing, because: "is for drawing tokens; give --temperature above 0, too.")
-        }
+        if selfPrompts == nil { try drawing.refuseWithoutEffect() }
     }
 
     private func validateSelfPrompts() throws {
@@ -111,7 +87,7 @@ struct RegenerateOptions: ParsableArguments {
         guard (1...10_000_000).contains(selfPrompts) else {
             throw ValidationError("--self-prompts \(selfPrompts): give 1 to 10000000 dialogues.")
         }
-        guard temperature != 0 else {
+        guard drawing.temperature != 0 else {
             throw ValidationError(
                 "--temperature 0: the target would write the same prompt again and again; give more than 0.")
         }
@@ -132,8 +108,9 @@ struct RegenerateOptions: ParsableArguments {
         guard answers else { return nil }
         let rule =
             selfPrompts == nil
-            ? SamplingRule(temperature: temperature ?? 0, topP: topP ?? 1, seed: seed ?? 0)
-            : SamplingRule(temperature: answerTemperature ?? 0, seed: seed ?? 0)
+            ? SamplingRule(
+                temperature: drawing.temperature ?? 0, topP: drawing.topP ?? 1, seed: drawing.seed ?? 0)
+            : SamplingRule(temperature: answerTemperature ?? 0, seed: drawing.seed ?? 0)
         return RegenerationOptions(
             draft: draft, allowsOtherTarget: allowOtherTarget, tree: tree ?? TokenTree.Size.medium.rawValue,
             sampling: rule, maxNewTokens: maxNewTokens ?? 512, batch: batch ?? .automatic)
@@ -143,7 +120,8 @@ struct RegenerateOptions: ParsableArguments {
     var selfPromptOptions: SelfPromptOptions? {
         selfPrompts.map { count in
             var options = SelfPromptOptions(count: count)
-            options.sampling = SamplingRule(temperature: temperature ?? 1, topP: topP ?? 1, seed: seed ?? 0)
+            options.sampling = SamplingRule(
+                temperature: drawing.temperature ?? 1, topP: drawing.topP ?? 1, seed: drawing.seed ?? 0)
             (options.system, options.turns) = (system, turns ?? 1)
             options.maxTokens = maxPromptTokens ?? options.maxTokens
             return options

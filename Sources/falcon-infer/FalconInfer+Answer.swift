@@ -19,15 +19,18 @@ extension FalconInfer {
         note("template: \(chat.origin)")
         let dialogues = try readDialogues()
         let plain = PlainDecoder(target: model, sampling: sampling.rule, pool: pool)
-        let head = try draft.map { folder in
+        let head = try headFolder.map { folder in
             try DraftHead(
                 folder: folder, target: model, fusion: fusion, arithmetic: draftPrecision,
                 allowsOtherTarget: allowOtherTarget, pool: pool)
         }
         let drafting = try head.map { head in
             try SpeculativeDecoder(
-                target: model, head: head, shape: .select(treeName, blockSize: head.blockSize), sampling: sampling.rule,
-                pool: pool)
+                target: model, head: head, shape: .select(treeName, blockSize: head.blockSize), addsLookup: lookup,
+                sampling: sampling.rule, pool: pool)
+        }
+        let copying = (draftsByLookup ? LookupPlanner.select(treeName) : nil).map {
+            LookupDecoder(target: model, planner: $0, sampling: sampling.rule, pool: pool)
         }
         let loadSeconds = systemSeconds() - start
 
@@ -35,8 +38,9 @@ extension FalconInfer {
             configured: model.configuration.eosTokens, template: chat, tokenizer: tokenizer)
         ends.notes.forEach(note)
         let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
+        let decoder = drafting as (any TextDecoder)? ?? copying as (any TextDecoder)? ?? plain
         let runner = DialogueRunner(
-            tokenizer: tokenizer, template: chat, decoder: drafting ?? plain,
+            tokenizer: tokenizer, template: chat, decoder: decoder,
             baseline: baseline ? plain : nil, stop: stop, context: model.configuration.positionLimit)
         let answers =
             stream && (output.showsText || !common.quiet)
@@ -47,11 +51,15 @@ extension FalconInfer {
         if dialogues.count > 1 || baseline || output.writesFiles || !output.showsText {
             try runner.warmUp(dialogues[0])
         }
-        let cleaning = draft == nil ? nil : TokenTree.cleaning(treeName)
+        let cleaning = headFolder == nil ? nil : TokenTree.cleaning(treeName)
         if let cleaning { note(cleaning) }
         if let drafting {
             try calibrate(drafting, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
         }
+        if let copying {
+            try calibrate(copying, runner.prompts(of: dialogues, count: 8), stop: stop, interruption: interruption)
+        }
+        let lookupPlanner = drafting?.lookup ?? copying?.planner
         var answered: [AnsweredDialogue] = []
         var tokens = 0
         var (stopped, lost): ((any Error)?, (any Error)?)
@@ -69,7 +77,8 @@ extension FalconInfer {
             let result = runner.answer(
                 dialogues,
                 on: DecodingEngine(
-                    target: model, head: head, shape: drafting?.shape, options: options, pool: pool),
+                    target: model, head: head, shape: drafting?.shape, lookup: lookupPlanner, options: options,
+                    pool: pool),
                 batch: texts, sampling: sampling.rule,
                 baseline: baseline ? DecodingEngine(target: model, options: options, pool: pool) : nil
             ) { done, tokens in
@@ -104,7 +113,8 @@ extension FalconInfer {
         }
 
         let report = DecodingReport(
-            answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, sampling: sampling.rule,
+            answered, tree: drafting?.shape.tree, planner: drafting?.shape.planner, lookup: lookupPlanner,
+            sampling: sampling.rule,
             loadSeconds: loadSeconds, peakMemoryBytes: ProcessMemory.peakByteCount, isInterrupted: stopped != nil,
             batch: texts)
         // Files are written although nobody can be shown anything, and the other way round.
@@ -122,7 +132,7 @@ extension FalconInfer {
             tokenizer: tokenizer, isPretty: !stream, notes: notes(cleaning, stopped, answered.count, dialogues.count)
         ) {
             RunFacts(
-                command: CommandLine.arguments, target: (target, model.ends), draft: draft,
+                command: CommandLine.arguments, target: (target, model.ends), draft: headFolder,
                 input: dataset ?? "one question", threads: pool.threadCount)
         }
         try shown.get()

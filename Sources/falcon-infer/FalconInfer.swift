@@ -19,14 +19,22 @@ struct FalconInfer: FalconCommand {
               falcon-infer --target Models/chat --draft Models/chat-draft --dataset question.jsonl \\
                 --limit 40 --baseline --json report.json --report report.html
               falcon-infer --target Models/chat --dataset question.jsonl --batch 16 --answers answers.jsonl
+              falcon-infer --target Models/chat --draft lookup --dataset question.jsonl --baseline
             """,
         version: falconVersion)
 
     @Option(help: "The target model: a folder (config.json, tokenizer.json, weights) or a .gguf file.")
     var target: String
 
-    @Option(help: "Folder of the draft head; plain decoding where it is left out.")
+    @Option(
+        help: """
+            Folder of the draft head, or lookup: drafts from the text so far, without a head (a folder of that name is \
+            ./lookup); plain decoding where it is left out.
+            """)
     var draft: String?
+
+    @Flag(help: "Add to the head's trees what followed where the end of the text came before in it.")
+    var lookup = false
 
     @Flag(help: "Draft with a head of another target of the same sizes, too; e.g. of the same model stored otherwise.")
     var allowOtherTarget = false
@@ -55,7 +63,8 @@ struct FalconInfer: FalconCommand {
         help: """
             Draft tree: auto (chosen for this machine), dynamic (grown in each round), dynamic:N (of N nodes), \
             \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml; \
-            \(TokenTree.Size.medium.rawValue) where it is left out. auto and dynamic follow \
+            \(TokenTree.Size.medium.rawValue) where it is left out. With --draft lookup auto (where it is left out) or \
+            chain:D. auto and dynamic of a head follow \
             measured times: text that is drawn at a temperature has the same distribution then, but does not repeat.
             """)
     var tree: String?
@@ -116,8 +125,12 @@ struct FalconInfer: FalconCommand {
                 [
                     ("--fusion", fusion != nil), ("--tree", tree != nil), ("--plan-seconds", planSeconds != nil),
                     ("--draft-precision", draftPrecision != nil), ("--baseline", baseline),
-                    ("--allow-other-target", allowOtherTarget),
+                    ("--allow-other-target", allowOtherTarget), ("--lookup", lookup),
                 ], because: "is for a head given with --draft.")
+        }
+        if draftsByLookup { try validateLookup() }
+        if lookup, replay != nil {
+            throw ValidationError("--lookup needs a pass of the target; --replay makes none. Leave one of the two out.")
         }
         try validateBatch()
         if prompt != nil {
@@ -135,6 +148,23 @@ struct FalconInfer: FalconCommand {
         }
     }
 
+    private func validateLookup() throws {
+        let reason = "is for a head; --draft lookup has none (a head in a folder of that name: --draft ./lookup)."
+        try OptionEffect.refuse(
+            [
+                ("--fusion", fusion != nil), ("--draft-precision", draftPrecision != nil), ("--replay", replay != nil),
+                ("--allow-other-target", allowOtherTarget), ("--lookup", lookup),
+            ], because: reason)
+        guard let planner = LookupPlanner.select(treeName) else {
+            throw ValidationError(
+                "--tree \(treeName): with --draft lookup give auto or chain:1 to chain:\(LookupPlanner.rowLimit - 1).")
+        }
+        if planner.kind != .auto {
+            try OptionEffect.refuse(
+                [("--plan-seconds", planSeconds != nil)], because: "is for --tree auto; a chain is drafted as it is.")
+        }
+    }
+
     static let mostTexts = 1024
 
     private func validateBatch() throws {
@@ -145,18 +175,24 @@ struct FalconInfer: FalconCommand {
         if dataset == nil { throw ValidationError("--batch is for --dataset.") }
         guard batch > 1 else { return }
         if stream { throw ValidationError("--stream shows one answer at a time; leave out --batch or --stream.") }
-        if treeName == "auto" || treeName.hasPrefix("dynamic") {
+        if !draftsByLookup, treeName == "auto" || treeName.hasPrefix("dynamic") {
             throw ValidationError(
                 "--tree \(treeName) measures rounds of one text; give a tree by its name with --batch.")
         }
     }
 
     /// The words of `--tree`.
-    var treeName: String { tree ?? TokenTree.Size.medium.rawValue }
+    var treeName: String { tree ?? (draftsByLookup ? "auto" : TokenTree.Size.medium.rawValue) }
+
+    /// Whether texts are drafted from themselves, without a head.
+    var draftsByLookup: Bool { draft == "lookup" }
+
+    /// Where the head lies.
+    var headFolder: String? { draftsByLookup ? nil : draft }
 
     func run() throws {
         try output.check(inputs: [
-            ("--target", target), ("--draft", draft), ("--dataset", try dataset.map { try QuestionFile.path($0) }),
+            ("--target", target), ("--draft", headFolder), ("--dataset", try dataset.map { try QuestionFile.path($0) }),
             ("--replay", replay), ("--tree", tree),
         ])
         if let replay {
@@ -178,6 +214,16 @@ struct FalconInfer: FalconCommand {
         if !sampling.rule.isGreedy {
             note("trees follow measured times: another run draws other tokens, of the same distribution")
         }
+    }
+
+    /// Measures passes for drafts from the text itself, and says what rows cost.
+    func calibrate(
+        _ decoder: LookupDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption
+    ) throws {
+        guard decoder.planner.kind == .auto else { return }
+        note("measuring passes of 1 to \(LookupPlanner.rowLimit) rows")
+        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
+        note(decoder.planner.summary)
     }
 
     func note(_ line: String) {

@@ -10,11 +10,14 @@ import Testing
 @Suite struct SampledDecodingTests {
     enum Shape: CustomTestStringConvertible {
         case fixed(String), growing(nodes: Int)
+        /// With nodes of the text itself, beside a head's tree or alone.
+        case lookup(String?)
 
         var testDescription: String {
             switch self {
             case .fixed(let name): name
             case .growing(let nodes): "dynamic:\(nodes)"
+            case .lookup(let name): "lookup" + (name.map { " beside \($0)" } ?? "")
             }
         }
     }
@@ -50,9 +53,12 @@ import Testing
         Setting(temperature: 12, topP: 0.9, shape: .fixed("medium"), blockSize: 2, ranked: [11, 1, 2, 4]),
         Setting(temperature: 10, topK: 5, shape: .growing(nodes: 9), blockSize: 2, ranked: [1, 3, 4, 7, 10]),
         Setting(temperature: 6, shape: .fixed("chain:3"), blockSize: 1, ranked: [0, 3, 2, 7]),
+        Setting(temperature: 6, topK: 3, shape: .lookup("chain:1"), blockSize: 1),
+        Setting(temperature: 8, topP: 0.8, shape: .lookup("small"), blockSize: 2),
+        Setting(temperature: 12, shape: .lookup(nil), blockSize: 1),
     ]
 
-    private static let prompt: [Int32] = [1, 2, 3]
+    private static let prompt: [Int32] = [1, 2, 3, 0, 1, 2, 3, 1, 0, 2, 1, 2, 3]
     private static let length = 3
 
     @Test(arguments: settings)
@@ -64,14 +70,16 @@ import Testing
         let stop = StopRule(endTokens: [], maximumTokens: SampledDecodingTests.length)
         let decode = try decoder(setting, models.target, head, stop, pool)
         var counts: [[Int32]: Int] = [:]
-        var accepted = 0
+        var (accepted, lookedUp) = (0, 0)
         // A whole decoding takes as long as many made-up rounds.
         for seed in 0..<UInt64(max(400, (DistributionFit.longSamples ?? 0) / 20)) {
             let text = try decode(setting.rule(seed: seed))
             if seed < 5 { #expect(try decode(setting.rule(seed: seed)).tokens == text.tokens) }
             counts[text.tokens, default: 0] += 1
             accepted += text.statistics.acceptedDraftTokens
+            lookedUp += text.statistics.acceptedLookupTokens
         }
+        if case .lookup = setting.shape { #expect(lookedUp > 0) }
         let fit = DistributionFit(counts, probabilities(of: setting.rule(seed: 0), models.target, pool))
         fit.note("decoder, \(setting.testDescription), \(accepted) draft tokens accepted")
         #expect(accepted > 0 && fit.isExact, "\(fit)")
@@ -87,6 +95,17 @@ import Testing
             return { rule in
                 try SpeculativeDecoder(target: target, head: head, tree: tree, sampling: rule, pool: pool)
                     .decode(prompt, stop: stop)
+            }
+        case .lookup(nil):
+            return { rule in
+                try LookupDecoder(target: target, sampling: rule, pool: pool).decode(prompt, stop: stop)
+            }
+        case .lookup(let name?):
+            let shape = DraftShape.fixed(try TokenTree.select(name, blockSize: setting.blockSize))
+            return { rule in
+                try SpeculativeDecoder(
+                    target: target, head: head, shape: shape, addsLookup: true, sampling: rule, pool: pool
+                ).decode(prompt, stop: stop)
             }
         case .growing(let nodes):
             let tree = SamplingTests.dynamicTree(setting.blockSize, nodes)

@@ -133,6 +133,58 @@ import Testing
         }
     }
 
+    /// A round with nodes that nobody drew: below the root and some nodes the tokens that stand for the text's own
+    /// n-grams, but for those that are drawn there already. Some hang on others, and how many there are depends on what
+    /// was drawn.
+    private func roundWithAdded(
+        _ tree: TokenTree, _ model: Model, after context: [Int32], alwaysRight: Bool = false,
+        _ random: inout RandomSource
+    ) -> [Int32] {
+        var (proposals, drawn): ([[TokenDistribution]], [[[Int32]]]) = ([], [])
+        for (pass, wanted) in tree.candidatesPerRow.enumerated() {
+            proposals.append(wanted.indices.map { model.proposal(pass: pass, row: $0) })
+            drawn.append(TokenTree.draw(wanted, from: proposals[pass], &random))
+        }
+        var tokens = tree.nodes.map { drawn[$0.pass][$0.block * tree.blockSize + $0.offset][$0.rank] }
+        var parents = tree.nodes.map(\.parent)
+        let vocabulary = Int32(model.vocabulary)
+        for round in 0..<2 {
+            for parent in -1..<tokens.count where (parent + round) % 3 < 2 {
+                let token = ((parent < 0 ? 1 : tokens[parent]) + 1 + Int32(round)) % vocabulary
+                guard !tokens.indices.contains(where: { parents[$0] == parent && tokens[$0] == token }) else {
+                    continue
+                }
+                tokens.append(token)
+                parents.append(parent)
+            }
+        }
+        let added = Array(parents[tree.nodes.count...])
+        if alwaysRight, let child = added.firstIndex(of: -1) { return [tokens[tree.nodes.count + child]] }
+        func path(_ node: Int) -> [Int32] { node < 0 ? [] : path(parents[node]) + [tokens[node]] }
+        return SampledVerification(
+            tree: tree, addedParents: added, nodeTokens: tokens, proposals: proposals,
+            target: { model.target(after: context + path($0 - 1)) }, random: &random
+        ).tokens
+    }
+
+    @Test(arguments: trees.indices)
+    func `So have texts with nodes that were not drawn`(_ index: Int) throws {
+        let (blockSize, paths) = SamplingTests.trees[index]
+        let tree = try TokenTree(name: "t", blockSize: blockSize, paths: paths).withoutGaps
+        for tree in [tree, .none(blockSize: blockSize)] {
+            let model = Model(vocabulary: 5, seed: UInt64(90 + index))
+            let fit = fit(model, samples: DistributionFit.longSamples ?? 4000, seed: 2) {
+                roundWithAdded(tree, model, after: $0, &$1)
+            }
+            fit.note("nodes that were not drawn beside \(tree.nodes.count) of block size \(blockSize)")
+            #expect(fit.isExact, "\(fit)")
+            let wrong = self.fit(model, samples: 4000, seed: 2) {
+                roundWithAdded(tree, model, after: $0, alwaysRight: true, &$1)
+            }
+            #expect(!wrong.isExact, "\(wrong)")
+        }
+    }
+
     /// A tree that grows by made-up costs.
     static func dynamicTree(_ blockSize: Int, _ nodes: Int) -> DynamicTree {
         let cost = CostCurve(
