@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Decodes 100,000 tokens in changing company and shows that memory does not grow with them.
+# Decodes 100,000 tokens in changing company and shows how memory goes with them. Beginnings that were met twice are
+# kept up to 256 MiB, so it is flat once those are full.
 #   flat-memory.sh [DIALOGUES [falcon-gen-data options, e.g. --batch 16]]
 # Each dialogue is answered beside others that come and go, some 50 tokens each. TARGET and DATASET decide what is run
 # (default: what comes with the repository), BUILD the folder with the command (default: the release build's).
@@ -13,14 +14,15 @@ command="${BUILD:-$(swift build -c release --show-bin-path)}/falcon-gen-data"
 [[ -x "$command" ]] || { echo "flat-memory: build first: swift build -c release" >&2; exit 1; }
 
 work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+process=
+trap '[[ -z "$process" ]] || kill "$process" 2> /dev/null || true; rm -rf "$work"' EXIT
 "$command" --target "$target" --dataset "$dataset" --range "0:$dialogues" --regenerate --batch 7 --quiet \
     --conversations-per-shard 50 --output "$work/shards" --json "$work/report.json" "$@" > "$work/report" &
 process=$!
 # Dialogues answered so far, and memory that is the process's own, in KiB.
 while kill -0 "$process" 2> /dev/null; do
     memory="$(awk '/^RssAnon/ { print $2 }' "/proc/$process/status" 2> /dev/null || true)"
-    answered="$(cat "$work/shards"/*.regenerated.jsonl 2> /dev/null | wc -l)"
+    answered="$({ cat "$work/shards"/*.regenerated.jsonl 2> /dev/null || true; } | wc -l)"
     [[ -n "$memory" ]] && echo "$answered $memory" >> "$work/memory"
     sleep 0.2
 done

@@ -21,8 +21,8 @@ package final class DecodingEngine {
         /// Whether finished texts come with the target's features of the passes that made them.
         package var keepsFeatures: Bool
 
-        /// Beginnings of many texts: a sixteenth of the memory, 1 GiB at most.
-        package static var usualCacheBytes: Int { min(1 << 30, MemoryLimit.byteCount / 16) }
+        /// Beginnings of many texts: a sixteenth of the memory, 256 MiB at most.
+        package static var usualCacheBytes: Int { min(1 << 28, MemoryLimit.byteCount / 16) }
 
         package init(maximumTexts: Int, passRows: Int = 512, cacheBytes: Int? = nil, keepsFeatures: Bool = false) {
             precondition(maximumTexts > 0 && passRows > 0, "an engine for \(maximumTexts) texts")
