@@ -40,7 +40,7 @@ let homesOfProcess: [String: Set<String>] = ["CFalconProcess": ["FalconCommandSu
 
 /// What a library must not do to its host. `CommandProcess` and `Interruption` are the commands' own.
 func changesProcess(_ text: Substring) -> Bool {
-    text.contains(/\bsigaction\s*\(|\bsignal\s*\(|\bexecve\s*\(|preinit_array|__attribute__\(\(constructor/)
+    text.contains(/(?:^|[^.\w])(?:sigaction|signal|execve)\s*\(|preinit_array|__attribute__\(\(constructor/)
 }
 
 /// What the imports of the whole package are judged by.
