@@ -46,7 +46,8 @@ import Testing
                     }
                     let seconds = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
                     let filled = TokenChoice.Draft(
-                        tree: tree, tokens: [], proposals: [], logits: [], passSeconds: seconds)
+                        tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+                        passSeconds: seconds)
                     planner.record(
                         RoundTimes(
                             filled, extend: 0,
@@ -65,7 +66,9 @@ import Testing
             text.seconds.verify = 10 * (pass + row * Double(1 + (tree?.nodes.count ?? 0)))
             guard let tree else { return (text, []) }
             let passes = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
-            let filled = TokenChoice.Draft(tree: tree, tokens: [], proposals: [], logits: [], passSeconds: passes)
+            let filled = TokenChoice.Draft(
+                tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+                passSeconds: passes)
             let round = RoundTimes(
                 filled, extend: 0, verify: text.seconds.verify / 10, total: text.seconds.total / 10)
             return (text, Array(repeating: round, count: 10))
