@@ -48,8 +48,8 @@ if [[ -r /proc/self/status ]]; then
     while status="$(cat "/proc/$process/status" 2> /dev/null)" && ! grep -q '^State:[[:space:]]*Z' <<< "$status"; do
         if grep -q '^Name:[[:space:]]*Answer' <<< "$status"; then
             caught="$(sed -n 's/^SigCgt:[[:space:]]*//p' <<< "$status")"
-            count="$(cat "/proc/$process/environ" 2> /dev/null | tr '\0' '\n' | grep -c '^OPENBLAS_NUM_THREADS=' || true)"
-            again=$((again + ${count:-0}))
+            seen="$(cat "/proc/$process/environ" 2> /dev/null | tr '\0' '\n' | grep -c '^OPENBLAS_NUM_THR' || true)"
+            again=$((again + ${seen:-0}))
         fi
         sleep 0.01
     done
