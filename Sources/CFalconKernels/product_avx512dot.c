@@ -1,6 +1,7 @@
 // AVX-512 with dot products of bfloat16 pairs and of 8-bit quads.
 #pragma STDC FP_CONTRACT OFF
 #if defined(__x86_64__)
+#include "product_amx.h"
 #include <immintrin.h>
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,avx2,fma"))), apply_to = function)

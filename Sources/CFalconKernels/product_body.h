@@ -68,6 +68,7 @@ INLINE uint32_t VARIANT(rounded_bits)(uint32_t bits) {
 #ifdef HAS_DOT_PRODUCTS
 #include "product_split_pairs_body.h"
 #endif
+#include "product_tile_pairs_body.h"
 #include "product_quads_body.h"
 #include "product_blocks_body.h"
 
@@ -79,21 +80,29 @@ static float VARIANT(peak_read)(const float *values, size_t count) {
 }
 
 // One row a form.
-#define FORMS(PAIRS)                                        \
+#define FORMS(PAIRS, TILES)                                 \
     {                                                       \
         [FALCON_FLOAT32_PANELS] = VALUE_FORM(float32, 4),   \
         [FALCON_BFLOAT16_PANELS] = VALUE_FORM(bfloat16, 2), \
         [FALCON_PAIR_PANELS] = PAIRS,                       \
+        [FALCON_TILE_PANELS] = TILES,                       \
         [FALCON_QUAD_PANELS] = QUAD_FORM,                   \
         FALCON_BLOCK_FORMS(BLOCK_FORM)                      \
     }
-static const falcon_panel_form VARIANT(forms)[FALCON_PANEL_FORMS] = FORMS(PAIR_FORM);
+static const falcon_panel_form VARIANT(forms)[FALCON_PANEL_FORMS] =
+    FORMS(PAIR_FORM, TILE_PAIR_FORM(VARIANT(multiply_tile_pairs), VARIANT(peak_pairs)));
 
 const falcon_product_kernels VARIANT(products) = {VARIANT_NAME, VARIANT(forms), VARIANT(peak_read)};
 
 #ifdef HAS_DOT_PRODUCTS
-static const falcon_panel_form VARIANT(split_forms)[FALCON_PANEL_FORMS] = FORMS(SPLIT_PAIR_FORM);
+static const falcon_panel_form VARIANT(split_forms)[FALCON_PANEL_FORMS] =
+    FORMS(SPLIT_PAIR_FORM, TILE_PAIR_FORM(VARIANT(multiply_tile_pairs), VARIANT(peak_pairs)));
 
 const falcon_product_kernels VARIANT(split_products) = {
     VARIANT_NAME " but for pairs", VARIANT(split_forms), VARIANT(peak_read)};
+
+static const falcon_panel_form VARIANT(tile_forms)[FALCON_PANEL_FORMS] =
+    FORMS(SPLIT_PAIR_FORM, TILE_PAIR_FORM(falcon_multiply_tiles, falcon_peak_tiles));
+
+const falcon_product_kernels VARIANT(tile_products) = {"amx", VARIANT(tile_forms), VARIANT(peak_read)};
 #endif

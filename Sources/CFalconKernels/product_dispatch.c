@@ -1,9 +1,10 @@
 #include "include/product.h"
+#include "tiles.h"
 
 extern const falcon_product_kernels falcon_baseline_products;
 #if defined(__x86_64__)
 extern const falcon_product_kernels falcon_avx2_products, falcon_avx512_products, falcon_avx512dot_products,
-    falcon_avx512dot_split_products;
+    falcon_avx512dot_split_products, falcon_avx512dot_tile_products;
 #endif
 
 size_t falcon_product_variants(const falcon_product_kernels **variants) {
@@ -20,6 +21,7 @@ size_t falcon_product_variants(const falcon_product_kernels **variants) {
             int splits = __builtin_cpu_is("intel");
             variants[count++] = splits ? &falcon_avx512dot_products : &falcon_avx512dot_split_products;
             variants[count++] = splits ? &falcon_avx512dot_split_products : &falcon_avx512dot_products;
+            if (falcon_may_use_tiles()) variants[count++] = &falcon_avx512dot_tile_products;
         }
     }
 #endif
@@ -35,4 +37,12 @@ const falcon_product_kernels *falcon_products(void) {
     best = variants[falcon_product_variants(variants) - 1];
     chosen = best;
     return best;
+}
+
+int falcon_prefers_tiles(void) {
+#if defined(__x86_64__)
+    return falcon_products() == &falcon_avx512dot_tile_products;
+#else
+    return 0;
+#endif
 }

@@ -7,7 +7,11 @@
 #include "training_decoder_body.h"
 #include "training_pairs_body.h"
 #include "training_recurrence_body.h"
+#ifdef HAS_TILES
+#include "training_tiles_body.h"
+#else
 #include "training_product_body.h"
+#endif
 #include "training_softmax_body.h"
 
 #define TEXT_OF(name) #name

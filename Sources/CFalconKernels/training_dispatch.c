@@ -1,10 +1,12 @@
 #include "include/training_loops.h"
+#include "tiles.h"
 
 extern const falcon_training_loops falcon_training_baseline;
 #if defined(__x86_64__)
 extern const falcon_training_loops falcon_training_avx2;
 extern const falcon_training_loops falcon_training_avx512;
 extern const falcon_training_loops falcon_training_avx512bf16;
+extern const falcon_training_loops falcon_training_amx;
 #endif
 
 const falcon_training_loops *falcon_training_loops_at(size_t index) {
@@ -16,7 +18,9 @@ const falcon_training_loops *falcon_training_loops_at(size_t index) {
                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                      __builtin_cpu_supports("fma");
     if (index == 2 && wide) return &falcon_training_avx512;
-    if (index == 3 && wide && __builtin_cpu_supports("avx512bf16")) return &falcon_training_avx512bf16;
+    const int dots = wide && __builtin_cpu_supports("avx512bf16");
+    if (index == 3 && dots) return &falcon_training_avx512bf16;
+    if (index == 4 && dots && falcon_may_use_tiles()) return &falcon_training_amx;
 #endif
     return NULL;
 }

@@ -8,6 +8,7 @@ enum CommandProcess {
     /// Has failures that no error reports end the process in one line with status 1: memory that the system refuses,
     /// to us or inside a library, and a mapped file that is cut off while it is read. Called once, at the start.
     static func explainFailures() {
+        unsafe falcon_start_with_fitting_blas(CommandLine.unsafeArgv)
         falcon_guard_mapped_pages()
         falcon_explain_memory_refusals()
         SystemMemory.whenRefused { falcon_end_without_memory($0) }

@@ -21,8 +21,8 @@ struct BFloat16Panels: Sendable {
     private let panel: Int
 
     /// Values of the depth in one block: a panel's part of it stays in the second-level cache, a row block's in the
-    /// first.
-    private static let blockDepth = 1024
+    /// first. Not 1,024: rows of a left operand that are a power of two apart would take each other's places there.
+    private static let blockDepth = 992
     /// Row blocks of one piece of work.
     private static let blocksTogether = 16
 

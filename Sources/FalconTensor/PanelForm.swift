@@ -2,13 +2,13 @@ internal import CFalconKernels
 
 /// How packed weights lie in memory, which says how they are multiplied.
 enum PanelForm: Hashable {
-    case float32, bfloat16, pairs, quads, int4
+    case float32, bfloat16, pairs, tiles, quads, int4
     /// The values of a file's blocks in the order in which the loops read them.
     case blocks(BlockType)
 
     init(_ arithmetic: ProductArithmetic, of matrix: StoredMatrix) {
         switch arithmetic {
-        case .bfloat16: self = .pairs
+        case .bfloat16: self = PanelForm.ofRoundedValues
         case .int8: self = .quads
         case .int4: self = .int4
         case .float32, .stored:
@@ -26,11 +26,14 @@ enum PanelForm: Hashable {
     init(peakOf arithmetic: ProductArithmetic) {
         switch arithmetic {
         case .float32: self = .float32
-        case .bfloat16: self = .pairs
+        case .bfloat16: self = PanelForm.ofRoundedValues
         case .int8: self = .quads
         case .int4, .stored: self = .int4
         }
     }
+
+    /// In which order this processor sums products of bfloat16 values best.
+    private static var ofRoundedValues: PanelForm { falcon_prefers_tiles() == 0 ? .pairs : .tiles }
 
     /// The number by which the C loops know the form.
     var code: Int32 {
@@ -38,6 +41,7 @@ enum PanelForm: Hashable {
         case .float32: Int32(FALCON_FLOAT32_PANELS)
         case .bfloat16: Int32(FALCON_BFLOAT16_PANELS)
         case .pairs: Int32(FALCON_PAIR_PANELS)
+        case .tiles: Int32(FALCON_TILE_PANELS)
         case .quads: Int32(FALCON_QUAD_PANELS)
         case .int4: Int32(FALCON_INT4_PANELS)
         case .blocks(let type): type.panelCode ?? 0

@@ -6,8 +6,8 @@
 package enum ProductArithmetic: String, Sendable, CaseIterable, Codable {
     /// Weights as they were stored, rows as they are: one chain of fused multiply-adds for each output.
     case float32
-    /// Weights and rows rounded to bfloat16: float32 sums over pairs, about twice as fast where the processor has dot
-    /// products of bfloat16.
+    /// Weights and rows rounded to bfloat16, float32 sums. In the tile registers of Intel's AMX 16 rows take hardly
+    /// longer than one; their order of rounding is another than that of processors without them.
     case bfloat16
     /// Weights and rows rounded to 8 bits in groups of 64 with a scale each, weights when they are packed and rows
     /// before each product: half the memory of bfloat16. Sums of a group are exact.

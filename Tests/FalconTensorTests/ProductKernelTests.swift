@@ -60,16 +60,17 @@ import Testing
 
     /// The forms that are made of numbers.
     static let numbers = [
-        FALCON_FLOAT32_PANELS, FALCON_BFLOAT16_PANELS, FALCON_PAIR_PANELS, FALCON_QUAD_PANELS, FALCON_INT4_PANELS,
+        FALCON_FLOAT32_PANELS, FALCON_BFLOAT16_PANELS, FALCON_PAIR_PANELS, FALCON_TILE_PANELS, FALCON_QUAD_PANELS,
+        FALCON_INT4_PANELS,
     ].map { Int32($0) }
 
     @Test("every variant gives the bits of the baseline, for every number of rows", arguments: numbers)
     func variantsAgree(form: Int32) {
         for (columns, depth) in [(1, 1), (31, 3), (32, 16), (33, 7), (100, 40), (160, 33), (70, 130)] {
-            let example = Example(columns: columns, depth: depth, rows: 31)
-            let reference = example.product(ProductKernelTests.variants[0], form: form, rows: 31)
+            let example = Example(columns: columns, depth: depth, rows: 47)
+            let reference = example.product(ProductKernelTests.variants[0], form: form, rows: 47)
             for kernels in ProductKernelTests.variants {
-                for rows in [1, 2, 3, 5, 7, 8, 12, 13, 14, 15, 24, 25, 28, 29, 31] {
+                for rows in [1, 2, 3, 5, 7, 8, 12, 13, 14, 15, 16, 17, 24, 25, 28, 29, 31, 32, 33, 47] {
                     let result = example.product(kernels, form: form, rows: rows)
                     #expect(result == Array(reference[0..<rows * columns]), "\(columns) x \(depth), \(rows) rows")
                 }
@@ -95,8 +96,8 @@ import Testing
     }
 
     /// At a scale of 1e-19 products are about the smallest normal number: some are below it and count as zero.
-    @Test("a bfloat16 product is the chain that it says", arguments: [1, 1e-19] as [Float])
-    func pairsAreTheChain(scale: Float) {
+    @Test("a bfloat16 product is the sum that its form says", arguments: [1, 1e-19] as [Float], [false, true])
+    func pairsAreTheSum(scale: Float, isTiled: Bool) {
         let (rows, columns, depth) = (2, 35, 51)
         let example = Example(columns: columns, depth: depth, rows: rows, scale: scale)
         func rounded(_ value: Float) -> Float {
@@ -105,18 +106,27 @@ import Testing
         }
         func flushed(_ value: Float) -> Float { value.isSubnormal ? 0 : value }
         for kernels in ProductKernelTests.variants {
-            let result = example.product(kernels, form: Int32(FALCON_PAIR_PANELS), rows: rows)
+            let result = example.product(
+                kernels, form: Int32(isTiled ? FALCON_TILE_PANELS : FALCON_PAIR_PANELS), rows: rows)
             // The baseline takes each product that is below the smallest normal number as zero, before it adds it.
             let isExact = scale == 1 || String(cString: kernels.pointee.name) != "baseline"
             let tolerance = isExact ? 0 : Float(depth) * Float.leastNormalMagnitude
             for row in 0..<rows {
                 for column in 0..<columns {
                     var sum: Float = 0
-                    for start in stride(from: 0, to: depth, by: 2) {
-                        for k in [start + 1, start] where k < depth {
-                            let (x, w) = (example.x[row * depth + k], example.weights[column * depth + k])
-                            sum = flushed(sum.addingProduct(rounded(x), rounded(w)))
-                        }
+                    func adding(_ k: Int, to sum: Float) -> Float {
+                        guard k < depth else { return sum }
+                        let (x, w) = (example.x[row * depth + k], example.weights[column * depth + k])
+                        return flushed(sum.addingProduct(rounded(x), rounded(w)))
+                    }
+                    for start in stride(from: 0, to: depth, by: 32) where isTiled {
+                        let places = stride(from: start, to: start + 32, by: 2)
+                        let earlier = places.reduce(Float(0)) { adding($1, to: $0) }
+                        let later = places.reduce(Float(0)) { adding($1 + 1, to: $0) }
+                        sum = flushed(sum + flushed(earlier + later))
+                    }
+                    for start in stride(from: 0, to: depth, by: 2) where !isTiled {
+                        sum = adding(start, to: adding(start + 1, to: sum))
                     }
                     sum = flushed(sum + flushed(example.bias[column]))
                     #expect(abs(result[row * columns + column] - sum) <= tolerance, "\(row), \(column)")

@@ -42,7 +42,10 @@ enum {
     FALCON_MXFP4_PANELS = 15,
     // Made of float32 or bfloat16 weights: 4 bits with a scale and a minimum for 32 values of the depth.
     FALCON_INT4_PANELS = 16,
-    FALCON_PANEL_FORMS = 17
+    // [padded depth / 2][32] pairs as above, in the order of the tile registers of AMX: of each 16 pairs a chain of
+    // the earlier products and one of the later ones, whose sum is added. The depth is padded to a multiple of 32.
+    FALCON_TILE_PANELS = 17,
+    FALCON_PANEL_FORMS = 18
 };
 
 // Values of the depth that share a scale in FALCON_QUAD_PANELS.
@@ -97,8 +100,11 @@ typedef struct {
 const falcon_product_kernels *falcon_products(void);
 
 // Every variant that this processor runs, the fastest last, for tests. Returns how many were written.
-enum { FALCON_PRODUCT_VARIANTS = 5 };
+enum { FALCON_PRODUCT_VARIANTS = 6 };
 size_t falcon_product_variants(const falcon_product_kernels **variants);
+
+// Whether products of bfloat16 values are best taken in the form of tiles (1) or of pairs (0) on this processor.
+int falcon_prefers_tiles(void);
 
 // Bytes of one panel, the same in every variant.
 size_t falcon_panel_bytes(int form, size_t depth);

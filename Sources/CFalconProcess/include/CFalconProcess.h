@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+// Starts the command again where OpenBLAS does not know the processor and took loops for an ancient one. Called once,
+// before anything else; `arguments` are the process's own. Returns where there is nothing to gain.
+void falcon_start_with_fitting_blas(char *_Nullable *_Nonnull arguments);
+
 // Has the process end with one line that names the file, and status 1, where a mapped file lost pages that are read.
 // Called once, at the start of a command.
 void falcon_guard_mapped_pages(void);
