@@ -21,8 +21,9 @@ struct BFloat16Panels: Sendable {
     private let panel: Int
 
     /// Values of the depth in one block: a panel's part of it stays in the second-level cache, a row block's in the
-    /// first. Not 1,024: rows of a left operand that are a power of two apart would take each other's places there.
-    private static let blockDepth = 992
+    /// first. Whole panels of every variant, so that a panel of a matrix's rows lies in one block of its depth; not
+    /// 1,024, for rows of a left operand that are a power of two apart take each other's places there.
+    private static let blockDepth = 960
     /// Row blocks of one piece of work.
     private static let blocksTogether = 16
 
@@ -92,7 +93,8 @@ struct BFloat16Panels: Sendable {
     /// Lays out a part of the depth that lies in one block and starts at an even value, from `[depth, columns]`.
     private func pack(depth part: Range<Int>, plain values: UnsafePointer<Float>) {
         let loops = unsafe TrainingLoops.best
-        let (start, _, pairsBefore, pairs) = block(part.lowerBound / BFloat16Panels.blockDepth)
+        let (start, count, pairsBefore, pairs) = block(part.lowerBound / BFloat16Panels.blockDepth)
+        precondition(part.upperBound <= start + count, "rows \(part) lie in more than one block of the depth")
         for number in 0..<panelCount {
             let column = number * panel
             unsafe loops.pack_pairs(
