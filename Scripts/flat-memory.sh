@@ -1,22 +1,13 @@
 #!/usr/bin/env bash
-# Decodes 100,000 tokens in changing company and shows how memory goes with them. Beginnings that were met twice are
-# kept up to 256 MiB, so it is flat once those are full.
+# Decodes 100,000 tokens in changing company and shows that memory does not grow with them: what dialogues share is
+# kept, what only one of them needed goes with it.
 #   flat-memory.sh [DIALOGUES [falcon-gen-data options, e.g. --batch 16]]
-# Each dialogue is answered beside others that come and go, some 50 tokens each. TARGET and DATASET decide what is run
-# (default: what comes with the repository), BUILD the folder with the command (default: the release build's).
+# Each dialogue is answered beside others that come and go, some 50 tokens each. Variables: Scripts/generating.sh.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-dialogues="${1:-2000}"
-shift || true
-target="${TARGET:-Checkpoints/target}"
-dataset="${DATASET:-Datasets/quickstart-train.json}"
-command="${BUILD:-$(swift build -c release --show-bin-path)}/falcon-gen-data"
-[[ -x "$command" ]] || { echo "flat-memory: build first: swift build -c release" >&2; exit 1; }
+count=2000 dataset=Datasets/quickstart-train.json
+. "$(dirname "$0")/generating.sh"
 
-work="$(mktemp -d)"
-process=
-trap '[[ -z "$process" ]] || kill "$process" 2> /dev/null || true; rm -rf "$work"' EXIT
-"$command" --target "$target" --dataset "$dataset" --range "0:$dialogues" --regenerate --batch 7 --quiet \
+"$command" --target "$target" --dataset "$dataset" --range "0:$count" --regenerate --batch 7 --quiet \
     --conversations-per-shard 50 --output "$work/shards" --json "$work/report.json" "$@" > "$work/report" &
 process=$!
 # Dialogues answered so far, and memory that is the process's own, in KiB.
@@ -28,7 +19,7 @@ while kill -0 "$process" 2> /dev/null; do
 done
 wait "$process"
 grep answers "$work/report"
-awk -v all="$dialogues" '
+awk -v all="$count" '
     { tenth = int(10 * $1 / all); if (tenth > 9) tenth = 9; if ($2 > most[tenth]) most[tenth] = $2 }
     END {
         for (t = 0; t < 10; t++) {

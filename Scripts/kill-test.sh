@@ -1,19 +1,11 @@
 #!/usr/bin/env bash
 # Kills falcon-gen-data at random moments and shows that a rerun ends with the same bytes as an undisturbed run.
 #   kill-test.sh [KILLS [falcon-gen-data options, e.g. --dtype int8 --regenerate]]
-# SEED decides the moments (default 1), TARGET and DATASET what is run (default: what comes with the repository), BUILD
-# the folder with the command (default: the release build's).
+# SEED decides the moments (default 1); for other variables see Scripts/generating.sh.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-kills="${1:-20}"
-shift || true
-target="${TARGET:-Checkpoints/target}"
-dataset="${DATASET:-Datasets/quickstart-heldout.json}"
-command="${BUILD:-$(swift build -c release --show-bin-path)}/falcon-gen-data"
-[[ -x "$command" ]] || { echo "kill-test: build first: swift build -c release" >&2; exit 1; }
+count=20 dataset=Datasets/quickstart-heldout.json
+. "$(dirname "$0")/generating.sh"
 
-work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
 generate() { # generate FOLDER [options]
     exec "$command" --target "$target" --dataset "$dataset" --conversations-per-shard 8 --quiet --output "$@"
 }
@@ -26,7 +18,7 @@ echo "undisturbed: $(head -1 "$work/report"), $whole ms"
 
 RANDOM="${SEED:-1}"
 killed=0 rounds=0
-while ((killed < kills)); do
+while ((killed < count)); do
     # Two parts take turns, so that claims of dead processes are taken over; a finished folder is begun again.
     ((rounds += 1))
     (generate "$work/killed" "$@" --part "$((rounds % 2 + 1))/2") > /dev/null 2>&1 &
@@ -34,7 +26,8 @@ while ((killed < kills)); do
     sleep "$(awk -v r="$RANDOM" -v t="$whole" 'BEGIN { printf "%.3f", r / 32767 * t / 1000 / 2 }')"
     if kill -9 "$process" 2> /dev/null; then ((killed += 1)); fi
     wait "$process" 2> /dev/null || true
-    if ((rounds > 50 * kills)); then echo "kill-test: runs end before they can be killed" >&2; exit 1; fi
+    process=
+    if ((rounds > 50 * count)); then echo "kill-test: runs end before they can be killed" >&2; exit 1; fi
     if ((killed % 7 == 6)) && [[ -d "$work/killed" ]]; then
         (generate "$work/killed" "$@") > /dev/null
         diff <(digests "$work/whole") <(digests "$work/killed") || { echo "kill-test: folders differ" >&2; exit 1; }

@@ -16,7 +16,7 @@ package final class DecodingEngine {
         package var maximumTexts: Int
         /// Rows of a pass that parts of prompts fill up; at least a few go to a prompt in any company.
         package var passRows: Int
-        /// The most bytes of beginnings that are kept for texts that begin the same; `nil` keeps none.
+        /// The most bytes of beginnings that are kept for texts that begin the same; `nil` and 0 keep none.
         package var cacheBytes: Int?
         /// Whether finished texts come with the target's features of the passes that made them.
         package var keepsFeatures: Bool
@@ -40,6 +40,9 @@ package final class DecodingEngine {
         package var stream: String?
         /// Whether a text will follow that begins with this one and its answer, as the next turn of a dialogue does.
         package var isContinued = true
+        /// Names texts of which each goes on behind the one before, as the turns of a dialogue do: what one leaves is
+        /// kept for the next alone, until `endSeries`. `nil`: kept for anybody, as long as there is room.
+        package var series: Int?
         /// In place of the engine's head; given the most positions of the text.
         var drafter: ((_ positions: Int) -> any RoundDrafter)?
 
@@ -83,7 +86,7 @@ package final class DecodingEngine {
     ) {
         (self.target, self.head, self.shape, self.lookup, self.options) = (target, head, shape, lookup, options)
         (self.pool, self.clock) = (pool, clock)
-        beginnings = options.cacheBytes.map { SharedBeginnings(byteLimit: $0) }
+        beginnings = options.cacheBytes.flatMap { $0 > 0 ? SharedBeginnings(byteLimit: $0) : nil }
     }
 
     /// Texts that were submitted and are neither finished nor cancelled.
@@ -92,6 +95,12 @@ package final class DecodingEngine {
 
     /// Pages of 64 tokens that are kept for texts that begin the same, and their bytes.
     package var sharedPages: (count: Int, bytes: Int) { (beginnings?.pageCount ?? 0, beginnings?.byteCount ?? 0) }
+
+    /// Bytes of keys and values: of the texts under way and of the beginnings that are kept.
+    package var heldBytes: Int { texts.reduce(sharedPages.bytes) { $0 + $1.cache.byteCount } }
+
+    /// Says that no text of a series will follow: what is kept for it alone is dropped.
+    package func endSeries(_ series: Int) { beginnings?.end(series: series) }
 
     /// Drops all beginnings that are kept.
     package func forgetBeginnings() { beginnings?.removeAll() }

@@ -51,12 +51,16 @@ package final class DecodingTasks<Task: DecodingTask> {
 
     /// Begins a task.
     ///
-    /// - Parameter key: what it is called when its outcome is told.
+    /// - Parameter key: what it is called when its outcome is told; of no other task under way.
     package func add(_ task: Task, key: Int) throws {
         var task = task
         switch try task.next() {
-        case .done(let outcome): done.append((key, outcome))
-        case .decode(let request): running[try engine.submit(request)] = (key, task)
+        case .done(let outcome):
+            engine.endSeries(key)
+            done.append((key, outcome))
+        case .decode(var request):
+            request.series = key
+            running[try engine.submit(request)] = (key, task)
         }
     }
 

@@ -9,7 +9,8 @@ import FalconTensor
 /// page of each first.
 ///
 /// Most texts of a run begin like no other: of a beginning that nobody is known to continue only the tokens are kept at
-/// first, and keys and values when it is met again.
+/// first, and keys and values when it is met again. What a dialogue's turn leaves is for its next turn alone, unless
+/// another text begins the same, and is dropped with the dialogue: so memory does not grow with dialogues that ended.
 final class SharedBeginnings {
     /// What 64 tokens leave.
     struct Page {
@@ -27,13 +28,16 @@ final class SharedBeginnings {
         unowned let parent: Node?
         var children: [[Int32]: Node] = [:]
         var lastUse = 0
+        /// The series whose text left it first.
+        let series: Int?
+        /// Whether texts of others begin like this, too.
+        var isShared = false
 
-        init(_ tokens: [Int32], _ page: Page?, below parent: Node?) {
-            (self.tokens, self.page, self.parent) = (tokens, page, parent)
+        init(_ tokens: [Int32], _ series: Int?, below parent: Node?) {
+            (self.tokens, self.series, self.parent) = (tokens, series, parent)
         }
 
-        /// Tokens are held twice, as a node's and as its parent's key; what else a node takes is about as much.
-        var byteCount: Int { 4 * 4 * tokens.count + (page?.byteCount ?? 0) }
+        var byteCount: Int { SharedBeginnings.tokenBytes + (page?.byteCount ?? 0) }
     }
 
     /// The most bytes that pages may take.
@@ -43,8 +47,18 @@ final class SharedBeginnings {
     private var nodeCount = 0
     private let root = Node([], nil, below: nil)
     private var clock = 0
+    /// By series, the pages that its next text alone needs.
+    private var held: [Int: [Node]] = [:]
+    /// The most pages of which only the tokens are kept.
+    private let tokenPageLimit: Int
 
-    init(byteLimit: Int) { self.byteLimit = byteLimit }
+    /// A page's tokens are held twice, by a node and as its parent's key; what else a node takes is about as much.
+    private static let tokenBytes = 4 * 4 * CachePage.positions
+
+    init(byteLimit: Int) {
+        self.byteLimit = byteLimit
+        tokenPageLimit = max(64, byteLimit / 256 / SharedBeginnings.tokenBytes)
+    }
 
     /// The pages that continue `tokens[..<start]`, which are whole pages, as far as they are known.
     ///
@@ -68,28 +82,50 @@ final class SharedBeginnings {
 
     /// Keeps the whole pages of a text that are not kept yet.
     ///
-    /// - Parameter isContinued: whether a text will follow that begins with all of this one; else what is new is kept
-    ///   when it is met again.
-    func add(_ tokens: [Int32], isContinued: Bool = true, page: (_ index: Int) -> Page) {
+    /// - Parameters:
+    ///   - series: names texts of which each goes on behind the one before. What is kept for it alone is what its
+    ///     newest text left.
+    ///   - isContinued: whether a text will follow that begins with all of this one, of the series if there is one;
+    ///     else what is new is kept when it is met again.
+    func add(_ tokens: [Int32], series: Int? = nil, isContinued: Bool = true, page: (_ index: Int) -> Page) {
         clock += 1
         var node = root
+        var own: [Node] = []
         for index in 0..<tokens.count / CachePage.positions {
             let part = Array(tokens[index * CachePage.positions..<(index + 1) * CachePage.positions])
             let child: Node
             if let known = node.children[part] {
                 child = known
-                if known.page == nil { keep(page(index), at: known) }
+                if series == nil || known.series != series { known.isShared = true }
             } else {
-                child = Node(part, nil, below: node)
+                child = Node(part, series, below: node)
                 node.children[part] = child
                 byteCount += child.byteCount
                 nodeCount += 1
-                if isContinued { keep(page(index), at: child) }
+            }
+            if child.isShared || isContinued {
+                if child.page == nil { keep(page(index), at: child) }
+                if !child.isShared { own.append(child) }
             }
             child.lastUse = clock
             node = child
         }
+        if let series { hold(own, for: series) }
         if byteCount > byteLimit { drop(to: byteLimit / 4 * 3) }
+        if nodeCount - pageCount > tokenPageLimit {
+            drop(where: { $0.page == nil }) { nodeCount - pageCount > tokenPageLimit / 4 * 3 }
+        }
+    }
+
+    /// Drops what is kept for the next text of a series alone: there will be none.
+    func end(series: Int) { hold([], for: series) }
+
+    private func hold(_ nodes: [Node], for series: Int) {
+        let wanted = Set(nodes.map(ObjectIdentifier.init))
+        for node in held[series] ?? [] where !node.isShared && !wanted.contains(ObjectIdentifier(node)) {
+            dropPage(of: node)
+        }
+        held[series] = nodes.isEmpty ? nil : nodes
     }
 
     private func keep(_ page: Page, at node: Node) {
@@ -98,23 +134,37 @@ final class SharedBeginnings {
         pageCount += 1
     }
 
-    /// Drops all pages.
-    func removeAll() { drop(to: 0) }
+    private func dropPage(of node: Node) {
+        guard let page = node.page else { return }
+        node.page = nil
+        byteCount -= page.byteCount
+        pageCount -= 1
+    }
 
-    /// Drops pages that nothing follows, the least recently used first, until the others take so many bytes at most.
-    private func drop(to limit: Int) {
-        while byteCount > limit, nodeCount > 0 {
+    /// Drops all pages.
+    func removeAll() {
+        held = [:]
+        drop(to: 0)
+    }
+
+    /// Drops the least recently used pages until the others take so many bytes at most.
+    private func drop(to limit: Int) { drop(where: { _ in true }) { byteCount > limit } }
+
+    /// Drops pages that nothing follows, the least recently used first.
+    private func drop(where isMeant: (Node) -> Bool, while isTooMuch: () -> Bool) {
+        while isTooMuch() {
             var (leaves, open): ([Node], [Node]) = ([], [root])
             while let node = open.popLast() {
                 open += node.children.values
-                if node.children.isEmpty && node !== root { leaves.append(node) }
+                if node.children.isEmpty && node !== root && isMeant(node) { leaves.append(node) }
             }
+            guard !leaves.isEmpty else { return }
             for leaf in leaves.sorted(by: { $0.lastUse < $1.lastUse }) {
-                guard byteCount > limit, let parent = leaf.parent else { break }
+                guard isTooMuch(), let parent = leaf.parent else { break }
+                dropPage(of: leaf)
                 parent.children[leaf.tokens] = nil
                 byteCount -= leaf.byteCount
                 nodeCount -= 1
-                if leaf.page != nil { pageCount -= 1 }
             }
         }
     }

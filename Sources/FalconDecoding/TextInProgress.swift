@@ -21,6 +21,7 @@ final class TextInProgress {
     let prompt: [Int32]
     let stop: StopRule
     private let isContinued: Bool
+    private let series: Int?
     let drafter: (any RoundDrafter)?
     let cache: KeyValueCache
     var choice: TokenChoice
@@ -45,7 +46,8 @@ final class TextInProgress {
         keepsFeatures: Bool, target: TargetModel, pool: ThreadPool
     ) {
         (self.id, prompt, self.stop) = (id, request.prompt, stop)
-        (self.drafter, self.keepsFeatures, isContinued) = (drafter, keepsFeatures, request.isContinued)
+        (self.drafter, self.keepsFeatures) = (drafter, keepsFeatures)
+        (isContinued, series) = (request.isContinued, request.series)
         cache = target.makeCache(capacity: prompt.count + stop.maximumTokens + (drafter?.treeRows ?? 0))
         choice = TokenChoice(
             request.sampling, prompt: prompt, stream: request.stream, pool: pool)
@@ -135,7 +137,7 @@ final class TextInProgress {
         let known = hasEnded && (keepsFeatures || !needsFeatures) ? prompt + text.tokens.dropLast() : prompt
         let tokens = Array(known.prefix(cache.committedCount))
         var all: Tensor?
-        beginnings.add(tokens, isContinued: isContinued) { index in
+        beginnings.add(tokens, series: series, isContinued: isContinued) { index in
             if needsFeatures && all == nil { all = .stacked(kept) }
             let rows = index * CachePage.positions..<(index + 1) * CachePage.positions
             return SharedBeginnings.Page(cache: cache.page(index), features: all?.rows(rows))

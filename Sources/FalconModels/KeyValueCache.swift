@@ -21,6 +21,9 @@ package final class KeyValueCache {
         self.capacity = capacity
     }
 
+    /// Of the room that it has.
+    package var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
+
     func appendProvisional(_ count: Int) { provisionalCount = count }
 
     /// Keeps some rows of the last pass, in this order, as the sequence's next positions and drops the others.

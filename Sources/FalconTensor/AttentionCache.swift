@@ -45,6 +45,9 @@ internal import CFalconKernels
         values = TensorStorage(uninitialized: keyValueHeads * self.capacity * valueWidth)
     }
 
+    /// Of keys and values, for all slots.
+    package var byteCount: Int { (keys.count + values.count) * MemoryLayout<Float>.size }
+
     /// Normalisation of each head of queries and keys (Qwen3).
     package struct HeadNorm: Sendable {
         /// `[headSize]` each.

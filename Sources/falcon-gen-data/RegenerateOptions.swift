@@ -32,6 +32,14 @@ struct RegenerateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            The most memory for beginnings that dialogues share, a system message say, and for their next turns: \
+            512MB, say, or 0; 256MiB or a sixteenth of the memory where it is left out. The answers are the same.
+            """, valueName: "size"))
+    var cacheBytes: CacheSize?
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Needs no --dataset: let the target write the prompts of N dialogues itself, then answer them. Prompts that \
             are empty, cut, looping or duplicates are dropped, counted and replaced. They are drawn with --temperature \
             (1 where it is left out) and --top-p.
@@ -63,7 +71,7 @@ struct RegenerateOptions: ParsableArguments {
             try OptionEffect.refuse(
                 [
                     ("--draft", draft != nil), ("--tree", tree != nil), ("--max-new-tokens", maxNewTokens != nil),
-                    ("--batch", batch != nil),
+                    ("--batch", batch != nil), ("--cache-bytes", cacheBytes != nil),
                 ] + drawing.given, because: "is for --regenerate and --self-prompts.")
         }
         try validateSelfPrompts()
@@ -111,9 +119,11 @@ struct RegenerateOptions: ParsableArguments {
             ? SamplingRule(
                 temperature: drawing.temperature ?? 0, topP: drawing.topP ?? 1, seed: drawing.seed ?? 0)
             : SamplingRule(temperature: answerTemperature ?? 0, seed: drawing.seed ?? 0)
-        return RegenerationOptions(
+        var options = RegenerationOptions(
             draft: draft, allowsOtherTarget: allowOtherTarget, tree: tree ?? TokenTree.Size.medium.rawValue,
             sampling: rule, maxNewTokens: maxNewTokens ?? 512, batch: batch ?? .automatic)
+        if let cacheBytes { options.cacheBytes = cacheBytes.bytes }
+        return options
     }
 
     /// `nil` where a data set gives the prompts.
@@ -125,6 +135,21 @@ struct RegenerateOptions: ParsableArguments {
             (options.system, options.turns) = (system, turns ?? 1)
             options.maxTokens = maxPromptTokens ?? options.maxTokens
             return options
+        }
+    }
+}
+
+/// An amount of memory, which may be none.
+struct CacheSize: ExpressibleByArgument {
+    let bytes: Int
+
+    init?(argument: String) {
+        if argument == "0" {
+            bytes = 0
+        } else if let amount = ByteAmount(argument) {
+            bytes = amount.bytes
+        } else {
+            return nil
         }
     }
 }

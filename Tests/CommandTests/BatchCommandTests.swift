@@ -10,6 +10,8 @@ import Testing
     @Test(arguments: [
         ["--regenerate", "--batch", "0"], ["--regenerate", "--batch", "-1"], ["--regenerate", "--batch", "many"],
         ["--regenerate", "--batch", "1025"], ["--batch", "4"], ["--self-prompts", "5"], ["--system", "hi"],
+        ["--cache-bytes", "1MB"], ["--regenerate", "--cache-bytes", "-1"], ["--regenerate", "--cache-bytes", "5 XB"],
+        ["--regenerate", "--cache-bytes", ""],
     ])
     func `what cannot be meant is refused before work begins`(options: [String]) throws {
         let folder = try TemporaryFolder()

@@ -13,6 +13,8 @@ package struct RegenerationOptions: Sendable {
     package var maxNewTokens: Int
     /// Dialogues that are answered in one pass; a matter of memory and pace, not of the answers.
     package var batch: BatchSize
+    /// The most bytes of beginnings that are kept for dialogues that begin the same and for their next turns.
+    package var cacheBytes = DecodingEngine.Options.usualCacheBytes
 
     package init(
         draft: String? = nil, allowsOtherTarget: Bool = false, tree: String = TokenTree.Size.medium.rawValue,

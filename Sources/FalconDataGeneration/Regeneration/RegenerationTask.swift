@@ -78,7 +78,10 @@ struct RegenerationTask: DecodingTask {
             let draft = try? writer.draft(after: messages, limit: regenerator.source.encoder.maxLength)
         else { return nil }
         state = .asking(number, draft)
-        return draft.request(stream: "\(dialogue.id) question \(number)")
+        var request = draft.request(stream: "\(dialogue.id) question \(number)")
+        // Its answer's prompt begins as its own does.
+        request.isContinued = true
+        return request
     }
 
     private mutating func end(before reason: String) {

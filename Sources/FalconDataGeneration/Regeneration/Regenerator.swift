@@ -17,13 +17,14 @@ struct Regenerator {
     let notes: [String]
     /// What decides the answers, for the manifest.
     let settings: [String: String]
+    private let cacheBytes: Int
     private let head: DraftHead?
     private let shape: DraftShape?
 
     /// - Throws: `FileError`, `TokenTreeError` or the head's error where the draft head cannot be used.
     init(_ options: RegenerationOptions, source: FeatureSource, writer: UserTurnWriter? = nil) throws {
         (self.source, self.writer) = (source, writer)
-        (sampling, maxNewTokens) = (options.sampling, options.maxNewTokens)
+        (sampling, maxNewTokens, cacheBytes) = (options.sampling, options.maxNewTokens, options.cacheBytes)
         let ends = AnswerEnds(
             configured: source.model.configuration.eosTokens, template: source.encoder.dialogues.template,
             tokenizer: source.tokenizer)
@@ -57,8 +58,7 @@ struct Regenerator {
     func makeEngine(texts: Int) -> DecodingEngine {
         DecodingEngine(
             target: source.model, head: head, shape: shape,
-            options: DecodingEngine.Options(
-                maximumTexts: texts, cacheBytes: DecodingEngine.Options.usualCacheBytes, keepsFeatures: true),
+            options: DecodingEngine.Options(maximumTexts: texts, cacheBytes: cacheBytes, keepsFeatures: true),
             pool: source.pool)
     }
 

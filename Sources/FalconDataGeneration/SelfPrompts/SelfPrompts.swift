@@ -55,7 +55,7 @@ struct SelfPrompts {
                 let engine = DecodingEngine(
                     target: source.model, head: nil, shape: nil,
                     options: DecodingEngine.Options(
-                        maximumTexts: choice.texts, cacheBytes: DecodingEngine.Options.usualCacheBytes),
+                        maximumTexts: choice.texts, cacheBytes: options.regeneration?.cacheBytes),
                     pool: pool)
                 let tally = try SelfPrompts.run(
                     draft, writer.options, DecodingTasks(engine, limit: choice.texts),
