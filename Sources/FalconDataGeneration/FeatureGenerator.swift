@@ -102,6 +102,12 @@ package final class FeatureGenerator {
             batch = choice.texts
             if let note = choice.note { self.notes.append(note) }
         }
+        if finishedCount < conversationCount,
+            let note = try regenerator?.calibrate(
+                input.dialogues, texts: batch, check: { try prompting(SelfPromptProgress()) })
+        {
+            self.notes.append(note)
+        }
     }
 
     /// Makes the shards that are missing: this part's, then those of other parts that began in this folder and whose

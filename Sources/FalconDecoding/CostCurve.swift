@@ -3,9 +3,9 @@ package struct CostCurve: Sendable {
     /// `[rows]`: a pass of the target; never falls.
     private(set) var target: [Double]
     /// The draft head's first pass.
-    let firstPass: Double
+    private(set) var firstPass: Double
     /// A draft pass after the first, but for its blocks.
-    let laterPass: Double
+    private(set) var laterPass: Double
     /// A block of such a pass.
     let block: Double
     /// What else a round with a draft takes: commit, text, bookkeeping.
@@ -27,8 +27,8 @@ package struct CostCurve: Sendable {
         return curve
     }
 
-    /// What a round costs a text that shares the target's passes with others, each with as many rows; beyond the rows
-    /// that were timed, a row costs what the last ones did. Drafting is each text's own.
+    /// What a round costs a text that shares the target's passes and the head's with others, each with as many rows and
+    /// blocks; beyond the rows that were timed, a row costs what the last ones did.
     func shared(by texts: Int) -> CostCurve {
         guard texts > 1, target.count > 2 else { return self }
         let last = target.count - 1
@@ -40,6 +40,8 @@ package struct CostCurve: Sendable {
             let pass = all <= last ? target[all] : target[last] + Double(all - last) * slope
             return pass / Double(texts)
         }
+        curve.firstPass = block + max(0, firstPass - block) / Double(texts)
+        curve.laterPass /= Double(texts)
         return curve
     }
 

@@ -14,7 +14,8 @@ package final class DecodingEngine {
     package struct Options: Sendable {
         /// Texts that are decoded at once; others wait.
         package var maximumTexts: Int
-        /// Rows of a pass that parts of prompts fill up; at least a few go to a prompt in any company.
+        /// The most rows of a pass: parts of prompts fill it up. One text's tree may have more, and a few rows go to a
+        /// prompt in any company. A text that finds no room comes first in the next pass.
         package var passRows: Int
         /// The most bytes of beginnings that are kept for texts that begin the same; `nil` and 0 keep none.
         package var cacheBytes: Int?
@@ -74,7 +75,6 @@ package final class DecodingEngine {
     private var texts: [TextInProgress] = []
     private var submitted = 0
     private let beginnings: SharedBeginnings?
-    private var companyTree: (texts: Int, tree: TokenTree?)?
 
     /// - Parameters:
     ///   - head: drafts for every text; with `shape`, for its block size.
@@ -172,8 +172,9 @@ package final class DecodingEngine {
                 }
             }
         }
-        for text in texts where text.hasEnded && !text.wantsClosing {
+        for text in texts where text.hasEnded && !text.isWaiting && !text.wantsClosing {
             if let beginnings { text.share(with: beginnings) }
+            learn(from: text)
             finished.append(FinishedText(id: text.id, text: text.text, features: text.features()))
         }
         texts.removeAll { text in finished.contains { $0.id == text.id } }
@@ -211,17 +212,18 @@ package final class DecodingEngine {
         let round: HeadDrafter.Round?
         let treeRows: Int
         switch shape {
-        // In company the tree follows the number of texts; what is drawn must not, so it keeps the plan's.
+        // In company the plan follows the number of texts; what is drawn must not, so it keeps the first one.
         case .planned(let planner) where options.maximumTexts > 1 && request.sampling.isGreedy:
             return HeadDrafter(
                 head: head, positions: positions, treeRows: TreePlanner.rowLimit, alignment: .newest, pool: pool,
                 clock: clock
-            ) { [unowned self] in companyTree(planner).map { .draft($0) } ?? .plain }
+            ) { [unowned self] in HeadDrafter.Round(planner.plan(sharedBy: texts.count)) ?? .plain }
         case .fixed(let tree):
             let tree = request.sampling.isGreedy ? tree : tree.withoutGaps
             (round, treeRows) = (.draft(tree), tree.nodes.count + 1)
         case .planned(let planner):
-            (round, treeRows) = (HeadDrafter.Round(planner.plan), planner.plan.rowLimit)
+            let plan = request.sampling.isGreedy ? planner.plan : planner.forDrawing.plan
+            (round, treeRows) = (HeadDrafter.Round(plan), plan.rowLimit)
         }
         return round.map { round in
             HeadDrafter(
@@ -230,13 +232,10 @@ package final class DecodingEngine {
         }
     }
 
-    /// The tree for each of the texts that are decoded now. It is looked for where their number has doubled or halved.
-    private func companyTree(_ planner: TreePlanner) -> TokenTree? {
-        let size = 1 << (Int.bitWidth - 1 - max(1, texts.count).leadingZeroBitCount)
-        if companyTree == nil || companyTree?.texts != size {
-            companyTree = (size, planner.tree(sharedBy: size))
-        }
-        return companyTree?.tree
+    /// Tells the planner how a greedy text in company went. A lone one's decoder does so itself.
+    private func learn(from text: TextInProgress) {
+        guard options.maximumTexts > 1, text.choice.rule.isGreedy else { return }
+        shape?.planner?.learn(inCompany: text.text)
     }
 
     /// The rows of the next pass: what every text needs that is being continued, and as much of prompts as fits beside
@@ -244,10 +243,17 @@ package final class DecodingEngine {
     private func takeRows() -> [(text: TextInProgress, rows: PassRows)] {
         var taken: [(text: TextInProgress, rows: PassRows)] = []
         HeadDrafter.draftTogether(texts.filter { $0.unseenPrompt == 0 }, on: pool, clock: clock)
-        for text in texts where text.unseenPrompt == 0 {
-            if let rows = text.rows(limit: 0, clock: clock) { taken.append((text, rows)) }
+        var used = 0
+        let begun = texts.filter { $0.unseenPrompt == 0 }
+        for text in begun.filter(\.isWaiting) + begun.filter({ !$0.isWaiting }) {
+            guard let rows = text.rows(limit: 0, clock: clock) else { continue }
+            guard used == 0 || used + rows.tokens.count <= options.passRows else {
+                text.wait(with: rows)
+                continue
+            }
+            used += rows.tokens.count
+            taken.append((text, rows))
         }
-        let used = taken.reduce(0) { $0 + $1.rows.tokens.count }
         // A prompt must get on even where others take all rows.
         var left = max(options.passRows - used, min(options.passRows, 16))
         for text in texts where text.unseenPrompt > 0 {

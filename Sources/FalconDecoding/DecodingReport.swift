@@ -105,7 +105,7 @@ package struct DecodingReport: Encodable, Sendable {
             ? Seconds(
                 load: loadSeconds, prefill: own.prefill, draft: own.draft, verify: own.verify, commit: own.commit,
                 total: own.total) : nil
-        let drafted = planner?.plan.tree ?? tree
+        let drafted = planner?.plan(sharedBy: batch).tree ?? tree
         func deepest() -> Int { turns.lazy.flatMap(\.decoded.passes).map(\.treeDepth).max() ?? 0 }
         var grown = planner?.meanNodeCount.map { (nodes: $0, depth: deepest()) }
         if isAlone {
@@ -126,7 +126,8 @@ package struct DecodingReport: Encodable, Sendable {
             depth: grown?.depth ?? drafted?.depth ?? 0,
             prediction: prediction,
             predictionError: measured > 0 ? prediction.map { $0.tokensPerSecond / measured - 1 } : nil,
-            choice: planner?.summary ?? lookup?.summary, costs: planner?.measuredCosts ?? lookup?.measuredCosts)
+            choice: planner?.summary(sharedBy: batch) ?? lookup?.summary,
+            costs: planner?.measuredCosts ?? lookup?.measuredCosts)
         self.peakMemoryBytes = peakMemoryBytes
         self.replay = replay
         self.isInterrupted = isInterrupted

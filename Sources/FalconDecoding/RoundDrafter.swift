@@ -26,10 +26,15 @@ protocol RoundDrafter: AnyObject {
 
     /// Takes in what a round took that had a pass for itself.
     func timed(_ round: RoundTimes)
+
+    /// What drafts the next round's tree with a head, where a head is asked for one: it can do so beside other texts'.
+    /// Asked once before each `next`, with the same room, or not at all.
+    func headDrafter(room: Int) -> HeadDrafter?
 }
 
 extension RoundDrafter {
     var wantsFeatures: Bool { true }
+    func headDrafter(room: Int) -> HeadDrafter? { nil }
 }
 
 /// One round of a text, before the target has seen it.
@@ -118,15 +123,18 @@ final class HeadDrafter: RoundDrafter {
 
     func timed(_ round: RoundTimes) { observe(round) }
 
-    /// Drafts the next rounds of those texts that draft fixed trees with one head, together: their `next` then gives
-    /// what was drafted.
+    func headDrafter(room: Int) -> HeadDrafter? { self }
+
+    /// Drafts the next rounds of those texts that draft with one head, together: their `next` then gives what was
+    /// drafted.
     static func draftTogether(_ texts: [TextInProgress], on pool: ThreadPool, clock: SecondsClock) {
-        var drafting: [(text: TextInProgress, drafter: HeadDrafter, tree: TokenTree)] = []
+        var drafting: [(text: TextInProgress, drafter: HeadDrafter, shape: DraftsTogether.Shape)] = []
         for text in texts where text.canDraft {
-            guard let drafter = text.drafter as? HeadDrafter, let tree = drafter.nextTree(room: text.room),
-                drafter.session.head === drafting.first?.drafter.session.head ?? drafter.session.head
+            guard let drafter = text.drafter?.headDrafter(room: text.room),
+                drafter.session.head === drafting.first?.drafter.session.head ?? drafter.session.head,
+                let shape = drafter.nextShape(room: text.room)
             else { continue }
-            drafting.append((text, drafter, tree))
+            drafting.append((text, drafter, shape))
         }
         guard drafting.count > 1 else { return }
         let start = clock()
@@ -137,7 +145,7 @@ final class HeadDrafter: RoundDrafter {
                 )
             }, on: pool)
         let drafts = DraftsTogether(
-            drafting.map { text, drafter, tree in .init(drafter.session, tree, text.choice) }, on: pool)
+            drafting.map { text, drafter, shape in .init(drafter.session, shape, text.choice) }, on: pool)
         let share = (clock() - start) / Double(drafting.count)
         for ((text, drafter, _), part) in zip(drafting, drafts.parts) {
             (drafter.unseen, drafter.planned, drafter.prepared) = ([], nil, part.draft)
@@ -145,11 +153,14 @@ final class HeadDrafter: RoundDrafter {
         }
     }
 
-    /// The tree of the next round; `nil` where it drafts none, or one that grows.
-    private func nextTree(room: Int) -> TokenTree? {
+    /// What the next round drafts; `nil` where it drafts nothing.
+    private func nextShape(room: Int) -> DraftsTogether.Shape? {
         let round = planned ?? round()
         planned = round
-        guard case .draft(let tree) = round else { return nil }
-        return tree.limited(toDepth: room)
+        switch round {
+        case .plain, .end: return nil
+        case .draft(let tree): return .tree(tree.limited(toDepth: room))
+        case .grow(let tree): return .growing(tree, deepest: room)
+        }
     }
 }

@@ -34,6 +34,8 @@ final class TextInProgress {
     /// Those of a draft that was made beside other texts'.
     var sharedDraftSeconds = 0.0
 
+    /// Rows for which the pass before had no room.
+    private var waiting: PassRows?
     private var newest: Int32 = 0
     private let keepsFeatures: Bool
     private var hasShared = false
@@ -63,7 +65,18 @@ final class TextInProgress {
     private var isBegun: Bool { !text.tokens.isEmpty }
 
     /// Whether its next pass is one that a draft can be for.
-    var canDraft: Bool { isBegun && !hasEnded && !isCancelled }
+    var canDraft: Bool { isBegun && !hasEnded && !isCancelled && !isWaiting }
+
+    /// Whether its rows found no room in the pass before.
+    var isWaiting: Bool { waiting != nil }
+
+    /// Keeps rows for the next pass. What was drafted stays, so that a text does not depend on the company.
+    func wait(with rows: PassRows) {
+        waiting = rows
+        // That pass is not this text's: its time is told by those that are in it.
+        text.seconds.draft += draftSeconds
+        draftSeconds = 0
+    }
 
     // MARK: Before a pass
 
@@ -71,6 +84,10 @@ final class TextInProgress {
     ///
     /// - Parameter limit: the most tokens of a prompt.
     func rows(limit: Int, clock: SecondsClock) -> PassRows? {
+        if let rows = waiting {
+            waiting = nil
+            return rows
+        }
         draftSeconds = 0
         if hasEnded {
             pass = .closing

@@ -114,15 +114,14 @@ struct TokenChoice {
         var random = random
         var (logits, proposals): ([Tensor], [[TokenDistribution]]) = ([], [])
         var (probabilities, ranked): ([[[Double]]], [[Int32]]) = ([], [])
-        let (tree, tokens, expected) = dynamic.draft(deepest: deepest) { continuations in
+        let grown = dynamic.draft(deepest: deepest) { continuations in
             let features = continuations.isEmpty ? first : session.expand(continuations, on: pool)
             let rows = head.logits(features, on: pool)
             if rule.isGreedy {
                 let best = rows.largest(RankStatistics.rankLimit, on: pool)
                 logits.append(rows)
                 ranked = best.map { $0.map { head.vocabulary.token($0.column) } }
-                probabilities.append(
-                    best.enumerated().map { row, candidates in rows.shares(candidates.map(\.value), row: row) })
+                probabilities.append(rows.shares(of: best))
             } else {
                 proposals.append(
                     (0..<rows.rowCount).map { rule.distribution(rows.row($0), within: head.vocabulary) })
@@ -137,8 +136,8 @@ struct TokenChoice {
         }
         self.random = random
         return Draft(
-            tree: tree, tokens: tokens, proposals: proposals, logits: logits, vocabulary: head.vocabulary,
-            passSeconds: seconds, probabilities: probabilities, expectedAccepted: expected)
+            grown, proposals: proposals, logits: logits, vocabulary: head.vocabulary, passSeconds: seconds,
+            probabilities: probabilities)
     }
 
     /// Verifies a draft, given the target's scores after the root and after each node.
@@ -163,6 +162,16 @@ struct TokenChoice {
 }
 
 extension TokenChoice.Draft {
+    /// A tree that grew.
+    init(
+        _ grown: (tree: TokenTree, tokens: [Int32], expectedAccepted: Double), proposals: [[TokenDistribution]],
+        logits: [Tensor], vocabulary: VocabularySubset?, passSeconds: [Double], probabilities: [[[Double]]]
+    ) {
+        self.init(
+            tree: grown.tree, tokens: grown.tokens, proposals: proposals, logits: logits, vocabulary: vocabulary,
+            passSeconds: passSeconds, probabilities: probabilities, expectedAccepted: grown.expectedAccepted)
+    }
+
     /// Nothing drafted.
     static func none(blockSize: Int) -> TokenChoice.Draft {
         TokenChoice.Draft(
@@ -234,6 +243,11 @@ extension Tensor {
     /// The place of a token in a row's ranking; behind all where the row has no column for it.
     func rank(of token: Int32, inRow row: Int, _ vocabulary: VocabularySubset?) -> Int {
         vocabulary.column(of: token).map { rank(of: $0, inRow: row) } ?? .max
+    }
+
+    /// The probabilities that each row's largest logits stand for.
+    func shares(of best: [[(column: Int32, value: Float)]]) -> [[Double]] {
+        best.enumerated().map { row, candidates in shares(candidates.map(\.value), row: row) }
     }
 
     /// The probabilities that some of a row's logits stand for.

@@ -1,5 +1,4 @@
 import FalconTensor
-import Foundation
 
 /// Chooses the draft tree for this machine, this target and this head: the one with the most tokens a second, or none
 /// where plain decoding is faster.
@@ -66,6 +65,10 @@ package final class TreePlanner {
     package private(set) var plan: Plan
     /// Seconds that the calibration took.
     package private(set) var calibrationSeconds = 0.0
+    /// Plans for texts in company, by their number.
+    private var companyPlans: [Int: Plan] = [:]
+    /// What texts that are drawn are drafted by in company.
+    private var drawing: (plan: Plan, estimate: RankEstimate)?
     private var statistics: RankStatistics
     private var confidence = Confidence()
     private var cost = RoundCost()
@@ -140,6 +143,7 @@ package final class TreePlanner {
         expected = (0, 0, 0, 0, 0)
         curve = cost.curve(rows: TreePlanner.rowLimit)
         trials = ([], [])
+        drawing = nil
         plannedTokens = 0
         replan()
     }
@@ -189,6 +193,7 @@ package final class TreePlanner {
         let factors = (plain: factor(plain), drafted: factor(drafted))
         if !plain.isEmpty { curve.plainFactor = factors.plain }
         if !drafted.isEmpty { curve.draftFactor = factors.drafted }
+        drawing = nil
         replan()
     }
 
@@ -261,31 +266,11 @@ package final class TreePlanner {
         return (expected.nodes + expected.rounds / 2) / expected.rounds
     }
 
-    /// The plan in words.
-    package var summary: String {
-        func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
-        let plain = "\(number(plan.plainTokensPerSecond, 1)) tokens/s"
-        guard plan.plainTokensPerSecond > 0 else {
-            return "\(name): no round could be timed (texts too short), decoding plainly"
-        }
-        guard let tree = plan.tree else {
-            return "\(name): drafting cannot pay here, decoding plainly at about \(plain); "
-                + "the best tree would bring \(number(plan.bestTokensPerSecond, 1))"
-        }
-        let shape =
-            plan.dynamic == nil
-            ? "\(counted(tree.nodes.count, "node")), \(tree.depth) deep, "
-                + counted(tree.passCount, "draft pass", "draft passes")
-            : "a tree for each round; the best single one, of \(counted(tree.nodes.count, "node"))"
-        return "\(name): \(shape): "
-            + "\(number(plan.acceptLength, 2)) tokens accepted in a round of \(number(plan.roundSeconds * 1000, 2)) ms "
-            + "expected, \(number(plan.tokensPerSecond, 1)) tokens/s against \(plain) plain"
-    }
-
     /// How much longer rounds took recently than in the calibration.
     private var drift: Double { recent.expected > 0 ? recent.taken / recent.expected : 1 }
 
     private func replan() {
+        companyPlans = [:]
         guard cost.roundCount.plain > 0, cost.roundCount.drafted > 0 else { return }
         let plain = 1 / max(1e-9, curve.plainRound * drift)
         // Looking for the best tree takes as long as some rounds: not after each text, when hardly more is known.
@@ -297,33 +282,65 @@ package final class TreePlanner {
             plannedTokens = known
         }
         let rate = best.map { (1 + $0.acceptLength) / (curve.round($0.tree) * drift) } ?? 0
-        var pays = rate > TreePlanner.margin * plain ? best : nil
-        if case .dynamic(.some) = kind { pays = best }
-        if draftsAnyway { pays = best }
-        plan = made(of: pays, rate: rate, plain: plain)
+        plan = made(of: chosen(best, rate: rate, plain: plain), rate: rate, plain: plain)
     }
 
-    /// The tree that makes most tokens a second where so many texts share the target's passes; `nil` where plain
-    /// decoding makes more. Trees that grow in each round are for a text alone.
-    func tree(sharedBy texts: Int) -> TokenTree? {
-        guard texts > 1, plan.tree != nil, cost.roundCount.plain > 0 else { return plan.tree }
-        let shared = curve.shared(by: texts)
-        guard let best = TreePlanner.bestTree(estimate, blockSize: blockSize, cost: shared) else { return nil }
-        let rate = (1 + best.acceptLength) / shared.round(best.tree)
-        return rate > TreePlanner.margin / shared.plainRound ? best.tree : nil
+    private func chosen(
+        _ best: (tree: TokenTree, acceptLength: Double)?, rate: Double, plain: Double
+    ) -> (tree: TokenTree, acceptLength: Double)? {
+        if case .dynamic(.some) = kind { return best }
+        return draftsAnyway || rate > TreePlanner.margin * plain ? best : nil
+    }
+
+    /// The plan that makes most tokens a second together where so many texts share the passes: smaller trees the more
+    /// there are, for rows have a price when weights are read for many, and none where plain decoding makes more. The
+    /// number is taken as the power of two below it; rates are one text's share.
+    func plan(sharedBy texts: Int) -> Plan {
+        let size = 1 << (Int.bitWidth - 1 - max(1, texts).leadingZeroBitCount)
+        guard size > 1, cost.roundCount.plain > 0, cost.roundCount.drafted > 0 else { return plan }
+        if let known = companyPlans[size] { return known }
+        let shared = curve.shared(by: size)
+        let plain = 1 / max(1e-9, shared.plainRound)
+        let best = TreePlanner.bestTree(estimate, blockSize: blockSize, cost: shared)
+        let rate = best.map { (1 + $0.acceptLength) / shared.round($0.tree) } ?? 0
+        let made = made(of: chosen(best, rate: rate, plain: plain), rate: rate, plain: plain, cost: shared, drift: 1)
+        companyPlans[size] = made
+        return made
+    }
+
+    /// The plan of texts that are drawn in company, and what it rests on: those of the first, so that what is drawn
+    /// depends neither on the company nor on what other texts teach.
+    var forDrawing: (plan: Plan, estimate: RankEstimate) {
+        let known = drawing ?? (plan, estimate)
+        drawing = known
+        return known
+    }
+
+    /// Learns from a text that was decoded in company where its tokens stood in the head's rankings. What its rounds
+    /// took says nothing of one alone.
+    func learn(inCompany text: DecodedText) {
+        record(text)
+        if 10 * statistics.tokens(depth: 1) > 11 * plannedTokens { replan() }
     }
 
     /// What a round by the plan brings beside nodes from elsewhere, and what its passes and rows cost more than a plain
     /// round, in plain rounds; `nil` where the plan drafts nothing.
     ///
-    /// - Parameter chance: that one of those nodes is right.
-    func headRound(beside chance: Double) -> (gain: Double, price: Double)? {
+    /// - Parameters:
+    ///   - chance: that one of those nodes is right.
+    ///   - texts: that share the passes.
+    ///   - isDrawn: for a text whose tokens must not depend on others.
+    func headRound(beside chance: Double, texts: Int, isDrawn: Bool) -> (gain: Double, price: Double)? {
+        let plan = isDrawn ? forDrawing.plan : self.plan(sharedBy: texts)
         guard plan.tree != nil, plan.plainTokensPerSecond > 0 else { return nil }
         return ((1 - chance) * plan.acceptLength, plan.roundSeconds * plan.plainTokensPerSecond - 1)
     }
 
     /// The chance that each node of a tree is accepted, as far as the head is known.
-    func reaches(of tree: TokenTree) -> [Double] {
+    ///
+    /// - Parameter isDrawn: for a text whose tokens must not depend on others.
+    func reaches(of tree: TokenTree, isDrawn: Bool) -> [Double] {
+        let estimate = isDrawn ? forDrawing.estimate : self.estimate
         var nodes: [(reach: Double, isStraight: Bool)] = []
         for node in tree.nodes {
             let above = node.parent < 0 ? (reach: 1, isStraight: true) : nodes[node.parent]
@@ -334,17 +351,20 @@ package final class TreePlanner {
     }
 
     private func made(
-        of tree: (tree: TokenTree, acceptLength: Double)?, rate: Double, plain: Double
+        of tree: (tree: TokenTree, acceptLength: Double)?, rate: Double, plain: Double,
+        cost: CostCurve? = nil, drift: Double? = nil
     ) -> Plan {
-        Plan(
-            tree: tree?.tree, dynamic: tree == nil ? nil : dynamicTree(perSecond: max(rate, plain) * drift),
+        let (curve, drift) = (cost ?? curve, drift ?? self.drift)
+        return Plan(
+            tree: tree?.tree,
+            dynamic: tree == nil ? nil : dynamicTree(perSecond: max(rate, plain) * drift, cost: curve),
             acceptLength: tree?.acceptLength ?? 0,
             roundSeconds: (tree.map { curve.round($0.tree) } ?? curve.plainRound) * drift,
             tokensPerSecond: tree == nil ? plain : rate, plainTokensPerSecond: plain, bestTokensPerSecond: rate)
     }
 
     /// - Parameter perSecond: what time is worth, by the calibration's clock.
-    private func dynamicTree(perSecond rate: Double) -> DynamicTree? {
+    private func dynamicTree(perSecond rate: Double, cost curve: CostCurve) -> DynamicTree? {
         guard case .dynamic(let nodes) = kind else { return nil }
         let passes = TreePlanner.passLimit(blockSize: blockSize)
         return DynamicTree(

@@ -17,7 +17,8 @@ struct RegenerateOptions: ParsableArguments {
     @Option(
         help: """
             Draft tree: \(TokenTree.names.joined(separator: ", ")), chain:D, or a file ending in .toml; \
-            \(TokenTree.Size.medium.rawValue) where it is left out.
+            \(TokenTree.Size.medium.rawValue) where it is left out. For answers that are not drawn also auto \
+            (chosen for this machine and the dialogues in a pass, none where that is faster), dynamic or dynamic:N.
             """)
     var tree: String?
 

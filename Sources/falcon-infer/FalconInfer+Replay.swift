@@ -53,7 +53,7 @@ extension FalconInfer {
             // Figures of a survey are no figures of the tree.
             if let stopped = survey.stopped { throw stopped }
             planner.learn(survey.facts.ranks)
-            note(planner.summary)
+            note(planner.summary())
             result = try run(FeatureReplay(ends: ends, head: head, planner: planner, stop: stop))
         }
 

@@ -175,10 +175,6 @@ struct FalconInfer: FalconCommand {
         if dataset == nil { throw ValidationError("--batch is for --dataset.") }
         guard batch > 1 else { return }
         if stream { throw ValidationError("--stream shows one answer at a time; leave out --batch or --stream.") }
-        if !draftsByLookup, treeName == "auto" || treeName.hasPrefix("dynamic") {
-            throw ValidationError(
-                "--tree \(treeName) measures rounds of one text; give a tree by its name with --batch.")
-        }
     }
 
     /// The words of `--tree`.
@@ -210,7 +206,7 @@ struct FalconInfer: FalconCommand {
         note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
         try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
         if let costs = planner.measuredCosts { note(costs.summary) }
-        note(planner.summary)
+        note(planner.summary(sharedBy: batch ?? 1))
         if !sampling.rule.isGreedy {
             note("trees follow measured times: another run draws other tokens, of the same distribution")
         }

@@ -94,6 +94,21 @@ import Testing
         try scene.generate(options)
         #expect(try scene.files(options.output) == expected)
 
+        for (tree, batch) in [("auto", 1), ("auto", 3), ("dynamic", 4), ("dynamic:5", 2)] {
+            options.output = scene.folder.file("\(tree)-\(batch)")
+            options.regeneration?.tree = tree
+            options.regeneration?.batch = .texts(batch)
+            options.regeneration?.planSeconds = 0
+            let generator = try FeatureGenerator(options, pool: ThreadPool(threadCount: 1))
+            #expect(generator.notes.contains { $0.hasPrefix(tree) }, "\(generator.notes)")
+            _ = try generator.run { _ in }
+            #expect(try scene.files(options.output) == expected, "\(tree)")
+            options.regeneration?.sampling = SamplingRule(temperature: 1)
+            let refusal = #expect(throws: (any Error).self) { try scene.generate(options) }
+            #expect("\(try #require(refusal))".contains("--tree \(tree) follows measured times"))
+            options.regeneration?.sampling = .greedy
+        }
+
         var sampled: [[String: Data]] = []
         for (name, seed) in [("x", UInt64(1)), ("y", 1), ("z", 2)] {
             options.output = scene.folder.file(name)

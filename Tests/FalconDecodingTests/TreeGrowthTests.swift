@@ -86,7 +86,7 @@ import Testing
         }
         calibrate(planner, verify: { 0.001 * Double($0) }, draft: 0.001)
         #expect(planner.plan.tree == nil && planner.plan.tokensPerSecond == planner.plan.plainTokensPerSecond)
-        #expect(planner.summary.contains("cannot pay"))
+        #expect(planner.summary().contains("cannot pay"))
 
         let other = TreePlanner(blockSize: 2, statistics: known)
         calibrate(other, verify: { 0.1 + 0.001 * Double($0) }, draft: 0.005)

@@ -195,7 +195,7 @@ import Testing
         let planner = TreePlanner(blockSize: 2, kind: .dynamic(nodes: 5))
         planner.endCalibration(seconds: 0)
         #expect(planner.plan.tree == nil && planner.plan.dynamic == nil)
-        #expect(planner.summary.contains("no round could be timed"))
+        #expect(planner.summary().contains("no round could be timed"))
     }
 
     @Test func `the more texts share a pass, the smaller the tree, and none where rows are all that costs`() throws {
@@ -206,7 +206,7 @@ import Testing
         let curve = planner.costs
         #expect(curve.shared(by: 1).plainRound == curve.plainRound)
         #expect(curve.shared(by: 64).plainRound < curve.plainRound / 4)
-        let nodes = [1, 2, 4, 8, 64].map { planner.tree(sharedBy: $0)?.nodes.count ?? 0 }
+        let nodes = [1, 2, 4, 8, 64].map { planner.plan(sharedBy: $0).tree?.nodes.count ?? 0 }
         #expect(nodes[0] == planner.plan.tree?.nodes.count && nodes[0] > 0 && nodes[4] == 0, "\(nodes)")
         #expect(zip(nodes, nodes.dropFirst()).allSatisfy(>=), "\(nodes)")
     }

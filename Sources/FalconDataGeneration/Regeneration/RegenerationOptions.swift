@@ -6,8 +6,10 @@ package struct RegenerationOptions: Sendable {
     package var draft: String?
     /// Whether a head of another target of the same sizes will do.
     package var allowsOtherTarget: Bool
-    /// The draft tree: a name, `chain:D` or a file, as `TokenTree.select` takes it.
+    /// The draft tree: what `DraftShape.select` takes; where answers are drawn, what `TokenTree.select` does.
     package var tree: String
+    /// How long rounds are measured for a tree that is planned.
+    package var planSeconds = 3.0
     package var sampling: SamplingRule
     /// The most tokens of an answer.
     package var maxNewTokens: Int

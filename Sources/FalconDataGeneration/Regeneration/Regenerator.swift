@@ -5,6 +5,16 @@ import FalconTensor
 import FalconTokenizer
 import Foundation
 
+/// A tree that follows measured times, for answers that are drawn.
+struct PlannedDrawing: Error, CustomStringConvertible {
+    let tree: String
+
+    var description: String {
+        "--tree \(tree) follows measured times, so that drawn text would be other text in each run: "
+            + "give a tree by its name, chain:D or a file"
+    }
+}
+
 /// Lets the target answer dialogues itself, many in one pass: what all of its answers have in common.
 struct Regenerator {
     let source: FeatureSource
@@ -18,6 +28,7 @@ struct Regenerator {
     /// What decides the answers, for the manifest.
     let settings: [String: String]
     private let cacheBytes: Int
+    private let planSeconds: Double
     private let head: DraftHead?
     private let shape: DraftShape?
 
@@ -25,6 +36,7 @@ struct Regenerator {
     init(_ options: RegenerationOptions, source: FeatureSource, writer: UserTurnWriter? = nil) throws {
         (self.source, self.writer) = (source, writer)
         (sampling, maxNewTokens, cacheBytes) = (options.sampling, options.maxNewTokens, options.cacheBytes)
+        planSeconds = options.planSeconds
         let ends = AnswerEnds(
             configured: source.model.configuration.eosTokens, template: source.encoder.dialogues.template,
             tokenizer: source.tokenizer)
@@ -46,7 +58,8 @@ struct Regenerator {
         }
         let head = try DraftHead(
             folder: folder, target: source.model, allowsOtherTarget: options.allowsOtherTarget, pool: source.pool)
-        (self.head, shape) = (head, .fixed(try TokenTree.select(options.tree, blockSize: head.blockSize)))
+        guard !draws || !DraftShape.isPlanned(options.tree) else { throw PlannedDrawing(tree: options.tree) }
+        (self.head, shape) = (head, try .select(options.tree, blockSize: head.blockSize))
         // Greedy answers are the same with any head; sampled ones have the same distribution, not the same words.
         if draws {
             settings["regenerate_draft"] = "\(try Regenerator.digest(folder)) with the tree \(options.tree)"
@@ -60,6 +73,26 @@ struct Regenerator {
             target: source.model, head: head, shape: shape,
             options: DecodingEngine.Options(maximumTexts: texts, cacheBytes: cacheBytes, keepsFeatures: true),
             pool: source.pool)
+    }
+
+    /// Measures rounds on some of the dialogues' first questions, where the head's tree is planned.
+    ///
+    /// - Parameters:
+    ///   - texts: that will share a pass.
+    ///   - check: may throw to stop the work.
+    /// - Returns: what is chosen, in one line.
+    func calibrate(_ dialogues: [Dialogue], texts: Int, check: () throws -> Void) throws -> String? {
+        guard let head, let shape, let planner = shape.planner else { return nil }
+        let step = max(1, dialogues.count / 8)
+        let prompts = stride(from: 0, to: dialogues.count, by: step).prefix(8).compactMap { row -> [Int32]? in
+            guard let dialogue = try? PromptDialogue(dialogues[row]) else { return nil }
+            let messages = dialogue.preface + [ChatMessage(role: .user, content: dialogue.turns[0])]
+            return try? source.encoder.dialogues.prompt(messages, dialogue.variables)
+        }
+        try SpeculativeDecoder(target: source.model, head: head, shape: shape, pool: source.pool).calibrate(
+            prompts, stop: StopRule(endTokens: endTokens, maximumTokens: maxNewTokens), seconds: planSeconds,
+            check: check)
+        return planner.summary(sharedBy: texts)
     }
 
     private static func digest(_ folder: String) throws -> String {

@@ -16,6 +16,7 @@ final class LookupDrafter: RoundDrafter {
     /// What may follow the newest token.
     private var candidates: [NGramIndex.Candidate]
     private var isBegun = false
+    private var decided: Decision?
     /// Tokens of the last rounds, and what those cost in plain rounds: what time is worth in this text.
     private var pace = (tokens: 16.0, cost: 16.0)
     private var roundCost = 1.0
@@ -52,40 +53,69 @@ final class LookupDrafter: RoundDrafter {
 
     var wantsFeatures: Bool { head?.wantsFeatures ?? false }
 
-    func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound {
-        roundCost = 1
-        if case .chain(let depth) = planner.kind, head == nil {
-            let tree = tree(room: min(room, depth), limit: depth, floor: 0, bestOnly: true)
-            return tree.added.isEmpty ? .plain : .draft(.lookup(tree), extend: 0)
-        }
-        let prices = planner.prices(texts: texts(), isFixed: isFixed).map { 1 + steepness * ($0 - 1) }
+    /// What is to be done in a round, before the head is asked.
+    private struct Decision {
+        /// Of a round by its rows, in plain rounds, and what that time is worth in tokens.
+        let prices: [Double]
+        let worth: Double
+        /// The least chance of a node that is of use.
+        let floor: Double
+        /// The nodes that are worth their rows without the head's.
+        let alone: LookupTree
+        let asksHead: Bool
+    }
+
+    private func decide(room: Int) -> Decision {
+        let texts = self.texts()
+        let prices = planner.prices(texts: texts, isFixed: isFixed).map { 1 + steepness * ($0 - 1) }
         let worth = LookupDrafter.margin * max(1, pace.tokens / pace.cost)
         // No node is worth less than the cheapest row.
         let floor = worth * max(0.004, (prices[prices.count - 1] - prices[1]) / Double(prices.count - 2) / 4)
         var alone = tree(room: room, limit: prices.count - 2, floor: floor)
         let value = alone.prune { worth * prices[min($0, prices.count - 1)] }
         if value < LookupDrafter.least { alone.removeAll() }
-        func withoutHead() -> DraftedRound {
-            guard !alone.added.isEmpty else { return .plain }
-            roundCost = prices[alone.added.count + 1]
-            return .draft(.lookup(alone), extend: 0)
-        }
-        guard let head else { return withoutHead() }
+        var asksHead = head != nil
         // What the head could add to likely nodes may not be worth its passes.
-        if !alone.added.isEmpty, let rest = planner.head?.headRound(beside: alone.chance),
+        if asksHead, !alone.added.isEmpty,
+            let rest = planner.head?.headRound(beside: alone.chance, texts: texts, isDrawn: isFixed),
             rest.gain < worth * rest.price
         {
-            return withoutHead()
+            asksHead = false
         }
+        return Decision(prices: prices, worth: worth, floor: floor, alone: alone, asksHead: asksHead)
+    }
+
+    func headDrafter(room: Int) -> HeadDrafter? {
+        guard let head else { return nil }
+        let decision = decide(room: room)
+        decided = decision
+        return decision.asksHead ? head.headDrafter(room: room) : nil
+    }
+
+    func next(_ choice: inout TokenChoice, room: Int) -> DraftedRound {
+        roundCost = 1
+        if case .chain(let depth) = planner.kind, head == nil {
+            let tree = tree(room: min(room, depth), limit: depth, floor: 0, bestOnly: true)
+            return tree.added.isEmpty ? .plain : .draft(.lookup(tree), extend: 0)
+        }
+        let decision = decided ?? decide(room: room)
+        decided = nil
+        let (prices, worth) = (decision.prices, decision.worth)
+        func withoutHead() -> DraftedRound {
+            guard !decision.alone.added.isEmpty else { return .plain }
+            roundCost = prices[decision.alone.added.count + 1]
+            return .draft(.lookup(decision.alone), extend: 0)
+        }
+        guard let head, decision.asksHead else { return withoutHead() }
         switch head.next(&choice, room: room) {
         case .end: return .end
         case .plain: return withoutHead()
         case .draft(let draft, let extend):
-            let reaches = planner.head?.reaches(of: draft.tree) ?? draft.tree.middlingReaches
+            let reaches = planner.head?.reaches(of: draft.tree, isDrawn: isFixed) ?? draft.tree.middlingReaches
             let base = zip(draft.tree.nodes, zip(draft.tokens, reaches)).map {
                 LookupTree.Node(parent: $0.parent, token: $1.0, depth: $0.depth, reach: $1.1)
             }
-            var tree = tree(room: room, base: base, limit: LookupPlanner.rowLimit - 1, floor: floor)
+            var tree = tree(room: room, base: base, limit: LookupPlanner.rowLimit - 1, floor: decision.floor)
             let rows = prices.count - 1
             func price(_ count: Int) -> Double {
                 // Beyond what was measured a row costs what the last ones did.
@@ -94,7 +124,9 @@ final class LookupDrafter: RoundDrafter {
             }
             tree.prune { worth * price($0) }
             roundCost = price(1 + base.count + tree.added.count)
-            if let plan = planner.head?.headRound(beside: 0) { roundCost += 1 + plan.price - price(1 + base.count) }
+            if let plan = planner.head?.headRound(beside: 0, texts: texts(), isDrawn: isFixed) {
+                roundCost += 1 + plan.price - price(1 + base.count)
+            }
             return .draft(draft.adding(tree.added), extend: extend)
         }
     }
