@@ -8,7 +8,7 @@ import FalconTensor
 /// own pass would give. Where pages take more than the limit, the least recently used beginnings are dropped, the last
 /// page of each first.
 ///
-/// Most texts of a run begin like no other: of a beginning that nobody is known to continue only the tokens are kept at
+/// Most texts of a run begin like no other: of a beginning that nobody is known to continue only a hash is kept at
 /// first, and keys and values when it is met again. What a dialogue's turn leaves is for its next turn alone, unless
 /// another text begins the same, and is dropped with the dialogue: so memory does not grow with dialogues that ended.
 final class SharedBeginnings {
@@ -23,42 +23,62 @@ final class SharedBeginnings {
 
     private final class Node {
         let tokens: [Int32]
-        /// `nil` where only the tokens are known.
-        var page: Page?
+        /// `nil` for the root.
+        let page: Page?
         unowned let parent: Node?
         var children: [[Int32]: Node] = [:]
         var lastUse = 0
         /// The series whose text left it first.
         let series: Int?
         /// Whether texts of others begin like this, too.
-        var isShared = false
+        var isShared: Bool
+        var isDropped = false
 
-        init(_ tokens: [Int32], _ series: Int?, below parent: Node?) {
-            (self.tokens, self.series, self.parent) = (tokens, series, parent)
+        init(_ tokens: [Int32], _ page: Page?, _ series: Int?, isShared: Bool, below parent: Node?) {
+            (self.tokens, self.page, self.series) = (tokens, page, series)
+            (self.isShared, self.parent) = (isShared, parent)
         }
 
-        var byteCount: Int { SharedBeginnings.tokenBytes + (page?.byteCount ?? 0) }
+        /// Tokens are held twice, by a node and as its parent's key; what else a node takes is about as much.
+        var byteCount: Int { 4 * 4 * tokens.count + (page?.byteCount ?? 0) }
+    }
+
+    /// Beginnings that were met, by a hash of their tokens, and the series that met them first; the last few thousand.
+    /// Where two share a hash, a page is kept too early, which changes no bit.
+    private struct Met {
+        private var series: [UInt64: Int?] = [:]
+        private var order: [UInt64] = []
+        private var next = 0
+        private static let limit = 4096
+
+        init() { series.reserveCapacity(Met.limit) }
+
+        /// Takes note of a beginning; tells whether another than this series met it before.
+        mutating func add(_ hash: UInt64, _ series: Int?) -> Bool {
+            if let first = self.series[hash] { return series == nil || first != series }
+            self.series[hash] = .some(series)
+            if order.count < Met.limit {
+                order.append(hash)
+            } else {
+                self.series[order[next]] = nil
+                order[next] = hash
+                next = (next + 1) % Met.limit
+            }
+            return false
+        }
     }
 
     /// The most bytes that pages may take.
     let byteLimit: Int
     private(set) var byteCount = 0
     private(set) var pageCount = 0
-    private var nodeCount = 0
-    private let root = Node([], nil, below: nil)
+    private let root = Node([], nil, nil, isShared: true, below: nil)
     private var clock = 0
+    private var met = Met()
     /// By series, the pages that its next text alone needs.
     private var held: [Int: [Node]] = [:]
-    /// The most pages of which only the tokens are kept.
-    private let tokenPageLimit: Int
 
-    /// A page's tokens are held twice, by a node and as its parent's key; what else a node takes is about as much.
-    private static let tokenBytes = 4 * 4 * CachePage.positions
-
-    init(byteLimit: Int) {
-        self.byteLimit = byteLimit
-        tokenPageLimit = max(64, byteLimit / 256 / SharedBeginnings.tokenBytes)
-    }
+    init(byteLimit: Int) { self.byteLimit = byteLimit }
 
     /// The pages that continue `tokens[..<start]`, which are whole pages, as far as they are known.
     ///
@@ -89,32 +109,30 @@ final class SharedBeginnings {
     ///     else what is new is kept when it is met again.
     func add(_ tokens: [Int32], series: Int? = nil, isContinued: Bool = true, page: (_ index: Int) -> Page) {
         clock += 1
-        var node = root
+        // `nil` behind the first page that is not kept.
+        var node: Node? = root
         var own: [Node] = []
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for index in 0..<tokens.count / CachePage.positions {
             let part = Array(tokens[index * CachePage.positions..<(index + 1) * CachePage.positions])
-            let child: Node
-            if let known = node.children[part] {
-                child = known
+            for token in part { hash = (hash ^ UInt64(UInt32(bitPattern: token))) &* 0x0000_0100_0000_01b3 }
+            let isMetByOthers = met.add(hash, series)
+            guard let parent = node else { continue }
+            node = parent.children[part]
+            if let known = node {
                 if series == nil || known.series != series { known.isShared = true }
-            } else {
-                child = Node(part, series, below: node)
-                node.children[part] = child
-                byteCount += child.byteCount
-                nodeCount += 1
+            } else if isMetByOthers || isContinued {
+                let new = Node(part, page(index), series, isShared: isMetByOthers, below: parent)
+                parent.children[part] = new
+                byteCount += new.byteCount
+                pageCount += 1
+                node = new
             }
-            if child.isShared || isContinued {
-                if child.page == nil { keep(page(index), at: child) }
-                if !child.isShared { own.append(child) }
-            }
-            child.lastUse = clock
-            node = child
+            node?.lastUse = clock
+            if let node, !node.isShared, isContinued { own.append(node) }
         }
         if let series { hold(own, for: series) }
         if byteCount > byteLimit { drop(to: byteLimit / 4 * 3) }
-        if nodeCount - pageCount > tokenPageLimit {
-            drop(where: { $0.page == nil }) { nodeCount - pageCount > tokenPageLimit / 4 * 3 }
-        }
     }
 
     /// Drops what is kept for the next text of a series alone: there will be none.
@@ -122,49 +140,38 @@ final class SharedBeginnings {
 
     private func hold(_ nodes: [Node], for series: Int) {
         let wanted = Set(nodes.map(ObjectIdentifier.init))
-        for node in held[series] ?? [] where !node.isShared && !wanted.contains(ObjectIdentifier(node)) {
-            dropPage(of: node)
+        // The last page first: what nothing follows.
+        for node in (held[series] ?? []).reversed()
+        where !node.isShared && !node.isDropped && node.children.isEmpty && !wanted.contains(ObjectIdentifier(node)) {
+            drop(node)
         }
         held[series] = nodes.isEmpty ? nil : nodes
     }
 
-    private func keep(_ page: Page, at node: Node) {
-        node.page = page
-        byteCount += page.byteCount
-        pageCount += 1
-    }
-
-    private func dropPage(of node: Node) {
-        guard let page = node.page else { return }
-        node.page = nil
-        byteCount -= page.byteCount
+    private func drop(_ node: Node) {
+        node.isDropped = true
+        node.parent?.children[node.tokens] = nil
+        byteCount -= node.byteCount
         pageCount -= 1
     }
 
     /// Drops all pages.
     func removeAll() {
-        held = [:]
+        (held, met) = ([:], Met())
         drop(to: 0)
     }
 
-    /// Drops the least recently used pages until the others take so many bytes at most.
-    private func drop(to limit: Int) { drop(where: { _ in true }) { byteCount > limit } }
-
-    /// Drops pages that nothing follows, the least recently used first.
-    private func drop(where isMeant: (Node) -> Bool, while isTooMuch: () -> Bool) {
-        while isTooMuch() {
+    /// Drops pages that nothing follows, the least recently used first, until the others take so many bytes at most.
+    private func drop(to limit: Int) {
+        while byteCount > limit, pageCount > 0 {
             var (leaves, open): ([Node], [Node]) = ([], [root])
             while let node = open.popLast() {
                 open += node.children.values
-                if node.children.isEmpty && node !== root && isMeant(node) { leaves.append(node) }
+                if node.children.isEmpty && node !== root { leaves.append(node) }
             }
-            guard !leaves.isEmpty else { return }
             for leaf in leaves.sorted(by: { $0.lastUse < $1.lastUse }) {
-                guard isTooMuch(), let parent = leaf.parent else { break }
-                dropPage(of: leaf)
-                parent.children[leaf.tokens] = nil
-                byteCount -= leaf.byteCount
-                nodeCount -= 1
+                guard byteCount > limit else { break }
+                drop(leaf)
             }
         }
     }

@@ -123,21 +123,31 @@ import Testing
         #expect(engine.sharedPages.count == 0)
     }
 
-    @Test(arguments: [0, 1 << 16, 1 << 24])
-    func `tokens of beginnings that nobody met again take little`(_ limit: Int) throws {
+    @Test(arguments: [0, 100_000, 1 << 24])
+    func `beginnings that nobody met again take nothing, and shared ones what the limit allows`(_ limit: Int) throws {
         let pool = ThreadPool(threadCount: 2)
         var random = RandomSource(seed: 820)
         let models = try RandomModels(seed: 821, pool: pool)
         let engine = DecodingEngine(
             target: models.target, options: .init(maximumTexts: 4, cacheBytes: limit), pool: pool)
-        for prompt in prompts(150, after: [], &random) {
-            var request = DecodingEngine.Request(
-                prompt: prompt + prompt + prompt, stop: StopRule(endTokens: [], maximumTokens: 1))
-            request.isContinued = false
-            _ = try engine.submit(request)
+        let prompts = prompts(60, after: [], &random).map { $0 + $0 + $0 }
+        func decode() throws {
+            for prompt in prompts {
+                var request = DecodingEngine.Request(
+                    prompt: prompt, stop: StopRule(endTokens: [], maximumTokens: 1))
+                request.isContinued = false
+                _ = try engine.submit(request)
+            }
+            while !engine.isIdle {
+                _ = try engine.pass { _, _ in }
+                #expect(engine.sharedPages.bytes <= limit)
+            }
         }
-        while !engine.isIdle { _ = try engine.pass { _, _ in } }
-        #expect(engine.sharedPages.count == 0)
-        #expect(engine.sharedPages.bytes <= min(limit, 64 * 1024))
+        try decode()
+        #expect(engine.sharedPages == (0, 0))
+        try decode()
+        let all = prompts.reduce(0) { $0 + $1.count / 64 }
+        #expect(limit < 1 << 24 ? engine.sharedPages.count < all : engine.sharedPages.count == all)
+        #expect((engine.sharedPages.count > 0) == (limit > 0) && engine.heldBytes == engine.sharedPages.bytes)
     }
 }
