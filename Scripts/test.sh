@@ -10,10 +10,10 @@ export FALCON_OPTIMIZED_DEBUG=1
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 started=$SECONDS
-swift build --build-tests
+swift build --build-tests --traits Server
 built=$SECONDS
 status=0
-swift test --skip-build "$@" 2>&1 | tee "$log" || status=$?
+swift test --skip-build --traits Server "$@" 2>&1 | tee "$log" || status=$?
 
 echo
 grep -E 'Test run with|✘ Test .* failed after' "$log" || true
