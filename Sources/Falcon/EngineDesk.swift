@@ -33,7 +33,10 @@ final class EngineDesk {
         let number: Int
         var stream: TextStream
         let stop: StopRule
+        let scorer: TokenScorer?
         let continuation: Continuation
+        /// What the pass under way added.
+        var arrived: [DecodedPass] = []
     }
 
     /// An engine and its texts.
@@ -64,9 +67,12 @@ final class EngineDesk {
             let id = try engine.engine.submit(
                 .init(
                     prompt: request.prompt, stop: stop, sampling: request.options.sampling, stream: request.stream))
+            let scorer = request.options.scoredAlternatives.map {
+                TokenScorer(model.target, prompt: request.prompt, count: $0, maximumTokens: stop.maximumTokens)
+            }
             engine.texts[id] = Text(
                 number: number, stream: TextStream(request, model.tokenizer, clock: clock), stop: stop,
-                continuation: continuation)
+                scorer: scorer, continuation: continuation)
         } catch {
             continuation.finish(throwing: FalconError(error))
         }
@@ -95,9 +101,8 @@ final class EngineDesk {
     }
 
     private func pass(_ engine: Engine) throws {
-        let finished = try engine.engine.pass { id, pass in
-            if let piece = engine.texts[id]?.stream.append(pass) { engine.texts[id]?.continuation.yield(.text(piece)) }
-        }
+        let finished = try engine.engine.pass { id, pass in engine.texts[id]?.arrived.append(pass) }
+        for id in engine.texts.filter({ !$0.value.arrived.isEmpty }).keys { tell(id, of: engine) }
         for (id, text) in engine.texts where text.stream.isStopped {
             engine.engine.cancel(id)
             end(text, .stopText)
@@ -108,6 +113,17 @@ final class EngineDesk {
             let reason = FalconDecoding.FinishReason(done.text.tokens, stop: text.stop)
             end(text, FinishReason(reason))
         }
+    }
+
+    /// Sends what a pass added to a text.
+    private func tell(_ id: DecodingEngine.TextID, of engine: Engine) {
+        guard var text = engine.texts[id] else { return }
+        for pass in text.arrived {
+            let scores = text.scorer?.scores(of: pass.tokens, on: pool) ?? []
+            if let piece = text.stream.append(pass, scores: scores) { text.continuation.yield(.text(piece)) }
+        }
+        text.arrived = []
+        engine.texts[id] = text
     }
 
     private func end(_ text: Text, _ reason: FinishReason) {

@@ -26,6 +26,8 @@ public struct GeneratedText: Sendable, Equatable {
         public let text: String
         /// How deep in the draft it stood; 0 for a token of the model's own.
         public let draftDepth: Int
+        /// What the model thinks of it, where ``GenerationOptions/scoredAlternatives`` asks for that.
+        public let score: TokenScore?
     }
 
     /// The tokens in order.
@@ -37,6 +39,22 @@ public struct GeneratedText: Sendable, Equatable {
         self.tokens = tokens
         text = tokens.map(\.text).joined() + tail
     }
+}
+
+/// What the model thinks of a token at its place, before temperature, top-k and top-p.
+public struct TokenScore: Sendable, Equatable {
+    /// A token that might have stood there.
+    public struct Alternative: Sendable, Equatable {
+        /// Its number in the model's vocabulary.
+        public let id: Int
+        /// The natural logarithm of its probability.
+        public let logProbability: Double
+    }
+
+    /// The natural logarithm of the token's probability.
+    public let logProbability: Double
+    /// The likeliest tokens, the likeliest first; as many as were asked for.
+    public let alternatives: [Alternative]
 }
 
 /// Why a text ended.

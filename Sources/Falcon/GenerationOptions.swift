@@ -22,15 +22,21 @@ public struct GenerationOptions: Sendable, Equatable {
     /// Texts that end the answer where one of them appears; it is not part of the answer then. Where several could, the
     /// one that is complete first does.
     public var stop: [String]
+    /// How many of the likeliest tokens to tell beside each token, with their probabilities; 0 for the token's own
+    /// alone. `nil`, the default, tells none: scores take a second pass over the text.
+    public var scoredAlternatives: Int?
 
     /// Greedy decoding of 512 tokens at most, unless told otherwise.
     public init(
         maximumTokens: Int = 512, temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 0,
-        stop: [String] = []
+        stop: [String] = [], scoredAlternatives: Int? = nil
     ) {
         (self.maximumTokens, self.temperature, self.topK) = (maximumTokens, temperature, topK)
         (self.topP, self.seed, self.stop) = (topP, seed, stop)
+        self.scoredAlternatives = scoredAlternatives
     }
+
+    package static let mostAlternatives = 20
 
     /// - Throws: `FalconError` that names the option.
     func check() throws {
@@ -40,6 +46,10 @@ public struct GenerationOptions: Sendable, Equatable {
         }
         if topK < 0 { throw FalconError("topK is \(topK): give 0 or more") }
         guard topP > 0, topP <= 1 else { throw FalconError("topP is \(topP): give more than 0 and 1 at most") }
+        if let scoredAlternatives, !(0...GenerationOptions.mostAlternatives).contains(scoredAlternatives) {
+            throw FalconError(
+                "scoredAlternatives is \(scoredAlternatives): give 0 to \(GenerationOptions.mostAlternatives)")
+        }
         if stop.contains("") { throw FalconError("stop holds an empty text: it would end every answer at once") }
     }
 

@@ -70,6 +70,11 @@ public final class LanguageModel: Sendable {
     /// The tokens of a text; special tokens named in it are recognised, none is added.
     public func tokens(of text: String) -> [Int] { loaded.tokenizer.encode(text).map { Int($0) } }
 
+    /// The text of tokens, special ones included; bytes that are no character become U+FFFD.
+    public func text(of tokens: [Int]) -> String {
+        loaded.tokenizer.decode(tokens.compactMap { Int32(exactly: $0) }, skippingSpecial: false)
+    }
+
     /// Continues a text as it stands, without a chat template, up to the model's own end token.
     ///
     /// ```swift
@@ -149,6 +154,11 @@ extension LoadedModel {
 // MARK: For the package's own server
 
 extension LanguageModel {
+    /// The bytes that a token stands for, which may be a part of a character.
+    package func bytes(of token: Int) -> [UInt8] {
+        Int32(exactly: token).map(loaded.tokenizer.bytes(of:)) ?? []
+    }
+
     /// Tokens that end an answer of a chat.
     package var answerEnds: Set<Int32> { loaded.answerEnds }
 

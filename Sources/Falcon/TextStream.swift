@@ -28,13 +28,18 @@ struct TextStream {
     }
 
     /// Takes in what a pass added; what is certain of it now, if anything is.
-    mutating func append(_ pass: DecodedPass) -> GeneratedText? {
+    ///
+    /// - Parameter scores: of the pass's tokens, where they are wanted.
+    mutating func append(_ pass: DecodedPass, scores: [TokenScore] = []) -> GeneratedText? {
         guard !isStopped else { return nil }
         if firstToken == nil { firstToken = clock() } else { passes += 1 }
         var drafted = 0
         for (index, id) in pass.tokens.enumerated() {
             let depth = index < pass.drafted ? index + 1 : 0
-            pending.append(.init(id: Int(id), text: decoder.append(id), draftDepth: depth))
+            pending.append(
+                .init(
+                    id: Int(id), text: decoder.append(id), draftDepth: depth,
+                    score: index < scores.count ? scores[index] : nil))
             let known = bytes.count
             bytes += pending[pending.count - 1].text.utf8
             tokenCount += 1
@@ -103,7 +108,7 @@ struct TextStream {
                 kept.append(token)
             } else if start < end {
                 let text = String(decoding: bytes[start..<end], as: UTF8.self)
-                kept.append(.init(id: token.id, text: text, draftDepth: token.draftDepth))
+                kept.append(.init(id: token.id, text: text, draftDepth: token.draftDepth, score: token.score))
             }
             start += count
         }

@@ -15,8 +15,15 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         var fields = try RequestFields(body)
         messages = try ChatCompletionRequest.messages(fields.value("messages"))
         templateArguments = try ChatCompletionRequest.arguments(fields.value("chat_template_kwargs"))
-        self.fields = try GenerationFields(
+        var generation = try GenerationFields(
             &fields, limits: ["max_completion_tokens", "max_tokens"], randomSeed: randomSeed)
+        let top = try fields.integer("top_logprobs", 0...GenerationOptions.mostAlternatives)
+        if try fields.boolean("logprobs") ?? false {
+            generation.options.scoredAlternatives = top ?? 0
+        } else if let top, top > 0 {
+            throw APIError.invalid("top_logprobs", "is for 'logprobs': true")
+        }
+        self.fields = generation
         let text = JSONValue.members([("type", .string("text"))])
         try fields.refuseUnsupported([
             ("tools", [.array([])], "models answer with text alone here"),
@@ -31,8 +38,6 @@ package struct ChatCompletionRequest: Sendable, Equatable {
             ("reasoning_effort", [], "see 'chat_template_kwargs'"),
             ("verbosity", [], "leave it out"),
             ("web_search_options", [], "leave it out"),
-            ("logprobs", [.boolean(false)], "leave it out"),
-            ("top_logprobs", [.integer(0)], "leave it out"),
         ])
         try GenerationFields.refuseUnsupported(&fields)
     }

@@ -20,48 +20,63 @@ package struct Completion: Sendable {
     let model: String
     let promptTokens: Int
     let includesUsage: Bool
+    let tellsDraftDepths: Bool
+    /// Tells tokens with what the model thinks of them; `nil` where nobody asked.
+    let scored: ScoredTokens?
     let choices: [Choice]
 
     /// What an answer took, for the server's figures.
     package typealias Observer = @Sendable (GenerationSummary) -> Void
 
+    /// A whole one.
+    private struct Answer: Sendable {
+        let index: Int
+        let text: String
+        let tokens: [GeneratedText.Token]
+        let summary: GenerationSummary
+    }
+
     // MARK: Whole
 
     /// The body of the answer, once all of it is there. Cancelling the task drops the texts.
     package func whole(observe: @escaping Observer = { _ in }) async throws -> JSONValue {
-        let answers = try await withThrowingTaskGroup(of: (Int, String, GenerationSummary).self) { group in
+        let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
             for choice in choices {
                 group.addTask {
-                    var text = ""
+                    var (text, tokens) = ("", [GeneratedText.Token]())
                     var summary: GenerationSummary?
                     for try await part in choice.generation {
-                        text += part.text ?? ""
+                        if case .text(let piece) = part {
+                            text += piece.text
+                            if scored != nil { tokens += piece.tokens }
+                        }
                         summary = part.summary ?? summary
                     }
                     guard let summary else { throw CancellationError() }
                     observe(summary)
-                    return (choice.index, text, summary)
+                    return Answer(index: choice.index, text: text, tokens: tokens, summary: summary)
                 }
             }
-            var answers: [(index: Int, text: String, summary: GenerationSummary)] = []
+            var answers: [Answer] = []
             for try await answer in group { answers.append(answer) }
             return answers.sorted { $0.index < $1.index }
         }
-        let told = answers.map { index, text, summary -> JSONValue in
+        let told = answers.map { answer -> JSONValue in
             let content: (String, JSONValue) =
                 switch kind {
                 case .chat:
                     (
                         "message",
                         .members([
-                            ("role", .string("assistant")), ("content", .string(text)), ("refusal", .null),
+                            ("role", .string("assistant")), ("content", .string(answer.text)), ("refusal", .null),
                         ])
                     )
-                case .text: ("text", .string(text))
+                case .text: ("text", .string(answer.text))
                 }
             return .members([
-                ("index", .integer(index)), content, ("logprobs", .null),
-                ("finish_reason", .string(summary.finishReason.openAI)),
+                ("index", .integer(answer.index)), content,
+                ("logprobs", scored?.json(answer.tokens, start: 0) ?? .null),
+                ("finish_reason", .string(answer.summary.finishReason.openAI)),
             ])
         }
         return body(
@@ -103,10 +118,15 @@ package struct Completion: Sendable {
             send(part(choice.index, .members([("role", .string("assistant")), ("content", .string(""))])))
         }
         var summary: GenerationSummary?
+        var start = 0
         for try await part in choice.generation {
-            if let text = part.text, !text.isEmpty {
-                let content = kind == .chat ? JSONValue.members([("content", .string(text))]) : .string(text)
-                send(self.part(choice.index, content))
+            if case .text(let piece) = part, !piece.text.isEmpty || scored != nil || tellsDraftDepths {
+                let content =
+                    kind == .chat ? JSONValue.members([("content", .string(piece.text))]) : .string(piece.text)
+                var more = [("logprobs", scored?.json(piece.tokens, start: start) ?? .null)]
+                if tellsDraftDepths { more.append(("draft_depths", depths(piece.tokens))) }
+                send(self.part(choice.index, content, more))
+                start += piece.text.unicodeScalars.count
             }
             summary = part.summary ?? summary
         }
@@ -116,13 +136,20 @@ package struct Completion: Sendable {
         return summary
     }
 
+    private func depths(_ tokens: [GeneratedText.Token]) -> JSONValue {
+        .array(tokens.map { .members([("text", .string($0.text)), ("depth", .integer($0.draftDepth))]) })
+    }
+
     /// A chunk with a piece of one answer.
-    private func part(_ index: Int, _ content: JSONValue, reason: FinishReason? = nil) -> JSONValue {
+    private func part(
+        _ index: Int, _ content: JSONValue, _ more: [(String, JSONValue)] = [("logprobs", .null)],
+        reason: FinishReason? = nil
+    ) -> JSONValue {
         chunk([
-            .members([
-                ("index", .integer(index)), (kind == .chat ? "delta" : "text", content), ("logprobs", .null),
-                ("finish_reason", reason.map { .string($0.openAI) } ?? .null),
-            ])
+            .members(
+                [("index", .integer(index)), (kind == .chat ? "delta" : "text", content)] + more + [
+                    ("finish_reason", reason.map { .string($0.openAI) } ?? .null)
+                ])
         ])
     }
 

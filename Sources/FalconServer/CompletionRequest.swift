@@ -24,12 +24,13 @@ package struct CompletionRequest: Sendable, Equatable {
         var generation = try GenerationFields(&fields, limits: ["max_tokens"], randomSeed: randomSeed)
         // OpenAI's own default of this older endpoint.
         if generation.isOpenEnded { generation.options.maximumTokens = 16 }
+        // This older endpoint has a number here: how many alternatives.
+        generation.options.scoredAlternatives = try fields.integer("logprobs", 0...5)
         self.fields = generation
         try fields.refuseUnsupported([
             ("suffix", [.string("")], "leave it out"),
             ("echo", [.boolean(false)], "leave it out"),
             ("best_of", [.integer(1), .integer(generation.count)], "leave it out; see 'n'"),
-            ("logprobs", [], "leave it out"),
         ])
         try GenerationFields.refuseUnsupported(&fields)
         guard prompts.count * generation.count <= GenerationFields.mostAnswers else {

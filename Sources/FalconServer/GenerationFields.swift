@@ -12,6 +12,10 @@ package struct GenerationFields: Sendable, Equatable {
     package let streams: Bool
     /// Whether a stream ends with the counts of tokens.
     package let includesUsage: Bool
+    /// Whether chunks of a stream tell each token's text and its depth in the draft: for the chat page.
+    package let tellsDraftDepths: Bool
+    /// How many alternatives are told beside each token's own logarithm of its probability; `nil` for neither.
+    package var scoredAlternatives: Int? { options.scoredAlternatives }
 
     /// The most answers to one request.
     static let mostAnswers = 16
@@ -44,6 +48,8 @@ package struct GenerationFields: Sendable, Equatable {
         options.seed = try GenerationFields.seed(&fields) ?? randomSeed()
         count = try fields.integer("n", 1...GenerationFields.mostAnswers) ?? 1
         streams = try fields.boolean("stream") ?? false
+        tellsDraftDepths = try fields.boolean("draft_depths") ?? false
+        if tellsDraftDepths, !streams { throw APIError.invalid("draft_depths", "is for 'stream': true") }
         includesUsage = try GenerationFields.includesUsage(&fields, streams: streams)
     }
 

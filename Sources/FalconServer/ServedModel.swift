@@ -85,6 +85,9 @@ package final class ServedModel: Sendable {
         }
         return Completion(
             kind: kind, id: id, created: now, model: name, promptTokens: prompts.reduce(0) { $0 + $1.count },
-            includesUsage: fields.includesUsage, choices: choices)
+            includesUsage: fields.includesUsage, tellsDraftDepths: fields.tellsDraftDepths,
+            scored: fields.scoredAlternatives.map { _ in
+                ScoredTokens(kind: kind, endTokens: endTokens) { [model] in model.bytes(of: $0) }
+            }, choices: choices)
     }
 }

@@ -45,12 +45,14 @@ import Testing
     @Test(arguments: [
         (#", "top_q": 1"#, "top_q"), (#", "tools": [{"type": "function"}]"#, "tools"),
         (#", "response_format": {"type": "json_object"}"#, "response_format"), (#", "n": 0"#, "n"),
-        (#", "n": 17"#, "n"), (#", "logprobs": true"#, "logprobs"), (#", "temperature": 2.5"#, "temperature"),
+        (#", "n": 17"#, "n"), (#", "logprobs": 2"#, "logprobs"), (#", "temperature": 2.5"#, "temperature"),
         (#", "temperature": "hot""#, "temperature"), (#", "top_p": -0.1"#, "top_p"), (#", "seed": 1.5"#, "seed"),
         (#", "max_tokens": 0"#, "max_tokens"), (#", "max_tokens": 2, "max_completion_tokens": 3"#, "max_tokens"),
         (#", "stop": [""]"#, "stop"), (#", "stop": [1]"#, "stop"), (#", "stop": {}"#, "stop"),
         (#", "stream": "yes""#, "stream"), (#", "stream_options": {"include_usage": true}"#, "stream_options"),
         (#", "presence_penalty": 0.5"#, "presence_penalty"), (#", "logit_bias": {"1": 2}"#, "logit_bias"),
+        (#", "top_logprobs": 2"#, "top_logprobs"), (#", "logprobs": true, "top_logprobs": 21"#, "top_logprobs"),
+        (#", "draft_depths": true"#, "draft_depths"),
         (#", "functions": [{}]"#, "functions"), (#", "chat_template_kwargs": []"#, "chat_template_kwargs"),
     ])
     func `what cannot be followed is refused by name`(members: String, name: String) throws {
