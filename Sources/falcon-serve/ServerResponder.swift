@@ -26,7 +26,7 @@
             do { response = try await answer(request, path: path) } catch {
                 response = ServerResponder.refusal(error)
             }
-            let known = ["/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"]
+            let known = ["/", "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"]
             figures.answered(known.contains(path) ? path : "other", status: response.status.code)
             return response
         }
@@ -35,6 +35,12 @@
             if path == "/health" {
                 try require(.get, request)
                 return .json(.members([("status", .string("ok"))]))
+            }
+            if path == "/" {
+                try require(.get, request)
+                return .text(
+                    ChatPage.html, type: "text/html; charset=utf-8",
+                    more: [.contentSecurityPolicy: ChatPage.policy, .cacheControl: "no-cache"])
             }
             if let key, !key.allows(request.headers[.authorization]) {
                 throw APIError(
@@ -171,8 +177,10 @@
             return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: value.text())))
         }
 
-        static func text(_ text: String, type: String) -> Response {
-            Response(status: .ok, headers: [.contentType: type], body: .init(byteBuffer: ByteBuffer(string: text)))
+        static func text(_ text: String, type: String, more: HTTPFields = [:]) -> Response {
+            var headers = more
+            headers[.contentType] = type
+            return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
         }
     }
 
