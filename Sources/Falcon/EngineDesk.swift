@@ -14,14 +14,6 @@ struct LoadedModel: Sendable {
     let options: LanguageModel.Options
 }
 
-/// A draft head with what it drafts in each round.
-final class LoadedHead: Sendable {
-    let head: FalconDraft.DraftHead
-    let tree: TokenTree
-
-    init(head: FalconDraft.DraftHead, tree: TokenTree) { (self.head, self.tree) = (head, tree) }
-}
-
 /// The texts that are being decoded on a model's thread: an engine for each way of drafting, each with its texts.
 ///
 /// Engines take passes alternately, since they share the threads. Never leaves its thread.
@@ -138,7 +130,7 @@ final class EngineDesk {
         if let known = engines.first(where: { $0.drafting === drafting }) { return known }
         let engine = Engine(
             DecodingEngine(
-                target: model.target, head: drafting?.head, shape: drafting.map { .fixed($0.tree) },
+                target: model.target, head: drafting?.head, shape: drafting?.shape, lookup: drafting?.lookup,
                 options: .init(
                     maximumTexts: model.options.maximumTexts, cacheBytes: model.options.cacheBytes),
                 pool: pool, clock: clock),

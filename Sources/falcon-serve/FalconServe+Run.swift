@@ -26,7 +26,13 @@
                     precision: precision.flatMap { Precision(rawValue: $0.rawValue) }, template: template,
                     threads: common.threads, maximumTexts: maxSequences, cacheBytes: ByteSize(cacheBytes)?.count ?? 0))
             var head: DraftHead?
-            if let draft { head = try await DraftHead.load(draft, for: model, tree: tree ?? "medium") }
+            if tree == "auto" || draftsByLookup && tree == nil { note("measuring rounds for --tree auto") }
+            if draftsByLookup {
+                head = try await DraftHead.lookup(for: model, tree: tree ?? "auto")
+            } else if let draft {
+                head = try await DraftHead.load(draft, for: model, tree: tree ?? "medium")
+            }
+            if let measured = head?.measured { note(measured) }
             let served = ServedModel(
                 name: modelName, model: model, head: head, context: context,
                 created: Int(Date().timeIntervalSince1970))

@@ -24,10 +24,19 @@ struct FalconServe: FalconCommand {
     @Option(help: "The target model: a folder (config.json, tokenizer.json, weights) or a .gguf file.")
     var target: String
 
-    @Option(help: "Folder of the draft head; plain decoding where it is left out.")
+    @Option(
+        help: """
+            Folder of the draft head, or lookup: drafts from the text so far, without a head (a folder of that name is \
+            ./lookup); plain decoding where it is left out.
+            """)
     var draft: String?
 
-    @Option(help: "Draft tree: small, medium, large, chain:D, or a file ending in .toml; medium where it is left out.")
+    @Option(
+        help: """
+            Draft tree: auto (chosen for this machine, smaller in company), small, medium, large, chain:D, or a file \
+            ending in .toml; medium where it is left out. With --draft lookup auto (where it is left out) or chain:D. \
+            What is drawn follows the head's tree: with auto it repeats only until the server is started again.
+            """)
     var tree: String?
 
     @Option(help: "The address to listen on; only programs of this computer reach the default, 127.0.0.1.")
@@ -70,8 +79,15 @@ struct FalconServe: FalconCommand {
         if ByteSize(cacheBytes) == nil {
             throw ValidationError("--cache-bytes \(cacheBytes): give a size such as 512MB, 2GB or 0.")
         }
-        if draft == nil, tree != nil { throw ValidationError("--tree is for a head given with --draft.") }
-        if draft == "lookup" { throw ValidationError("--draft lookup: falcon-serve drafts with heads; give a folder.") }
+        guard let tree else { return }
+        if draft == nil { throw ValidationError("--tree is for a head given with --draft.") }
+        if draftsByLookup, tree != "auto", !tree.hasPrefix("chain:") {
+            throw ValidationError("--tree \(tree): with --draft lookup give auto or chain:D.")
+        }
+        if tree.hasPrefix("dynamic") {
+            throw ValidationError(
+                "--tree \(tree) grows by the times of one text alone; give auto or a tree by its name.")
+        }
     }
 
     func run() throws {
@@ -81,6 +97,9 @@ struct FalconServe: FalconCommand {
             throw FalconError("was built without its web server; build it with: swift build -c release --traits Server")
         #endif
     }
+
+    /// Whether texts are drafted from themselves, without a head.
+    var draftsByLookup: Bool { draft == "lookup" }
 
     /// What requests call the model.
     var modelName: String {

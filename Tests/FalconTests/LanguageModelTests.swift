@@ -107,8 +107,11 @@ import Testing
         let long = String(repeating: "word ", count: model.contextLength + 1)
         #expect(await problem { _ = try await self.whole(model.generate(long)) }.contains("context"))
         let head = try FrontDoor.writeHead(into: folder)
-        for tree in ["auto", "smal", "chain:0"] {
+        for tree in ["dynamic", "dynamic:4", "smal", "chain:0"] {
             #expect(await problem { _ = try await DraftHead.load(head, for: model, tree: tree) }.contains(tree))
+        }
+        for tree in ["small", "chain:0", "chain:99"] {
+            #expect(await problem { _ = try await DraftHead.lookup(for: model, tree: tree) }.contains(tree))
         }
         let other = try await FrontDoor.model()
         let loaded = try await DraftHead.load(head, for: other)
