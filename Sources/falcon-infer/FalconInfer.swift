@@ -20,6 +20,7 @@ struct FalconInfer: FalconCommand {
                 --limit 40 --baseline --json report.json --report report.html
               falcon-infer --target Models/chat --dataset question.jsonl --batch 16 --answers answers.jsonl
               falcon-infer --target Models/chat --draft lookup --dataset question.jsonl --baseline
+              falcon-infer --target Models/chat --draft Models/chat-draft --chat
             """,
         version: falconVersion)
 
@@ -55,6 +56,16 @@ struct FalconInfer: FalconCommand {
 
     @Option(help: "A folder of falcon-gen-data: replay its stored answers, computing with the target's two ends only.")
     var replay: String?
+
+    @Flag(
+        help: """
+            Converse on the terminal: lines are questions, with drafted tokens in colour, /help lists the commands; \
+            Ctrl-C breaks off an answer.
+            """)
+    var chat = false
+
+    @Option(help: "--chat: instructions for the model before the first question, as /system gives them.")
+    var system: String?
 
     @Option(help: "The most dialogues to take from the dataset or the features.")
     var limit: Int?
@@ -111,9 +122,10 @@ struct FalconInfer: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard [prompt, dataset, replay].count(where: { $0 != nil }) == 1 else {
-            throw ValidationError("Give one of --prompt TEXT, --dataset FILE and --replay FEATURES.")
+        guard [prompt != nil, dataset != nil, replay != nil, chat].count(where: \.self) == 1 else {
+            throw ValidationError("Give one of --prompt TEXT, --dataset FILE, --replay FEATURES and --chat.")
         }
+        try validateChat()
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): give 1 or more.") }
         if maxNewTokens < 1 { throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.") }
         if let planSeconds, !(0...3600).contains(planSeconds) {
@@ -187,6 +199,7 @@ struct FalconInfer: FalconCommand {
     var headFolder: String? { draftsByLookup ? nil : draft }
 
     func run() throws {
+        if chat { return try converse() }
         try output.check(inputs: [
             ("--target", target), ("--draft", headFolder), ("--dataset", try dataset.map { try QuestionFile.path($0) }),
             ("--replay", replay), ("--tree", tree),
@@ -200,11 +213,11 @@ struct FalconInfer: FalconCommand {
 
     /// Measures rounds for a planner, where there is one, and says what it makes of them.
     func calibrate(
-        _ decoder: SpeculativeDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption
+        _ decoder: SpeculativeDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption?
     ) throws {
         guard let planner = decoder.shape.planner else { return }
         note("measuring rounds of 1 to \(TreePlanner.rowLimit) rows")
-        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
+        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: { try interruption?.check() })
         if let costs = planner.measuredCosts { note(costs.summary) }
         note(planner.summary(sharedBy: batch ?? 1))
         if !sampling.rule.isGreedy {
@@ -214,11 +227,11 @@ struct FalconInfer: FalconCommand {
 
     /// Measures passes for drafts from the text itself, and says what rows cost.
     func calibrate(
-        _ decoder: LookupDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption
+        _ decoder: LookupDecoder, _ prompts: [[Int32]], stop: StopRule, interruption: Interruption?
     ) throws {
         guard decoder.planner.kind == .auto else { return }
         note("measuring passes of 1 to \(LookupPlanner.rowLimit) rows")
-        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: interruption.check)
+        try decoder.calibrate(prompts, stop: stop, seconds: planSeconds ?? 3, check: { try interruption?.check() })
         note(decoder.planner.summary)
     }
 

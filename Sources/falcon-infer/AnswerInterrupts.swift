@@ -1,0 +1,54 @@
+import Dispatch
+import FalconCommandSupport
+import Foundation
+import Synchronization
+
+/// Ctrl-C within a conversation: breaks off the answer that is being given. Without one it says how to end, and ends
+/// the process the second time in a row.
+final class AnswerInterrupts: Sendable {
+    private struct State {
+        var isAnswering = false
+        var isRequested = false
+        var idleCount = 0
+    }
+
+    private let state: StateBox
+    private let source: any DispatchSourceSignal
+
+    /// For the handler, which lives on with the source.
+    private final class StateBox: Sendable {
+        let value = Mutex(State())
+    }
+
+    /// - Parameter hint: shown where there is no answer to break off.
+    init(hint: String?) {
+        let state = StateBox()
+        self.state = state
+        // The default action must go, or the process is gone before the source is told.
+        _ = signal(SIGINT, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler {
+            let idleCount = state.value.withLock { state in
+                if state.isAnswering { state.isRequested = true } else { state.idleCount += 1 }
+                return state.isAnswering ? 0 : state.idleCount
+            }
+            if idleCount > 1 { _exit(128 + SIGINT) }
+            if idleCount > 0, let hint { StandardError.write(hint) }
+        }
+        source.activate()
+    }
+
+    deinit {
+        source.cancel()
+        _ = signal(SIGINT, SIG_DFL)
+    }
+
+    /// Whether somebody wants the answer to end.
+    var areRequested: Bool { state.value.withLock(\.isRequested) }
+
+    /// An answer begins.
+    func begin() { state.value.withLock { $0 = State(isAnswering: true) } }
+
+    /// It has ended.
+    func end() { state.value.withLock { $0.isAnswering = false } }
+}
