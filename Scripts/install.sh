@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the three system libraries that Falcon links, where they are missing. Sourced or run by the other scripts;
 # does nothing, without the network, when all is there.
+#   install.sh --prefix DIR [--from FOLDER]   builds the commands, too, and puts them and completions into DIR
 set -euo pipefail
 
 install_failed() {
@@ -45,4 +46,9 @@ if [[ -n "$missing" ]]; then
     fi
     missing="$(falcon_missing)"
     [[ -z "$missing" ]] || install_failed "still missing after the installation: $missing"
+fi
+
+# Run by itself, not by another script that has arguments of its own.
+if [[ "${BASH_SOURCE[0]}" == "$0" ]] && (($# > 0)); then
+    exec bash "$(dirname "$0")/install-commands.sh" "$@"
 fi
