@@ -5,7 +5,8 @@
     pip install openai && python3 Scripts/peers/serve_openai.py http://127.0.0.1:8080/v1
 
 Chats and completions, whole and streamed, greedy and drawn by a seed. Every answer must be the same text with the same
-usage in company as alone; wrong requests must be refused with OpenAI's status codes. Exit status 1 where one is not.
+usage in company as alone; log-probabilities must belong to the text's tokens; wrong requests must be refused with
+OpenAI's status codes. Exit status 1 where one is not.
 """
 
 import concurrent.futures
@@ -55,6 +56,24 @@ def status(**options):
     return 200
 
 
+def scored(streams):
+    """Whether a chat's log-probabilities are those of its text's tokens, most likely first."""
+    options = dict(model=model, max_tokens=24, temperature=0, logprobs=True, top_logprobs=3)
+    messages = [{"role": "user", "content": "What is 12 plus 7?"}]
+    answer = client.chat.completions.create(messages=messages, stream=streams, **options)
+    choices = [event.choices[0] for event in answer if event.choices] if streams else answer.choices
+    told = [token for choice in choices if choice.logprobs for token in choice.logprobs.content]
+    text = "".join((choice.delta if streams else choice.message).content or "" for choice in choices)
+    best = all(token.top_logprobs[0].logprob == token.logprob <= 0 and len(token.top_logprobs) == 3 for token in told)
+    return bool(told) and best and bytes(byte for token in told for byte in token.bytes).decode() == text
+
+
+def scored_completion():
+    answer = client.completions.create(model=model, prompt="What is", max_tokens=8, temperature=0, logprobs=2)
+    told = answer.choices[0].logprobs
+    return "".join(told.tokens) == answer.choices[0].text and all(len(top) == 2 for top in told.top_logprobs)
+
+
 alone, slow = timed(lambda: [ask(i) for i in range(count)])
 with concurrent.futures.ThreadPoolExecutor(clients) as pool:
     together, fast = timed(lambda: list(pool.map(ask, range(count))))
@@ -68,4 +87,6 @@ refused = [
     status(model=model, max_tokens=-1) == 400,
     status(model=model, extra_body={"no such member": 1}) == 400,
 ]
-sys.exit(0 if equal == count and all(refused) else 1)
+probabilities = [scored(False), scored(True), scored_completion()]
+print(f"log-probabilities of a chat, a streamed chat and a completion: {probabilities}")
+sys.exit(0 if equal == count and all(refused) and all(probabilities) else 1)

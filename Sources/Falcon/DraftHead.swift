@@ -48,7 +48,7 @@ public final class DraftHead: Sendable {
             guard let planner = shape.planner else { return (LoadedHead(head: head, shape: shape), String?.none) }
             try SpeculativeDecoder(target: target.target, head: head, shape: shape, pool: pool)
                 .calibrate(target.samplePrompts, stop: target.sampleStop, seconds: seconds)
-            return (LoadedHead(head: head, shape: shape), planner.summary)
+            return (LoadedHead(head: head, shape: shape), planner.summary(sharedBy: target.options.maximumTexts))
         }
         return DraftHead(model, path, loaded, measured: measured)
     }

@@ -59,8 +59,3 @@ package enum StandardOutput {
 package struct ReaderGone: Error, CustomStringConvertible {
     package var description: String { "standard output: its reader has closed it" }
 }
-
-/// Where a person types.
-package enum StandardInput {
-    package static let isTerminal = isatty(STDIN_FILENO) == 1
-}

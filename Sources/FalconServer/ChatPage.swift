@@ -6,6 +6,7 @@ package enum ChatPage {
     /// What the page may do: its own script and style, and requests to where it came from.
     package static let policy =
         "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+        + "img-src data:; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
     package static let html = #"""
@@ -15,6 +16,7 @@ package enum ChatPage {
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <title>Falcon</title>
+        <link rel="icon" href="data:,">
         <style>
         :root { color-scheme: light dark; --text: #1c1c1e; --back: #fff; --soft: #f0f0f3; --line: #d0d0d6;
           --dim: #6a6a72;

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Ctrl-C within a conversation: breaks off the answer that is being given. Without one it says how to end, and ends
 /// the process the second time in a row.
-final class AnswerInterrupts: Sendable {
+final class AnswerInterrupts {
     private struct State {
         var isAnswering = false
         var isRequested = false

@@ -2,6 +2,7 @@ import FalconCommandSupport
 import FalconDecoding
 import FalconTensor
 import FalconTokenizer
+import Foundation
 
 /// A conversation on the terminal: lines of standard input are questions, those that begin with a slash commands.
 ///
@@ -41,9 +42,13 @@ final class TerminalChat {
 
     /// What the last answer took.
     private struct Figures {
-        var (prompt, tokens, passes, accepted) = (0, 0, 0, 0)
+        let prompt: Int
         let start: Double
-        var (first, last): (Double?, Double) = (nil, 0)
+        var tokens = 0
+        var passes = 0
+        var accepted = 0
+        var first: Double?
+        var last = 0.0
 
         mutating func add(_ pass: DecodedPass, at now: Double) {
             if first == nil { first = now } else { passes += 1 }
@@ -76,8 +81,8 @@ final class TerminalChat {
     ) {
         (self.engine, self.tokenizer, encoder) = (engine, tokenizer, DialogueEncoder(template, tokenizer))
         (self.stop, self.sampling, self.context, self.system) = (stop, sampling, context, system)
-        isTyped = StandardInput.isTerminal
-        interrupts = AnswerInterrupts(hint: isTerminal && StandardInput.isTerminal ? "\n/quit ends\n> " : nil)
+        isTyped = isatty(STDIN_FILENO) == 1
+        interrupts = AnswerInterrupts(hint: isTyped ? "\n/quit ends\n> " : nil)
     }
 
     static let help = """
@@ -125,8 +130,7 @@ final class TerminalChat {
         }
         var stream = AnswerPiece.Stream(tokenizer)
         var (text, tokens) = ("", [Int32]())
-        var figures = Figures(start: systemSeconds())
-        figures.prompt = prompt.count
+        var figures = Figures(prompt: prompt.count, start: systemSeconds())
         func show(_ pieces: [AnswerPiece]) throws {
             text += pieces.map(\.text).joined()
             try StandardOutput.write(

@@ -1,8 +1,8 @@
-import Falcon
 import FalconJSON
 import FalconTestSupport
 import Testing
 
+@testable import Falcon
 @testable import FalconServer
 
 /// `logprobs` as OpenAI's clients read them.
