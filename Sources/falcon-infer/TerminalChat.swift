@@ -6,7 +6,8 @@ import Foundation
 
 /// A conversation on the terminal: lines of standard input are questions, those that begin with a slash commands.
 ///
-/// One engine answers all turns and keeps what the model has seen of them, so that a turn goes on behind the one before.
+/// One engine answers all turns and keeps what the model has seen of them, so that a turn goes on behind the one
+/// before.
 final class TerminalChat {
     /// What a line asks for.
     enum Line: Equatable {

@@ -1,11 +1,10 @@
 import Dispatch
-import FalconCommandSupport
 import Foundation
 import Synchronization
 
 /// Ctrl-C within a conversation: breaks off the answer that is being given. Without one it says how to end, and ends
 /// the process the second time in a row.
-final class AnswerInterrupts {
+package final class AnswerInterrupts {
     private struct State {
         var isAnswering = false
         var isRequested = false
@@ -21,7 +20,7 @@ final class AnswerInterrupts {
     }
 
     /// - Parameter hint: shown where there is no answer to break off.
-    init(hint: String?) {
+    package init(hint: String?) {
         let state = StateBox()
         self.state = state
         // The default action must go, or the process is gone before the source is told.
@@ -44,11 +43,11 @@ final class AnswerInterrupts {
     }
 
     /// Whether somebody wants the answer to end.
-    var areRequested: Bool { state.value.withLock(\.isRequested) }
+    package var areRequested: Bool { state.value.withLock(\.isRequested) }
 
     /// An answer begins.
-    func begin() { state.value.withLock { $0 = State(isAnswering: true) } }
+    package func begin() { state.value.withLock { $0 = State(isAnswering: true) } }
 
     /// It has ended.
-    func end() { state.value.withLock { $0.isAnswering = false } }
+    package func end() { state.value.withLock { $0.isAnswering = false } }
 }
