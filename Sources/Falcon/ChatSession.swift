@@ -50,8 +50,11 @@ public final class ChatSession: Sendable {
     private let state: Mutex<State>
 
     /// - Parameters:
+    ///   - model: answers.
+    ///   - head: drafts for it, which changes no greedy token, only the speed.
     ///   - instructions: a system message before the first question.
     ///   - messages: an earlier conversation to go on with.
+    ///   - options: how answers are generated.
     public init(
         _ model: LanguageModel, drafting head: DraftHead? = nil, instructions: String? = nil,
         messages: [Message] = [], options: GenerationOptions = GenerationOptions()

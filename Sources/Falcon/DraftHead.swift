@@ -25,6 +25,7 @@ public final class DraftHead: Sendable {
     /// Opens a head's folder (`config.json` and weights).
     ///
     /// - Parameters:
+    ///   - path: the folder.
     ///   - model: the model that it was trained for; a head of another one is refused.
     ///   - tree: what is drafted in each round: `small`, `medium`, `large`, `chain:D`, a file that ends in `.toml`, or
     ///     `auto`: the tree that pays most on this machine, a smaller one the more texts are decoded at once. What is
@@ -57,6 +58,7 @@ public final class DraftHead: Sendable {
     /// Pays where answers repeat their questions. Drawn tokens are the same with it and without.
     ///
     /// - Parameters:
+    ///   - model: the model to draft for.
     ///   - tree: `auto`, as many tokens as pay on this machine, or `chain:D`.
     ///   - seconds: how long `auto` measures.
     /// - Throws: `FalconError` where there is no such tree.

@@ -86,6 +86,7 @@ public final class LanguageModel: Sendable {
     /// - Parameters:
     ///   - prompt: the text; special tokens named in it are recognised, none is added.
     ///   - head: drafts for it, which changes no greedy token and no distribution, only the speed.
+    ///   - options: how tokens are chosen, and what ends the text.
     /// - Returns: the text as it comes, then ``Generation/finished(_:)``. It throws a `FalconError` for a prompt that
     ///   is empty or too long and options that are out of range. Cancelling the task that reads it ends the text.
     public func generate(

@@ -70,7 +70,7 @@ import Testing
         let model = try await FrontDoor.model(maximumTexts: 3)
         let head = try await DraftHead.load(
             FrontDoor.writeHead(into: folder), for: model, tree: "auto", measuring: 0.1)
-        #expect(head.treeName == "auto" && head.measured?.hasPrefix("auto:") == true && head.blockSize == 2)
+        #expect(head.treeName == "auto" && head.measured?.hasPrefix("auto") == true && head.blockSize == 2)
         let drawn = Self.options(4, temperature: 0.8)
         let once = try await told(model, "The weather", head, drawn)
         try await withThrowingTaskGroup(of: Bool.self) { group in
