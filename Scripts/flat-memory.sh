@@ -28,5 +28,6 @@ awk -v all="$count" '
             if (t >= 5 && most[t] > behind) behind = most[t]
         }
         printf "second half / first half (its first fifth left out): %.3f\n", behind / before
-        exit behind > 1.03 * before
+        # The allocators of C and Swift come and go by a megabyte or two.
+        exit behind > 1.03 * before + 2048
     }' "$work/memory" || { echo "flat-memory: memory grows" >&2; exit 1; }

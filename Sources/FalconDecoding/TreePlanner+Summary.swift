@@ -7,15 +7,13 @@ extension TreePlanner {
         func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
         let plan = plan(sharedBy: texts)
         let name = texts > 1 ? "\(name), \(texts) texts in a pass" : name
-        // What texts in company make together.
-        let share = texts > 1 ? Double(texts) : 1
-        let plain = "\(number(share * plan.plainTokensPerSecond, 1)) tokens/s"
+        let plain = "\(number(plan.plainTokensPerSecond, 1)) tokens/s"
         guard plan.plainTokensPerSecond > 0 else {
             return "\(name): no round could be timed (texts too short), decoding plainly"
         }
         guard let tree = plan.tree else {
             return "\(name): drafting cannot pay here, decoding plainly at about \(plain); "
-                + "the best tree would bring \(number(share * plan.bestTokensPerSecond, 1))"
+                + "the best tree would bring \(number(plan.bestTokensPerSecond, 1))"
         }
         let shape =
             plan.dynamic == nil
@@ -24,7 +22,7 @@ extension TreePlanner {
             : "a tree for each round; the best single one, of \(counted(tree.nodes.count, "node"))"
         return "\(name): \(shape): "
             + "\(number(plan.acceptLength, 2)) tokens accepted in a round of "
-            + "\(number(share * plan.roundSeconds * 1000, 2)) ms expected, "
-            + "\(number(share * plan.tokensPerSecond, 1)) tokens/s against \(plain) plain"
+            + "\(number(Double(texts) * plan.roundSeconds * 1000, 2)) ms expected, "
+            + "\(number(plan.tokensPerSecond, 1)) tokens/s against \(plain) plain"
     }
 }

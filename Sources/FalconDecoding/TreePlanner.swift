@@ -294,7 +294,7 @@ package final class TreePlanner {
 
     /// The plan that makes most tokens a second together where so many texts share the passes: smaller trees the more
     /// there are, for rows have a price when weights are read for many, and none where plain decoding makes more. The
-    /// number is taken as the power of two below it; rates are one text's share.
+    /// number is taken as the power of two below it; rates are those of all together, seconds one text's share.
     func plan(sharedBy texts: Int) -> Plan {
         let size = 1 << (Int.bitWidth - 1 - max(1, texts).leadingZeroBitCount)
         guard size > 1, cost.roundCount.plain > 0, cost.roundCount.drafted > 0 else { return plan }

@@ -209,5 +209,8 @@ import Testing
         let nodes = [1, 2, 4, 8, 64].map { planner.plan(sharedBy: $0).tree?.nodes.count ?? 0 }
         #expect(nodes[0] == planner.plan.tree?.nodes.count && nodes[0] > 0 && nodes[4] == 0, "\(nodes)")
         #expect(zip(nodes, nodes.dropFirst()).allSatisfy(>=), "\(nodes)")
+        // Rates are those of all texts: 8 rows take 14 ms here, and bring 8 tokens.
+        #expect(abs(planner.plan(sharedBy: 8).plainTokensPerSecond / (8 / 0.014) - 1) < 0.1)
+        #expect(planner.summary(sharedBy: 8).hasPrefix("auto, 8 texts in a pass: \(nodes[3]) node"))
     }
 }
