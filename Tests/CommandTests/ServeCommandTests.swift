@@ -71,6 +71,47 @@ struct ServeCommandTests {
         #expect(try tokens.json["usage"]?["completion_tokens"] == .integer(3))
     }
 
+    /// The embedded model with the names of tokens exchanged, two by two: it says the one where it would say the other.
+    private func model(renaming pairs: [(Int, Int)], in folder: TemporaryFolder) throws -> String {
+        let path = folder.file("model")
+        try FileManager.default.copyItem(atPath: ServedProcess.target, toPath: path)
+        var bytes = try folder.bytes("model/model.safetensors")
+        let count = (0..<8).reduce(0) { $0 | Int(bytes[$1]) << (8 * $1) }
+        let header = try JSONParser.parse(Array(bytes[8..<8 + count]))
+        let offset = try #require(header["model.embed_tokens.weight"]?["data_offsets"]?.array?.first?.integer)
+        for (one, other) in pairs {
+            for byte in 0..<256 {
+                bytes.swapAt(8 + count + offset + one * 256 + byte, 8 + count + offset + other * 256 + byte)
+            }
+        }
+        try folder.write(bytes, to: "model/model.safetensors")
+        return path
+    }
+
+    @Test func `a character that two tokens make comes as one`() throws {
+        func ids(_ text: String) throws -> [Int] {
+            let run = try CommandRunner.run(
+                "falcon-inspect", ["tokenizer", "--target", ServedProcess.target, "--text", text])
+            return try JSONParser.parse(Array(run.stdout.utf8))["ids"]?.array?.compactMap(\.integer) ?? []
+        }
+        let members = #""temperature": 0, "max_tokens": 16"#
+        let prompt = try ids("What is")
+        let body = #"{"model": "m", "prompt": \#(prompt), \#(members)"#
+        let said = try ServedProcess().ask("/v1/completions", body + "}").json["choices"]?.array?.first?["text"]?.string
+        let (tokens, halves) = (try ids(#require(said)), try ids("\u{E9}"))
+        let pair = zip(tokens, tokens.dropFirst()).first { one, other in
+            one != other && !prompt.contains(one) && !prompt.contains(other)
+        }
+        let (first, second) = try #require(pair)
+        #expect(halves.count == 2)
+        let folder = try TemporaryFolder()
+        let server = try ServedProcess(
+            target: model(renaming: [(first, halves[0]), (second, halves[1])], in: folder))
+        let text = try server.ask("/v1/completions", body + "}").json["choices"]?.array?.first?["text"]?.string
+        let told = try texts(server.ask("/v1/completions", body + #", "stream": true}"#).events)
+        #expect(text?.contains("\u{E9}") == true && told.texts == [0: text ?? ""], "\(text ?? "")")
+    }
+
     @Test func `a stop text ends an answer before it, wherever tokens end`() throws {
         let server = try ServedProcess()
         let members = #""temperature": 0, "max_tokens": 24"#

@@ -21,13 +21,15 @@ final class ServedProcess: @unchecked Sendable {
     let port: UInt16
     private let folder: TemporaryFolder
 
-    /// - Parameter arguments: beside the embedded target, which requests call `m`, and the port.
-    init(_ arguments: [String] = []) throws {
+    /// - Parameters:
+    ///   - arguments: beside the target, which requests call `m`, and the port.
+    ///   - target: the embedded one unless told otherwise.
+    init(_ arguments: [String] = [], target: String = ServedProcess.target) throws {
         folder = try TemporaryFolder()
         let stderr = try folder.write("", to: "stderr")
         process.executableURL = URL(fileURLWithPath: CommandRunner.productsFolder + "/falcon-serve")
         process.arguments =
-            ["--target", ServedProcess.target, "--served-model-name", "m", "--port", "0", "--threads", "2"] + arguments
+            ["--target", target, "--served-model-name", "m", "--port", "0", "--threads", "2"] + arguments
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: stderr))
