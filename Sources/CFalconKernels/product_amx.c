@@ -76,7 +76,8 @@ static inline __attribute__((always_inline)) void multiply_panel(
         _tile_stored(3, target + SIDE * stride + SIDE, 4 * stride);
     }
     if (is_whole) return;
-    for (size_t row = 0; row < rows; row++) put(product, sums + row * FALCON_PANEL, column, out + row * product->stride);
+    for (size_t row = 0; row < rows; row++)
+        put(product, sums + row * FALCON_PANEL, column, out + row * product->stride);
 }
 
 void falcon_multiply_tiles(
