@@ -6,30 +6,13 @@
 #include <string.h>
 
 #pragma clang attribute push(__attribute__((target("avx512f,amx-tile,amx-bf16"))), apply_to = function)
+#include "tile_shapes.h"
 
 enum {
-    SIDE = 16,
-    GROUP_WORDS = SIDE * FALCON_PANEL,
+    GROUP_WORDS = TILE_SIDE * FALCON_PANEL,
     // How far ahead of its use a panel is fetched.
     AHEAD_WORDS = 8 * GROUP_WORDS
 };
-
-// What `_tile_loadconfig` reads: how many rows each tile has, and how many bytes a row.
-typedef struct {
-    uint8_t palette, first_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_shapes;
-
-// Sums are tiles 0 to 3, rows 4 and 5, weights 6 and 7.
-static void shape_tiles(size_t upper, size_t lower) {
-    tile_shapes shapes = {.palette = 1};
-    for (size_t tile = 0; tile < 8; tile++) shapes.row_bytes[tile] = 64;
-    shapes.rows[0] = shapes.rows[1] = shapes.rows[4] = (uint8_t)upper;
-    shapes.rows[2] = shapes.rows[3] = shapes.rows[5] = (uint8_t)lower;
-    shapes.rows[6] = shapes.rows[7] = SIDE;
-    _tile_loadconfig(&shapes);
-}
 
 // One row's 32 outputs: adds the bias and keeps what lies inside the matrix.
 static void put(const falcon_product *product, const float *sums, size_t column, float *out) {
@@ -42,7 +25,7 @@ static void put(const falcon_product *product, const float *sums, size_t column,
 static inline __attribute__((always_inline)) void multiply_panel(
     const falcon_product *product, const uint32_t *x, size_t rows, size_t panel, float *out, int has_lower
 ) {
-    const size_t groups = (product->depth + 2 * SIDE - 1) / (2 * SIDE);
+    const size_t groups = (product->depth + 2 * TILE_SIDE - 1) / (2 * TILE_SIDE);
     const uint32_t *weight = (const uint32_t *)product->panels + panel * groups * GROUP_WORDS;
     _tile_zero(0);
     _tile_zero(1);
@@ -50,30 +33,30 @@ static inline __attribute__((always_inline)) void multiply_panel(
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (size_t group = 0; group < groups; group++, weight += GROUP_WORDS, x += SIDE * rows) {
+    for (size_t group = 0; group < groups; group++, weight += GROUP_WORDS, x += TILE_SIDE * rows) {
         for (size_t word = 0; word < GROUP_WORDS; word += 16)
             _mm_prefetch((const char *)(weight + AHEAD_WORDS + word), _MM_HINT_T1);
         _tile_loadd(4, x, 64);
         _tile_loadd(6, weight, 4 * FALCON_PANEL);
-        _tile_loadd(7, weight + SIDE, 4 * FALCON_PANEL);
+        _tile_loadd(7, weight + TILE_SIDE, 4 * FALCON_PANEL);
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         if (has_lower) {
-            _tile_loadd(5, x + SIDE * SIDE, 64);
+            _tile_loadd(5, x + TILE_SIDE * TILE_SIDE, 64);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
         }
     }
     const size_t column = panel * FALCON_PANEL;
     const int is_whole = column + FALCON_PANEL <= product->columns && !product->bias;
-    float sums[2 * SIDE * FALCON_PANEL] __attribute__((aligned(64)));
+    float sums[2 * TILE_SIDE * FALCON_PANEL] __attribute__((aligned(64)));
     float *target = is_whole ? out + column : sums;
     const size_t stride = is_whole ? product->stride : FALCON_PANEL;
     _tile_stored(0, target, 4 * stride);
-    _tile_stored(1, target + SIDE, 4 * stride);
+    _tile_stored(1, target + TILE_SIDE, 4 * stride);
     if (has_lower) {
-        _tile_stored(2, target + SIDE * stride, 4 * stride);
-        _tile_stored(3, target + SIDE * stride + SIDE, 4 * stride);
+        _tile_stored(2, target + TILE_SIDE * stride, 4 * stride);
+        _tile_stored(3, target + TILE_SIDE * stride + TILE_SIDE, 4 * stride);
     }
     if (is_whole) return;
     for (size_t row = 0; row < rows; row++)
@@ -84,11 +67,11 @@ void falcon_multiply_tiles(
     const falcon_product *product, const void *x, size_t rows, size_t first, size_t end, const char *const ahead[2],
     float *out) {
     (void)ahead;
-    const int has_lower = rows > SIDE;
+    const int has_lower = rows > TILE_SIDE;
     // Tiles take numbers below the smallest normal one as zero; so is the bias added.
     const unsigned mode = _mm_getcsr();
     _mm_setcsr(mode | 0x8040);
-    shape_tiles(has_lower ? SIDE : rows, has_lower ? rows - SIDE : SIDE);
+    shape_tiles(has_lower ? TILE_SIDE : rows, has_lower ? rows - TILE_SIDE : TILE_SIDE);
     if (has_lower)
         for (size_t panel = first; panel < end; panel++) multiply_panel(product, x, rows, panel, out, 1);
     else
@@ -98,10 +81,10 @@ void falcon_multiply_tiles(
 }
 
 double falcon_peak_tiles(size_t steps, float *sink) {
-    shape_tiles(SIDE, SIDE);
+    shape_tiles(TILE_SIDE, TILE_SIDE);
     const uint16_t one = 0x3f80;
-    uint16_t ones[SIDE * 2 * SIDE];
-    for (size_t i = 0; i < SIDE * 2 * SIDE; i++) ones[i] = one;
+    uint16_t ones[TILE_SIDE * 2 * TILE_SIDE];
+    for (size_t i = 0; i < TILE_SIDE * 2 * TILE_SIDE; i++) ones[i] = one;
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -116,13 +99,13 @@ double falcon_peak_tiles(size_t steps, float *sink) {
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
-    float sums[SIDE * SIDE];
+    float sums[TILE_SIDE * TILE_SIDE];
     _tile_stored(0, sums, 64);
     *sink = sums[0];
     _tile_stored(3, sums, 64);
     *sink += sums[0];
     _tile_release();
-    return (double)steps * 4 * SIDE * SIDE * 2 * SIDE;
+    return (double)steps * 4 * TILE_SIDE * TILE_SIDE * 2 * TILE_SIDE;
 }
 #pragma clang attribute pop
 #endif

@@ -5,26 +5,10 @@
 // 16 sums. One instruction takes 16 pairs of each sum's depth: sum += (earlier products) + (later products), each a
 // chain of fused multiply-adds that starts at zero; numbers below the smallest normal one count as zero.
 
+#include "tile_shapes.h"
+
 // Two tiles of rows by two of columns: each loaded tile serves two instructions.
-#define TILE_SIDE 16
 #define PRODUCT_ROWS (2 * TILE_SIDE)
-
-// What `_tile_loadconfig` reads: how many rows each tile has, and how many bytes a row.
-typedef struct {
-    uint8_t palette, first_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_shapes;
-
-// Sums are tiles 0 to 3, left rows 4 and 5, columns 6 and 7.
-static void shape_tiles(size_t upper, size_t lower) {
-    tile_shapes shapes = {.palette = 1};
-    for (size_t tile = 0; tile < 8; tile++) shapes.row_bytes[tile] = 64;
-    shapes.rows[0] = shapes.rows[1] = shapes.rows[4] = (uint8_t)upper;
-    shapes.rows[2] = shapes.rows[3] = shapes.rows[5] = (uint8_t)lower;
-    shapes.rows[6] = shapes.rows[7] = TILE_SIDE;
-    _tile_loadconfig(&shapes);
-}
 
 // Adds 16 pairs to the sums of 32 columns; `has_lower` is a constant where this is called.
 static inline __attribute__((always_inline)) void add_tiles(
