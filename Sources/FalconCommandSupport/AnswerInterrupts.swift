@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Synchronization
 
@@ -12,9 +11,9 @@ package final class AnswerInterrupts {
     }
 
     private let state: StateBox
-    private let source: any DispatchSourceSignal
+    private let listener: SignalListener
 
-    /// For the handler, which lives on with the source.
+    /// For the listening thread, which may outlive the conversation.
     private final class StateBox: Sendable {
         let value = Mutex(State())
     }
@@ -23,10 +22,7 @@ package final class AnswerInterrupts {
     package init(hint: String?) {
         let state = StateBox()
         self.state = state
-        // The default action must go, or the process is gone before the source is told.
-        _ = signal(SIGINT, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler {
+        listener = SignalListener([SIGINT]) { _ in
             let idleCount = state.value.withLock { state in
                 if state.isAnswering { state.isRequested = true } else { state.idleCount += 1 }
                 return state.isAnswering ? 0 : state.idleCount
@@ -34,12 +30,6 @@ package final class AnswerInterrupts {
             if idleCount > 1 { _exit(128 + SIGINT) }
             if idleCount > 0, let hint { StandardError.write(hint) }
         }
-        source.activate()
-    }
-
-    deinit {
-        source.cancel()
-        _ = signal(SIGINT, SIG_DFL)
     }
 
     /// Whether somebody wants the answer to end.

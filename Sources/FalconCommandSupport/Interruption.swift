@@ -11,51 +11,44 @@ import Synchronization
 /// The first signal asks the work to stop; a second one, half a second later or more, ends the process at once
 /// (`timeout` and some shells send one request as two signals). Listening starts when the object
 /// is made; a command that makes none keeps the system's default.
-package final class Interruption: @unchecked Sendable {
-    private let requested = Atomic<Bool>(false)
-    /// Nanoseconds of the system's uptime at the first signal.
-    private let requestedAt = Atomic<UInt64>(0)
-    private var sources: [any DispatchSourceSignal] = []
-    private let numbers: [Int32]
-    private let endsAtOnce: Bool
+package final class Interruption: Sendable {
+    /// What the listening thread shares with the work.
+    private final class Requests: Sendable {
+        let isRequested = Atomic<Bool>(false)
+        /// Nanoseconds of the system's uptime at the first signal.
+        let requestedAt = Atomic<UInt64>(0)
+
+        func hear(_ number: Int32) {
+            let now = DispatchTime.now().uptimeNanoseconds
+            if !isRequested.exchange(true, ordering: .relaxed) {
+                requestedAt.store(now, ordering: .relaxed)
+            } else if now - requestedAt.load(ordering: .relaxed) > 500_000_000 {
+                UnfinishedFiles.removeAll()
+                _exit(128 + number)
+            }
+        }
+    }
+
+    private let requests = Requests()
+    private let listener: SignalListener
 
     /// - Parameter endsAtOnce: for work that polls nothing: the first signal ends the process, without leaving half a
     ///   file.
     package init(endsAtOnce: Bool = false) {
-        self.endsAtOnce = endsAtOnce
-        SystemMemory.requireThread()
-        numbers = [SIGINT, SIGTERM] + (ProcessSignals.isIgnored(SIGHUP) ? [] : [SIGHUP])
-        for number in numbers {
-            // The default action must go, or the process is gone before the source is told.
-            _ = signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { [weak self] in
-                guard let self else { return }
-                if endsAtOnce {
-                    UnfinishedFiles.removeAll()
-                    StandardError.print("interrupted; nothing half-done is left")
-                    _exit(128 + number)
-                }
-                let now = DispatchTime.now().uptimeNanoseconds
-                if !requested.exchange(true, ordering: .relaxed) {
-                    requestedAt.store(now, ordering: .relaxed)
-                } else if now - requestedAt.load(ordering: .relaxed) > 500_000_000 {
-                    UnfinishedFiles.removeAll()
-                    _exit(128 + number)
-                }
+        let requests = requests
+        let numbers = [SIGINT, SIGTERM] + (ProcessSignals.isIgnored(SIGHUP) ? [] : [SIGHUP])
+        listener = SignalListener(numbers) { number in
+            if endsAtOnce {
+                UnfinishedFiles.removeAll()
+                StandardError.print("interrupted; nothing half-done is left")
+                _exit(128 + number)
             }
-            source.activate()
-            sources.append(source)
+            requests.hear(number)
         }
     }
 
-    deinit {
-        for source in sources { source.cancel() }
-        for number in numbers { _ = signal(number, SIG_DFL) }
-    }
-
     /// Whether somebody asked the work to stop.
-    package var isRequested: Bool { requested.load(ordering: .relaxed) }
+    package var isRequested: Bool { requests.isRequested.load(ordering: .relaxed) }
 
     /// - Throws: `Interrupted` where somebody asked the work to stop.
     package func check() throws {

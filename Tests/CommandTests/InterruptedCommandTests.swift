@@ -16,12 +16,16 @@ import Testing
         let questions = (0..<3000).map { "{\"question_id\":\($0),\"turns\":[\"What is \($0) plus 7?\",\"And 8?\"]}\n" }
         try folder.write(questions.joined(), to: "q.jsonl")
         for signal in ["INT", "TERM", "HUP"] {
+            // A pipe holds a part of what 3000 dialogues say: the run cannot end before it is told to.
             let run = try CommandRunner.shell(
                 """
+                rm -f pipe; mkfifo pipe
                 "$BIN/falcon-infer" --target "$TARGET" --dataset q.jsonl --max-new-tokens 16 --stream \
-                    --answers a.jsonl --json a.json --report a.html >out & job=$!
-                until grep -q '^--- 3, turn 2' out; do sleep 0.02; done
-                kill -\(signal) $job; wait $job
+                    --answers a.jsonl --json a.json --report a.html >pipe & job=$!
+                exec 3<pipe
+                while read -r line <&3; do case $line in "--- 3, turn 2"*) break; esac; done
+                kill -\(signal) $job
+                cat <&3 >out; wait $job
                 """, in: folder.path)
             #expect(run.status == 1 && !run.wasKilled, "\(run)")
             #expect(run.stderr.contains("interrupted after ") && run.stderr.contains(" of 3000 dialogues"), "\(run)")
@@ -47,9 +51,10 @@ import Testing
         try folder.write("earlier", to: "a.json")
         let run = try CommandRunner.shell(
             """
+            mkfifo stream
             "$BIN/falcon-infer" --target "$TARGET" --prompt hi --max-new-tokens 1900 --stream --json a.json \\
-                >out & job=$!
-            until [ -s out ]; do sleep 0.01; done
+                >stream & job=$!
+            exec 3<stream; read -r -n 1 -u 3
             kill -INT $job; wait $job
             """, in: folder.path)
         #expect(try run.status == 1 && text("a.json") == "earlier" && run.stderr.contains("interrupted"), "\(run)")

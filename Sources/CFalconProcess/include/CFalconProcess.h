@@ -22,3 +22,16 @@ _Noreturn void falcon_end_without_memory(size_t bytes);
 
 // Whether the process was started with a signal ignored, as nohup does with SIGHUP.
 int falcon_signal_is_ignored(int number);
+
+// Makes a pipe for the numbers of signals: `ends[0]` is read, `ends[1]` written. 0, or -1 with errno.
+int falcon_open_signal_pipe(int *_Nonnull ends);
+
+// From now on a signal does nothing but write its number, one byte, to the descriptor. 0, or -1.
+int falcon_send_signal_to(int number, int descriptor);
+
+// Gives a signal its default action back.
+void falcon_stop_sending_signal(int number);
+
+// Waits for the next of these signals on the pipe's read end and returns its number; 0 once the pipe is closed. The
+// calling thread takes them even where they were blocked when the process started.
+int falcon_next_signal(int descriptor, const int *_Nonnull numbers, int count);
