@@ -28,7 +28,8 @@ package final class DraftNetwork {
     private let layers: [DecoderLayer]
     private let table: RotaryTable
 
-    static let embeddingName = "embed_tokens.weight"
+    /// The tensor that a head shares with its target.
+    package static let embeddingName = "embed_tokens.weight"
 
     /// - Parameters:
     ///   - source: new random values or a state dict.

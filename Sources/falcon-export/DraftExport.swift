@@ -11,6 +11,8 @@ struct DraftExport {
     let type: ElementType
     /// Whether to write `pytorch_model.bin`, too, which the authors' code reads.
     let hasTorchFile: Bool
+    /// Whether the target's embedding goes along, as in the authors' layout; whoever loads the head has the target.
+    let hasEmbedding: Bool
     /// For the card.
     let reports: [(name: String, report: JSONObject)]
 
@@ -33,7 +35,7 @@ struct DraftExport {
         }
         do {
             try fill(temporary, network)
-            try WrittenWeights(network: network, type: type).check(temporary)
+            try WrittenWeights(tensors: tensors(of: network), network: network, type: type).check(temporary)
             let card = ModelCard(
                 checkpoint: checkpoint, network: network, type: type, check: try check(temporary), reports: reports)
             try AtomicFile.write(temporary + "/README.md", text: card.text)
@@ -71,6 +73,10 @@ struct DraftExport {
         }
     }
 
+    private func tensors(of network: DraftNetwork) -> [(name: String, tensor: Tensor)] {
+        network.parameters.tensors.filter { hasEmbedding || $0.0 != DraftNetwork.embeddingName }
+    }
+
     private func fill(_ folder: String, _ network: DraftNetwork) throws {
         var configuration = network.configuration
         configuration.model.raw["dtype"] = nil
@@ -79,7 +85,7 @@ struct DraftExport {
             configuration.model.raw["target_fingerprint"] = .string(target)
         }
         try configuration.write(folder: folder)
-        let tensors = network.parameters.tensors
+        let tensors = tensors(of: network)
         let (integers, masks) = DraftVocabulary.tensors(network.vocabulary)
         try SafetensorsWriter.write(
             folder + "/model.safetensors", tensors: tensors, as: type,

@@ -42,6 +42,12 @@ struct Export: FalconCommand {
     @Option(help: "How the weights are stored: float32, bfloat16 or float16.")
     var dtype: ElementType = .float32
 
+    @Flag(
+        help: ArgumentHelp(
+            "Leave the target's embedding out, most of a small model's head.",
+            discussion: "Falcon takes it from --target; other tools may need it."))
+    var noEmbedding = false
+
     @Flag(help: "Do not replay the exported files over held-out dialogues of the run's features.")
     var noCheck = false
 
@@ -59,6 +65,9 @@ struct Export: FalconCommand {
 
     func validate() throws {
         guard !(noCheck && fullCheck) else { throw ValidationError("Give --no-check or --full-check, not both.") }
+        guard !(noEmbedding && format == .pytorch) else {
+            throw ValidationError("--no-embedding leaves out what the authors' code reads; not with --format pytorch.")
+        }
     }
 
     func run() throws {
@@ -71,6 +80,7 @@ struct Export: FalconCommand {
         try RunFiles(inputs: [("--checkpoint", checkpoint.folder)], folders: [("--output", folder)]).check()
         let export = DraftExport(
             checkpoint: checkpoint, type: dtype, hasTorchFile: format == .pytorch,
+            hasEmbedding: !noEmbedding,
             reports: try reports.map { path in
                 guard let report = try JSONValue(path: path).object, report["accept_length"] != nil else {
                     throw FileError(path, "is no report of falcon-infer --json")

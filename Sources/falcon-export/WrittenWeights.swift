@@ -8,6 +8,8 @@ import Foundation
 ///
 /// It is what makes a replay of few dialogues enough: the same weights decode alike everywhere.
 struct WrittenWeights {
+    /// Those that are to be there, beside the draft vocabulary's.
+    let tensors: [(name: String, tensor: Tensor)]
     let network: DraftNetwork
     let type: ElementType
 
@@ -22,7 +24,6 @@ struct WrittenWeights {
             let path = folder + "/" + name
             guard FileManager.default.fileExists(atPath: path) else { continue }
             let written = try WeightFolder(path: path)
-            let tensors = network.parameters.tensors
             let vocabulary = try DraftVocabulary.read(
                 written, size: configuration.draftVocabularySize, vocabulary: configuration.model.vocabularySize)
             guard vocabulary == network.vocabulary else { throw WrittenWeights.differs(path, "draft vocabulary") }

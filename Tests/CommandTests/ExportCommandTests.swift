@@ -52,6 +52,18 @@ import Testing
         #expect(try folder.contents == ["draft", "run"])
     }
 
+    @Test func `the target's embedding may stay behind, but not where the authors' code reads it`() throws {
+        let run = try run()
+        let output = run.file("draft")
+        let arguments = ["--checkpoint", run.file("run"), "--output", output, "--quiet"]
+        #expect(try CommandRunner.run("falcon-export", arguments + ["--no-embedding"]).status == 0)
+        let source = try WeightFolder(path: run.file("run/step-000007"))
+        let weights = try WeightFolder(path: output)
+        #expect(weights.names == source.names.filter { $0 != "embed_tokens.weight" })
+        let torch = try CommandRunner.run("falcon-export", arguments + ["--no-embedding", "--format", "pytorch"])
+        #expect(torch.status == 64 && torch.stderr.contains("--no-embedding"), "\(torch)")
+    }
+
     @Test func `a folder that no export wrote is left alone`() throws {
         let folder = try run()
         try folder.write("mine", to: "draft/thesis.txt")
