@@ -144,6 +144,7 @@ extension FinishReason {
     init(_ reason: FalconDecoding.FinishReason) {
         switch reason {
         case .endToken: self = .endToken
+        case .stopText: self = .stopText
         case .length: self = .length
         case .context: self = .context
         }

@@ -51,7 +51,7 @@ package struct DecodedText: Sendable {
         lookupTokens: Int = 0, looks: [RankStatistics.Look] = [], isCut: Bool = false, stop: StopRule,
         receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
-        let (count, ends) = stop.admit(new, after: tokens.count)
+        let (count, ends) = stop.admit(new, after: tokens)
         let pass = DecodedPass(
             tokens: Array(new.prefix(count)), path: Array(path.prefix(count)),
             drafted: min(drafted ?? path.count, count),
@@ -72,9 +72,10 @@ package struct DecodedText: Sendable {
         _ token: Int32, stop: StopRule, receive: (DecodedPass) throws -> Void
     ) rethrows -> Bool {
         statistics.recordPrompt()
+        let ends = stop.admit([token], after: []).ends
         tokens.append(token)
         try receive(DecodedPass(tokens: [token], path: [], drafted: 0, treeDepth: 0))
-        return stop.endTokens.contains(token) || stop.maximumTokens <= 1
+        return ends
     }
 }
 

@@ -107,7 +107,7 @@ package struct DialogueRunner {
     }
 
     private func answer(_ prompt: [Int32], receive: ([AnswerPiece]) throws -> Void) throws -> AnsweredTurn {
-        var stream = AnswerPiece.Stream(tokenizer)
+        var stream = AnswerPiece.Stream(tokenizer, stops: stop.textual?.texts)
         let decoded = try decoder.decode(prompt, stop: stop) { try receive(stream.append($0)) }
         try receive(stream.finish())
         // Without a word to tell, but it must be possible to stop here, too.
@@ -120,9 +120,9 @@ package struct DialogueRunner {
     func turn(_ prompt: [Int32], _ decoded: DecodedText, baseline: DecodedText? = nil) -> AnsweredTurn {
         var decoded = decoded
         decoded.forgetLooks()
+        let text = tokenizer.decode(decoded.tokens, skippingSpecial: true)
         return AnsweredTurn(
-            promptTokens: prompt.count, decoded: decoded,
-            text: tokenizer.decode(decoded.tokens, skippingSpecial: true), baseline: baseline,
+            promptTokens: prompt.count, decoded: decoded, text: stop.textual?.cut(text) ?? text, baseline: baseline,
             loops: detector.loops(decoded.tokens), finish: FinishReason(decoded.tokens, stop: stop))
     }
 }

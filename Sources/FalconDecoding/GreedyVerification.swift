@@ -47,16 +47,23 @@ package struct StopRule: Sendable {
     package let endTokens: Set<Int32>
     /// The most tokens that may be generated in all.
     package let maximumTokens: Int
+    /// Texts that end a text.
+    package let textual: TextualStop?
 
-    package init(endTokens: some Sequence<Int32>, maximumTokens: Int) {
+    package init(endTokens: some Sequence<Int32>, maximumTokens: Int, textual: TextualStop? = nil) {
         self.endTokens = Set(endTokens)
-        self.maximumTokens = maximumTokens
+        (self.maximumTokens, self.textual) = (maximumTokens, textual)
     }
 
-    /// How many of the `new` tokens belong to the text after `generated` ones, and whether the text ends with them.
-    package func admit(_ new: [Int32], after generated: Int) -> (count: Int, ends: Bool) {
-        let room = max(0, maximumTokens - generated)
-        if let end = new.prefix(room).firstIndex(where: endTokens.contains) { return (end + 1, true) }
-        return (min(room, new.count), new.count >= room)
+    /// How many of the `new` tokens belong to the text, and whether the text ends with them.
+    ///
+    /// - Parameter tokens: those of the text so far.
+    package func admit(_ new: [Int32], after tokens: [Int32]) -> (count: Int, ends: Bool) {
+        let room = max(0, maximumTokens - tokens.count)
+        var admitted = new.prefix(room)
+        var ends = new.count >= room
+        if let end = admitted.firstIndex(where: endTokens.contains) { (admitted, ends) = (admitted[...end], true) }
+        if let count = textual?.end(of: Array(admitted), after: tokens) { return (count, true) }
+        return (admitted.count, ends)
     }
 }

@@ -85,6 +85,7 @@ package enum DecodingError: Error, Equatable, CustomStringConvertible {
         guard !prompt.isEmpty else { throw emptyPrompt }
         guard prompt.count < context else { throw promptTooLong(tokens: prompt.count, context: context) }
         return StopRule(
-            endTokens: stop.endTokens, maximumTokens: min(stop.maximumTokens, context - prompt.count))
+            endTokens: stop.endTokens, maximumTokens: min(stop.maximumTokens, context - prompt.count),
+            textual: stop.textual)
     }
 }

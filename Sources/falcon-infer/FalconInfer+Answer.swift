@@ -37,7 +37,7 @@ extension FalconInfer {
         let ends = AnswerEnds(
             configured: model.configuration.eosTokens, template: chat, tokenizer: tokenizer)
         ends.notes.forEach(note)
-        let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
+        let stop = stopRule(ends, tokenizer)
         let decoder = drafting as (any TextDecoder)? ?? copying as (any TextDecoder)? ?? plain
         let runner = DialogueRunner(
             tokenizer: tokenizer, template: chat, decoder: decoder,

@@ -29,7 +29,7 @@ extension FalconInfer {
         let template = try source.template(self.template.choice)
         let ends = AnswerEnds(configured: model.configuration.eosTokens, template: template, tokenizer: tokenizer)
         ends.notes.forEach(note)
-        let stop = StopRule(endTokens: ends.tokens, maximumTokens: maxNewTokens)
+        let stop = stopRule(ends, tokenizer)
         let (head, shape, planner) = try drafting(
             model, DialogueEncoder(template, tokenizer), stop: stop, pool: pool)
         // Everything that the model has seen of a turn is kept for the next one, for its head too.

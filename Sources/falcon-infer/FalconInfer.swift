@@ -97,6 +97,13 @@ struct FalconInfer: FalconCommand {
     @Option(help: "The most tokens of an answer.")
     var maxNewTokens = 512
 
+    @Option(
+        name: .customLong("stop"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Ends an answer before this text, the first of several where it is given more than once.",
+            valueName: "text"))
+    var stops: [String] = []
+
     @Option(help: PrecisionHelp.text)
     var precision: ProductArithmetic?
 
@@ -128,6 +135,7 @@ struct FalconInfer: FalconCommand {
         try validateChat()
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): give 1 or more.") }
         if maxNewTokens < 1 { throw ValidationError("--max-new-tokens \(maxNewTokens): give 1 or more.") }
+        if stops.contains("") { throw ValidationError("--stop: give a text that is not empty.") }
         if let planSeconds, !(0...3600).contains(planSeconds) {
             throw ValidationError("--plan-seconds \(planSeconds): give 0 to 3600.")
         }
@@ -152,7 +160,7 @@ struct FalconInfer: FalconCommand {
             try OptionEffect.refuse(
                 [
                     ("--baseline", baseline), ("--stream", stream), ("--answers", output.answers != nil),
-                    ("--template", template.isGiven),
+                    ("--template", template.isGiven), ("--stop", !stops.isEmpty),
                 ] + sampling.given,
                 because: "needs a pass of the target; --replay makes none. Leave one of the two out.")
         } else {
@@ -209,6 +217,12 @@ struct FalconInfer: FalconCommand {
         } else {
             try answer()
         }
+    }
+
+    func stopRule(_ ends: AnswerEnds, _ tokenizer: Tokenizer) -> StopRule {
+        StopRule(
+            endTokens: ends.tokens, maximumTokens: maxNewTokens,
+            textual: stops.isEmpty ? nil : TextualStop(stops, tokenizer))
     }
 
     /// Measures rounds for a planner, where there is one, and says what it makes of them.

@@ -129,7 +129,7 @@ final class TerminalChat {
             // The conversation goes on without this question.
             return StandardError.print(ErrorLine.text(of: error) + "; /reset begins a new conversation")
         }
-        var stream = AnswerPiece.Stream(tokenizer)
+        var stream = AnswerPiece.Stream(tokenizer, stops: stop.textual?.texts)
         var (text, tokens) = ("", [Int32]())
         var figures = Figures(prompt: prompt.count, start: systemSeconds())
         func show(_ pieces: [AnswerPiece]) throws {
@@ -156,7 +156,7 @@ final class TerminalChat {
             StandardError.print("(broken off)")
         } else {
             switch FinishReason(tokens, stop: stop) {
-            case .endToken: break
+            case .endToken, .stopText: break
             case .length: StandardError.print("(cut off by --max-new-tokens)")
             case .context: StandardError.print("(the context is full; /reset begins a new conversation)")
             }

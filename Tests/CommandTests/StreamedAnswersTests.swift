@@ -45,6 +45,42 @@ import Testing
         #expect(alone.stderr.contains("A "), "\(alone)")
     }
 
+    @Test(arguments: ["", "--draft lookup --tree chain:4", "--batch 3", "--draft lookup --tree chain:3 --batch 2"])
+    func `a stop text ends every answer before it, drafted or not`(options: String) throws {
+        let questions = (1...4).map { "{\"question_id\":\($0),\"turns\":[\"What is \($0) plus 7?\",\"And then?\"]}\n" }
+        try folder.write(questions.joined(), to: "q.jsonl")
+        func answers(_ options: String) throws -> [(text: String, reasons: [String])] {
+            let run = try shell(
+                """
+                "$BIN/falcon-infer" --target "$TARGET" --dataset q.jsonl --max-new-tokens 24 --quiet --answers a \
+                    --json figures \(options)
+                """)
+            #expect(run.status == 0, "\(run)")
+            return try String(contentsOfFile: folder.file("a"), encoding: .utf8).split(separator: "\n").map { line in
+                let choice = try JSONParser.parse(Array(line.utf8))["choices"]?.array?.first
+                return (
+                    choice?["turns"]?.array?.first?.string ?? "",
+                    choice?["finish_reasons"]?.array?.compactMap(\.string) ?? []
+                )
+            }
+        }
+        let whole = try answers("")
+        // Inside words, so that tokens go on behind it.
+        let stop = String(try #require(whole.first).text.dropFirst(5).prefix(3))
+        let cut = try answers(
+            "\(options) --stop '\(stop)' --stop 'never said' \(options.contains("draft") ? "--baseline" : "")")
+        for (whole, cut) in zip(whole, cut) {
+            let end = whole.text.range(of: stop)?.lowerBound
+            #expect(cut.text == String(whole.text[..<(end ?? whole.text.endIndex)]))
+            #expect(cut.reasons.first == (end == nil ? whole.reasons.first : "stop_text"))
+        }
+        #expect(cut[0].reasons[0] == "stop_text")
+        if options.contains("draft") {
+            let figures = try JSONParser.parse(folder.bytes("figures"))
+            #expect(figures["mismatched_tokens"]?.integer == 0)
+        }
+    }
+
     /// The embedded model with the rows of two tokens exchanged: it says the one where it would say the other.
     private func model(saying spoken: Int, for other: Int) throws -> String {
         let path = folder.file("model")

@@ -43,11 +43,11 @@ import Testing
 
     @Test func `Text behind an end token or the limit is cut`() {
         let rule = StopRule(endTokens: [9], maximumTokens: 6)
-        #expect(rule.admit([1, 2, 3], after: 1) == (3, false))
-        #expect(rule.admit([1, 9, 3], after: 1) == (2, true))
-        #expect(rule.admit([1, 2, 9], after: 1) == (3, true))
-        #expect(rule.admit([1, 2, 3, 4, 5, 9], after: 1) == (5, true))
-        #expect(rule.admit([1, 2], after: 4) == (2, true))
-        #expect(rule.admit([1, 2], after: 6) == (0, true))
+        #expect(rule.admit([1, 2, 3], after: Array(repeating: 1, count: 1)) == (3, false))
+        #expect(rule.admit([1, 9, 3], after: Array(repeating: 1, count: 1)) == (2, true))
+        #expect(rule.admit([1, 2, 9], after: Array(repeating: 1, count: 1)) == (3, true))
+        #expect(rule.admit([1, 2, 3, 4, 5, 9], after: Array(repeating: 1, count: 1)) == (5, true))
+        #expect(rule.admit([1, 2], after: Array(repeating: 1, count: 4)) == (2, true))
+        #expect(rule.admit([1, 2], after: Array(repeating: 1, count: 6)) == (0, true))
     }
 }

@@ -196,7 +196,7 @@ package struct StoredAnswer: Sendable {
             // Without a token before it there is no feature that could have chosen the first one.
             guard sequence.lossMask[start] != 0, start > 0 else { continue }
             let limit = min(stop.maximumTokens, context - start)
-            let (count, ends) = stop.admit(Array(sequence.tokens[start..<position]), after: 0)
+            let (count, ends) = stop.admit(Array(sequence.tokens[start..<position]), after: [])
             guard count > 0, limit > 0 else { continue }
             let end = start + min(count, limit)
             let byToken = ends && stop.endTokens.contains(sequence.tokens[end - 1])

@@ -37,7 +37,9 @@ enum SampleTexts {
         let question =
             sample.question.count > mostQuestion ? sample.question.prefix(mostQuestion) + " …" : sample.question
         let statistics = sample.turn.decoded.statistics
-        let pieces = AnswerPiece.pieces(of: sample.turn.decoded, tokenizer, limit: mostTokens).map { piece in
+        let end = sample.turn.finish == .stopText ? sample.turn.text.utf8.count : .max
+        let pieces = AnswerPiece.pieces(of: sample.turn.decoded, tokenizer, limit: mostTokens, bytes: end).map {
+            piece in
             let text = Markup.escaped(piece.text)
             return piece.depth == 0
                 ? text : "<span class=\"d\((piece.depth - 1) % colours)\" title=\"depth \(piece.depth)\">\(text)</span>"

@@ -2,14 +2,17 @@
 ///
 /// The text that is complete first ends the answer, where it begins. Nothing that might still become the beginning of
 /// one is let go before that is known.
-struct StopTexts: Sendable {
+package struct StopTexts: Sendable {
     private let stops: [[UInt8]]
 
     /// - Parameter stops: none empty.
-    init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) } }
+    package init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) } }
+
+    /// Bytes of the longest one.
+    var longest: Int { stops.map(\.count).max() ?? 0 }
 
     /// What is known of a text's bytes.
-    enum Finding: Equatable {
+    package enum Finding: Equatable, Sendable {
         /// No stop; so many bytes from the first on are certain to belong to the answer.
         case safe(Int)
         /// The answer ends before this byte.
@@ -19,7 +22,7 @@ struct StopTexts: Sendable {
     /// - Parameters:
     ///   - text: the bytes that are not let go yet.
     ///   - known: how many of them were looked at before.
-    func find(in text: [UInt8], known: Int = 0) -> Finding {
+    package func find(in text: [UInt8], known: Int = 0) -> Finding {
         guard !stops.isEmpty else { return .safe(text.count) }
         for end in known..<text.count {
             let starts = stops.compactMap { stop -> Int? in

@@ -1,7 +1,7 @@
 import FalconTensor
 import Testing
 
-@testable import Falcon
+@testable import FalconDecoding
 
 @Suite struct StopTextsTests {
     /// Feeds a text in pieces; what is let go, and whether it was stopped.
