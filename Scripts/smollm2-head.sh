@@ -56,4 +56,4 @@ echo "== training" >&2
 
 echo "== export" >&2
 rm -rf "$output"
-"$bin/falcon-export" --checkpoint "$work/training" --output "$output" --dtype bfloat16
+"$bin/falcon-export" --checkpoint "$work/training" --output "$output" --dtype bfloat16 --no-embedding
