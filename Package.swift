@@ -46,11 +46,17 @@ func server(_ product: String, _ package: String) -> Target.Dependency {
     .product(name: product, package: package, condition: .when(traits: ["Server"]))
 }
 
+/// The name under which pkg-config knows the MPI to build with: FALCON_MPI, or the one that Debian's alternatives name.
+let mpi = Context.environment["FALCON_MPI"] ?? "mpi-c"
+
 let package = Package(
     name: "Falcon",
     platforms: [.macOS(.v15)],
     products: [.library(name: "Falcon", targets: ["Falcon"])],
-    traits: [.trait(name: "Server", description: "Builds falcon-serve with its web server, Hummingbird.")],
+    traits: [
+        .trait(name: "Server", description: "Builds falcon-serve with its web server, Hummingbird."),
+        .trait(name: "MPI", description: "Lets mpirun and srun start falcon-train as several ranks (docs/cluster.md)."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -64,6 +70,12 @@ let package = Package(
             name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
         .systemLibrary(
             name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        // MPI's flags, and MPI as plain functions: only with the trait, and empty without.
+        .systemLibrary(
+            name: "CMPIHeaders", pkgConfig: mpi, providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
+        .target(
+            name: "CMPI", dependencies: [.target(name: "CMPIHeaders", condition: .when(traits: ["MPI"]))],
+            cSettings: strictC + [.define("FALCON_MPI", .when(traits: ["MPI"]))]),
         .target(name: "CFalconKernels", cSettings: strictC + optimizedC),
         // What commands do to their own process. No library may depend on it: Scripts/check.sh.
         .target(name: "CFalconProcess", cSettings: strictC),
@@ -79,6 +91,7 @@ let package = Package(
         library("FalconTemplates", ["FalconJSON"]),
 
         // Layer 2
+        library("FalconCluster", ["FalconTensor", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
         library("FalconTokenizer", ["FalconTemplates", "FalconJSON", "FalconDigest"]),
         library("FalconAutograd", ["FalconTensor"]),
         library("FalconWeights", ["FalconTensor", "FalconJSON", "FalconDigest"]),
@@ -113,7 +126,8 @@ let package = Package(
             "FalconTraining",
             [
                 "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights",
-                "FalconTokenizer", "FalconPictures", "FalconAutograd", "FalconTensor", "FalconDigest", "FalconTOML",
+                "FalconTokenizer", "FalconPictures", "FalconAutograd", "FalconCluster", "FalconTensor", "FalconDigest",
+                "FalconTOML",
             ]),
 
         // Layer 7: the front door, for other packages; and the server on it, without its network.
@@ -129,14 +143,17 @@ let package = Package(
         .target(
             name: "FalconCommandSupport",
             dependencies: [
-                "FalconTokenizer", "FalconTensor", "CFalconProcess",
+                "FalconTokenizer", "FalconCluster", "FalconTensor", "CFalconProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         command(
             "falcon-gen-data",
-            ["FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTokenizer", "FalconTensor"]),
-        command("falcon-train", ["FalconTraining", "FalconDataGeneration", "FalconTensor"]),
+            [
+                "FalconDataGeneration", "FalconDecoding", "FalconShards", "FalconTokenizer", "FalconCluster",
+                "FalconTensor",
+            ]),
+        command("falcon-train", ["FalconTraining", "FalconDataGeneration", "FalconCluster", "FalconTensor"]),
         command(
             "falcon-export",
             [
@@ -188,6 +205,7 @@ let package = Package(
         tests("FalconTokenizer", ["FalconTokenizer", "FalconTemplates", "FalconJSON", "FalconTensor"]),
         tests("FalconPictures", ["FalconPictures"]),
         tests("FalconTemplates", ["FalconTemplates", "FalconJSON"]),
+        tests("FalconCluster", ["FalconCluster", "FalconTensor"]),
         tests("FalconAutograd", ["FalconAutograd", "FalconTensor"]),
         tests("FalconWeights", ["FalconWeights", "FalconJSON", "FalconTensor"]),
         tests("FalconShards", ["FalconShards", "FalconTensor", "FalconDigest"]),
@@ -210,7 +228,7 @@ let package = Package(
             [
                 "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
                 "FalconJSON",
-                "FalconNN", "FalconAutograd", "FalconWeights", "FalconTensor",
+                "FalconNN", "FalconAutograd", "FalconCluster", "FalconWeights", "FalconTensor",
             ]),
         tests(
             "FalconDecoding",

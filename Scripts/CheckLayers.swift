@@ -32,8 +32,8 @@ struct PackageDescription: Decodable {
     let targets: [Target]
 }
 
-/// The third is a tool of development that libFuzzer calls back with C's pointers.
-let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards", "falcon-fuzz"]
+/// FalconCluster hands memory to MPI; the last is a tool of development that libFuzzer calls back with C's pointers.
+let homesOfUnsafeMemory: Set<String> = ["FalconTensor", "FalconShards", "FalconCluster", "falcon-fuzz"]
 
 /// Only commands may change their process: set handlers of signals, start themselves again.
 let homesOfProcess: [String: Set<String>] = ["CFalconProcess": ["FalconCommandSupport"]]

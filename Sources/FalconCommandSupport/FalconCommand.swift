@@ -36,11 +36,18 @@ extension FalconCommand {
         } catch is ReaderGone {
             // Whoever closes a pipe early has what it wanted, as `head` does.
             Foundation.exit(EXIT_SUCCESS)
+        } catch is SilentFailure {
+            Foundation.exit(EXIT_FAILURE)
         } catch {
             StandardError.print("\(_commandName): \(ErrorLine.text(of: error))")
             Foundation.exit(EXIT_FAILURE)
         }
     }
+}
+
+/// A failure that was told already, by this process or by another rank.
+package struct SilentFailure: Error {
+    package init() {}
 }
 
 /// Words an error for a person: always one line, with nothing in it that a terminal would obey. Names and values from

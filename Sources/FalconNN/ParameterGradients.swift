@@ -48,6 +48,19 @@ package struct ParameterGradients {
         }
     }
 
+    /// Adds those of another sum.
+    package mutating func add(_ other: consuming ParameterGradients) {
+        for index in found.indices {
+            guard let gradient = other.take(index) else { continue }
+            if var sum = found[index].take() {
+                sum.add(gradient)
+                found[index] = sum
+            } else {
+                found[index] = gradient
+            }
+        }
+    }
+
     /// Multiplies every gradient, e.g. to turn a sum over positions into their mean.
     package mutating func scale(by factor: Float) { change { $0.scale(factor) } }
 

@@ -25,6 +25,21 @@ package struct StoredParameters {
         self.read = read
     }
 
+    /// Refuses a state dict that holds other tensors than these.
+    ///
+    /// - Throws: `StateDictError` that names everything that is wrong.
+    package func require(_ tensors: [(name: String, shape: [Int])]) throws {
+        let known = Set(tensors.map(\.name))
+        let missing = tensors.map(\.name).filter { shape($0) == nil }
+        let misshapen = tensors.compactMap { name, wanted in
+            shape(name).flatMap { $0 == wanted ? nil : "\(name) has the shape \($0), not \(wanted)" }
+        }
+        let unexpected = names.filter { !known.contains($0) }.sorted()
+        guard missing.isEmpty && unexpected.isEmpty && misshapen.isEmpty else {
+            throw StateDictError(missing: missing, unexpected: unexpected, misshapen: misshapen)
+        }
+    }
+
     /// A state dict that is in memory.
     package init(_ tensors: [String: Tensor]) {
         self.init(

@@ -34,11 +34,32 @@ package struct AdamWStep: Sendable {
             gradient.shape == parameter.shape && firstMoment.shape == parameter.shape
                 && secondMoment.shape == parameter.shape,
             "a gradient of shape \(gradient.shape) for a parameter of shape \(parameter.shape)")
-        let count = parameter.count
+        apply(
+            to: &parameter, 0..<parameter.count, gradient: gradient, at: 0, firstMoment: &firstMoment,
+            secondMoment: &secondMoment, at: 0, scale: scale, limit: limit, on: pool)
+    }
+
+    /// The same for a stretch of a parameter, whose gradient and moments lie elsewhere in theirs.
+    ///
+    /// - Parameters:
+    ///   - range: of the parameter's values.
+    ///   - gradientStart: the first of the gradient's values that belongs to it.
+    ///   - momentStart: the first of both moments' values that belongs to it.
+    package func apply(
+        to parameter: inout Tensor, _ range: Range<Int>, gradient: Tensor, at gradientStart: Int,
+        firstMoment: inout Tensor, secondMoment: inout Tensor, at momentStart: Int, scale: Float = 1,
+        limit: Float? = nil, on pool: ThreadPool
+    ) {
+        let count = range.count
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= parameter.count && gradientStart + count <= gradient.count
+                && momentStart + count <= firstMoment.count && momentStart + count <= secondMoment.count,
+            "values \(range) of a parameter of shape \(parameter.shape)")
         let (p, m, v) = unsafe (
-            parameter.mutablePointer(), firstMoment.mutablePointer(), secondMoment.mutablePointer()
+            parameter.mutablePointer() + range.lowerBound, firstMoment.mutablePointer() + momentStart,
+            secondMoment.mutablePointer() + momentStart
         )
-        let g = unsafe gradient.pointer
+        let g = unsafe gradient.pointer + gradientStart
         let loops = unsafe TrainingLoops.best
         let constants = falcon_adamw(
             scale: scale, limit: limit ?? .infinity, beta1: Float(betas.first), beta2: Float(betas.second),

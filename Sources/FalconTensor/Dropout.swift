@@ -6,10 +6,25 @@ extension Tensor {
     /// so no mask needs to be kept.
     package mutating func drop(_ rate: Float, from source: inout RandomSource) {
         precondition(rate >= 0 && rate <= 1, "cannot drop a share of \(rate)")
+        drop(rate, 0..<count, from: &source)
+    }
+
+    /// The same with numbers of its own for each of the first axis's parts: what falls in one does not depend on the
+    /// others.
+    ///
+    /// - Parameter sources: as many as the first axis is long.
+    package mutating func drop(_ rate: Float, from sources: inout [RandomSource]) {
+        precondition(rate >= 0 && rate <= 1, "cannot drop a share of \(rate)")
+        precondition(shape.first == sources.count, "\(sources.count) random sources for the shape \(shape)")
+        let part = count / max(1, sources.count)
+        for index in sources.indices { drop(rate, index * part..<(index + 1) * part, from: &sources[index]) }
+    }
+
+    private mutating func drop(_ rate: Float, _ range: Range<Int>, from source: inout RandomSource) {
         // Where all falls nothing is left to scale.
         let scale = rate < 1 ? 1 / (1 - rate) : 0
         let target = unsafe mutablePointer()
-        for position in 0..<count {
+        for position in range {
             unsafe target[position] *= source.uniform() < rate ? 0 : scale
         }
     }

@@ -96,13 +96,22 @@ package struct TrainingBatch: Sendable {
 
     /// Adds noise to the features that are fed, never to those that are asked for.
     package mutating func add(_ noise: FeatureNoise, random: inout RandomSource) {
+        var rows = RowSources(shared: random)
+        add(noise, random: &rows)
+        random = rows[0]
+    }
+
+    /// The same with random numbers that may be each sequence's own.
+    mutating func add(_ noise: FeatureNoise, random: inout RowSources) {
         guard noise.halfWidth > 0, noise.kind != .none else { return }
         let (time, hidden) = (self.time, features.width)
         var values = features.scalars
         for (row, length) in lengths.enumerated() {
+            var source = random[row]
             noise.add(to: &values, first: row * time * hidden, count: length * hidden, length: length) {
-                random.uniform()
+                source.uniform()
             }
+            random[row] = source
         }
         features = Tensor(values, features.shape)
     }

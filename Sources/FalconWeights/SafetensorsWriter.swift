@@ -3,6 +3,38 @@ import FalconTensor
 
 /// Writes `.safetensors` files.
 package enum SafetensorsWriter {
+    /// A tensor that is made when its turn comes, so that no two such need memory at once.
+    package struct Deferred {
+        let name: String
+        let shape: [Int]
+        let make: () throws -> Tensor
+
+        /// - Parameter make: gives a tensor of the shape; called once.
+        package init(name: String, shape: [Int], make: @escaping () throws -> Tensor) {
+            (self.name, self.shape, self.make) = (name, shape, make)
+        }
+    }
+
+    /// Creates or replaces a file of tensors in float32 that are made one after the other.
+    ///
+    /// - Throws: `FileError` where the disk fails, or what making a tensor threw; the file is then as it was.
+    package static func write(_ path: String, deferred tensors: [Deferred]) throws {
+        let type = ElementType.float32
+        let entries = tensors.map {
+            Entry(name: $0.name, dtype: type.safetensorsName, shape: $0.shape, size: type.size)
+        }
+        try AtomicFile.write(path) { file in
+            let header = header(entries, metadata: [:])
+            try file.write(UInt64(header.count).littleEndianBytes)
+            try file.write(header)
+            for entry in tensors {
+                let tensor = try entry.make()
+                precondition(tensor.shape == entry.shape, "\(entry.name) has the shape \(tensor.shape)")
+                try write(tensor, entry.name, as: type, to: file, path: path)
+            }
+        }
+    }
+
     /// Creates or replaces a file, whole or not at all.
     ///
     /// - Parameters:
@@ -48,11 +80,17 @@ package enum SafetensorsWriter {
                 }
             }
             for (name, tensor) in tensors {
-                try parts(of: tensor.rowCount, width: tensor.width) { rows in
-                    let part = rows.count == tensor.rowCount ? tensor : tensor.rows(rows)
-                    try file.write(try part.checkedBytes(as: type, name: name, path: path))
-                }
+                try write(tensor, name, as: type, to: file, path: path)
             }
+        }
+    }
+
+    private static func write(
+        _ tensor: Tensor, _ name: String, as type: ElementType, to file: AtomicFile, path: String
+    ) throws {
+        try parts(of: tensor.rowCount, width: tensor.width) { rows in
+            let part = rows.count == tensor.rowCount ? tensor : tensor.rows(rows)
+            try file.write(try part.checkedBytes(as: type, name: name, path: path))
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconCluster
 import FalconCommandSupport
 import FalconDataGeneration
 import FalconShards
@@ -10,7 +11,8 @@ struct GenerateData: FalconCommand {
         commandName: "falcon-gen-data",
         abstract: "Runs chats through a target model and writes its features to shards for training.",
         discussion: """
-            A rerun goes on behind the last finished shard; several processes may fill one folder with --part.
+            A rerun goes on behind the last finished shard; several processes may fill one folder with --part. Started
+            by mpirun or srun, each process takes the part of its rank.
 
             Examples:
               falcon-gen-data --target Models/Qwen2.5-7B-Instruct --dataset sharegpt.json --output Features --plan
@@ -44,8 +46,9 @@ struct GenerateData: FalconCommand {
     @Option(help: "Take the conversations A:B only: from number A up to, without, B, counted from 0.")
     var range: ConversationRange?
 
-    @Option(help: "Make part I of N of the shards, I from 1 to N.")
-    var part = RunPart.whole
+    @Option(
+        help: "Make part I of N of the shards, I from 1 to N; under mpirun or srun the rank's, else all of them.")
+    var part: RunPart?
 
     @Flag(
         help: "Print what the run would take (disk, hours, memory) and which rows it would cut or skip; write nothing.")
@@ -112,12 +115,22 @@ struct GenerateData: FalconCommand {
         }
     }
 
+    /// The part that the options or a launcher ask for.
+    private var ownPart: RunPart {
+        part ?? CommandRanks.launch.flatMap { RunPart("\($0.rank + 1)/\($0.size)") } ?? .whole
+    }
+
+    /// Whether this process speaks for all that a launcher started; all of them do where each was given its part.
+    private var isFirst: Bool { part != nil || CommandRanks.launch?.rank ?? 0 == 0 }
+
     func run() throws {
+        // A plan is the same for all.
+        guard isFirst || !plan else { return }
         try RunFiles(
             inputs: [
                 ("--target", target), ("--dataset", dataset), ("--draft", regeneration.draft),
                 ("--tree", regeneration.tree),
-            ], files: [("--json", json)], folders: plan ? [] : [("--output", output)]
+            ], files: [("--json", isFirst ? json : nil)], folders: plan ? [] : [("--output", output)]
         ).check()
         let interruption = Interruption()
         var options = GenerationOptions(target: target, dataset: dataset ?? "", output: output)
@@ -129,7 +142,7 @@ struct GenerateData: FalconCommand {
         options.arithmetic = precision
         options.conversationsPerShard = conversationsPerShard
         options.range = range
-        options.part = part
+        options.part = ownPart
         options.template = try template.choice
         options.batchTokens = batchTokens
         options.budget = budget
@@ -147,7 +160,7 @@ struct GenerateData: FalconCommand {
         let generator = try makeGenerator(options, interruption)
         let reporter = ProgressReporter(
             total: generator.conversationCount, unit: "conversations", finished: generator.finishedCount,
-            quiet: common.quiet)
+            quiet: common.quiet || !isFirst)
         generator.notes.forEach(reporter.log)
         let report: GenerationReport
         do {
@@ -158,14 +171,14 @@ struct GenerateData: FalconCommand {
                 try interruption.check()
             }
         }
-        try Figures.write(report.lines, report, json: json)
+        try Figures.write(report.lines, report, json: isFirst ? json : nil)
     }
 
     /// Shows how far the target is with writing prompts, where it does.
     private func makeGenerator(_ options: GenerationOptions, _ interruption: Interruption) throws -> FeatureGenerator {
         let prompts = regeneration.selfPrompts
         let reporter = ProgressReporter(
-            total: prompts ?? 0, unit: "prompts", finished: 0, quiet: common.quiet || prompts == nil)
+            total: prompts ?? 0, unit: "prompts", finished: 0, quiet: common.quiet || prompts == nil || !isFirst)
         defer { if prompts != nil { reporter.finish() } }
         return try FeatureGenerator(options, pool: common.makePool()) { progress in
             if prompts != nil { reporter.update(progress.kept, tokens: progress.tokens) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconCluster
 import FalconCommandSupport
 import FalconDataGeneration
 import FalconTensor
@@ -15,6 +16,9 @@ struct Train: FalconCommand {
                   --set data.shards=features --output Checkpoints/llama-draft
 
             Ctrl-C saves a checkpoint; the same command with --resume goes on bit by bit as if it had not stopped.
+
+            Built with the package's trait MPI, 'mpirun -n 4 falcon-train --recipe ...' trains one head on four ranks,
+            to the same bits as on one; see docs/cluster.md.
             """,
         version: falconVersion)
 
@@ -42,28 +46,41 @@ struct Train: FalconCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let run = try makeRun()
-        try RunFiles(
-            inputs: [("--recipe", recipe)] + run.recipe.inputs.map { ($0.key, $0.path) }, files: [("--json", json)],
-            folders: dryRun ? [] : [("--output", run.folder)]
-        ).check()
+        try CommandRanks.run(Train._commandName) { try run(on: $0) }
+    }
+
+    private func run(on cluster: any ClusterCommunicator) throws {
+        let run = try cluster.together {
+            let run = try makeRun(on: cluster)
+            // One rank writes.
+            guard cluster.rank == 0 else { return run }
+            try RunFiles(
+                inputs: [("--recipe", recipe)] + run.recipe.inputs.map { ($0.key, $0.path) },
+                files: [("--json", json)], folders: dryRun ? [] : [("--output", run.folder)]
+            ).check()
+            return run
+        }
         let interruption = Interruption()
         let environment = TrainingEnvironment(
-            pool: common.makePool(), now: { ProcessInfo.processInfo.systemUptime },
+            pool: common.makePool(on: cluster), cluster: cluster, now: { ProcessInfo.processInfo.systemUptime },
             date: { Date().timeIntervalSince1970 },
             shouldStop: { interruption.isRequested },
-            log: { if !common.quiet { StandardError.print($0) } })
+            log: { if !isQuiet(cluster) { StandardError.print($0) } })
         if dryRun { return try printEstimate(run, environment) }
         try train(run, environment)
     }
 
+    private func isQuiet(_ cluster: any ClusterCommunicator) -> Bool { common.quiet || cluster.rank > 0 }
+
     /// - Throws: `ExitCode` of wrong usage where a `--set` is to blame; its line is printed.
-    private func makeRun() throws -> TrainingRun {
+    private func makeRun(on cluster: any ClusterCommunicator) throws -> TrainingRun {
         do {
-            return try TrainingRun(
+            var run = try TrainingRun(
                 recipePath: recipe, settings: settings, folder: output, online: Train.onlineFeatures)
+            if CommandRanks.launch != nil { try run.share(by: cluster) }
+            return run
         } catch let error as RecipeError where error.isUsage {
-            StandardError.print("\(Train._commandName): \(ErrorLine.text(of: error))")
+            if cluster.rank == 0 { StandardError.print("\(Train._commandName): \(ErrorLine.text(of: error))") }
             throw ExitCode(EX_USAGE)
         }
     }
@@ -78,20 +95,21 @@ struct Train: FalconCommand {
 
     private func train(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
         var environment = environment
+        let cluster = environment.cluster
         var progress: ProgressReporter?
         var (last, acceptLength) = (MetricRecord(), Double?.none)
         environment.report = { step, totalSteps, tokens, metrics in
             // The first report knows where the run starts and ends.
             let reporter =
                 progress
-                ?? ProgressReporter(total: totalSteps, unit: "steps", finished: step - 1, quiet: common.quiet)
+                ?? ProgressReporter(total: totalSteps, unit: "steps", finished: step - 1, quiet: isQuiet(cluster))
             progress = reporter
             acceptLength = metrics.number("accept_length_tree") ?? acceptLength
             reporter.update(step, tokens: tokens, note: Train.note(metrics, acceptLength: acceptLength))
             last = metrics
         }
         environment.log = { line in
-            if let progress { progress.log(line) } else if !common.quiet { StandardError.print(line) }
+            if let progress { progress.log(line) } else if !isQuiet(cluster) { StandardError.print(line) }
         }
         let outcome: TrainingOutcome
         do {
@@ -100,18 +118,20 @@ struct Train: FalconCommand {
             outcome = try run.run(resume: resume, environment: environment)
         }
         last["peak_memory_bytes"] = .whole(ProcessMemory.peakByteCount)
-        if let json {
+        last["ranks"] = .whole(cluster.size)
+        if let json, cluster.rank == 0 {
             try JSONOutput.write(text: last.json, to: json)
         }
         switch outcome {
         case .finished(let step): environment.log("\(run.folder): finished at step \(step)")
         case .stopped(let step):
-            throw StoppedRun(folder: run.folder, step: step)
+            try cluster.together { throw StoppedRun(folder: run.folder, step: step) }
         }
     }
 
     private func printEstimate(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {
         let estimate = try run.estimate(environment: environment)
+        guard environment.cluster.rank == 0 else { return }
         func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
         let lines = """
             steps            \(estimate.steps) in \(counted(estimate.epochs, "epoch")) at most

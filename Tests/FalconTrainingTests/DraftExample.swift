@@ -1,3 +1,4 @@
+import FalconCluster
 import FalconModels
 import FalconTensor
 import FalconTestSupport
@@ -14,7 +15,7 @@ struct DraftExample {
 
     let temporary: TemporaryFolder
     let target: EmbeddingAndHead
-    let pool: ThreadPool
+    var pool: ThreadPool
     let shards: String
 
     /// - Parameters:
@@ -86,23 +87,24 @@ struct DraftExample {
                 """, source: "test", settings: ["data.shards=\(shards)"] + settings)
     }
 
-    func task(_ recipe: Recipe) throws -> DraftTraining {
+    func task(_ recipe: Recipe, on cluster: any ClusterCommunicator = SingleProcess()) throws -> DraftTraining {
         try DraftTraining(
             recipe: recipe, target: target, tokenizer: "tokenizer", source: try FeatureStore(folder: shards),
-            pool: pool, log: { _ in })
+            share: SliceShare(recipe, rank: cluster.rank, of: cluster.size), pool: pool, log: { _ in })
     }
 
     @discardableResult
     func train(
-        _ recipe: Recipe, _ folder: String, resume: Bool = false, stopAfter: Int = .max,
-        log: @escaping (String) -> Void = { _ in }
+        _ recipe: Recipe, _ folder: String, on cluster: any ClusterCommunicator = SingleProcess(),
+        resume: Bool = false, stopAfter: Int = .max, log: @escaping (String) -> Void = { _ in }
     ) throws -> [MetricRecord] {
         var records: [MetricRecord] = []
         let environment = TrainingEnvironment(
-            pool: pool, now: { 0 }, shouldStop: { records.count >= stopAfter },
+            pool: pool, cluster: cluster, now: { 0 }, shouldStop: { records.count >= stopAfter },
             report: { _, _, _, record in records.append(record) }, log: log)
         _ = try TrainingLoop(
-            recipe: recipe, task: try task(recipe), folder: folder, resume: resume, environment: environment
+            recipe: recipe, task: try task(recipe, on: cluster), folder: folder, resume: resume,
+            environment: environment
         ).run()
         return records
     }

@@ -34,7 +34,7 @@ import Testing
         (section.offsetDecay, section.distillWeight, section.hardLabel) = (decay, 1, hardLabel)
         let passes = GlancingPasses(
             network: network, loss: DraftLoss(recipe: section), weight: example.target.head, pool: pool)
-        var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
+        var (dropout, labels) = (RowSources(shared: RandomSource(seed: 0)), RandomSource(seed: 0))
         let (backward, result, _) = passes.second(
             batch, rows: rows, first: passes.first(batch), dataTokens: batch.dataTokens(at: rows), dropoutRate: 0,
             dropout: &dropout, labels: &labels)

@@ -1,5 +1,6 @@
 import FalconAutograd
 import FalconNN
+import FalconShards
 import FalconTensor
 import FalconWeights
 
@@ -37,7 +38,7 @@ final class ToyTask: TrainingTask {
     func batchCount(epoch: Int) -> Int { 5 }
     var largestBatch: Int { 0 }
 
-    func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
+    func trainBatch(_ index: Int, slice: BatchSlice?, progress: TrainingProgress) throws -> BatchOutcome {
         var noise = random["noise"] ?? RandomSource(seed: 0)
         let target = Tensor(normal: 0.1, [4], from: &noise)
         random["noise"] = noise

@@ -70,7 +70,7 @@ import Testing
             #expect(shown.nextTokens == [try whole("new_input_ids").map { Int32($0) }])
 
             let hard = try whole("hard_tokens")
-            var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
+            var (dropout, labels) = (RowSources(shared: RandomSource(seed: 0)), RandomSource(seed: 0))
             let (found, result, _) = passes.second(
                 shown, rows: first.rows, dataTokens: first.rows.map { Int32(hard[$0]) }, dropoutRate: 0,
                 dropout: &dropout, labels: &labels)

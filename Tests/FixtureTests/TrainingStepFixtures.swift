@@ -61,7 +61,7 @@ extension FixtureFamily {
             comparison.equal(shown.nextTokens, [try golden.tokens(prefix + "new_input_ids")], prefix + "new_input_ids")
 
             let hard = try golden.tokens(prefix + "hard_tokens")
-            var (dropout, labels) = (RandomSource(seed: 0), RandomSource(seed: 0))
+            var (dropout, labels) = (RowSources(shared: RandomSource(seed: 0)), RandomSource(seed: 0))
             let (found, result, _) = passes.second(
                 shown, rows: first.rows, dataTokens: first.rows.map { hard[$0] }, dropoutRate: 0, dropout: &dropout,
                 labels: &labels)

@@ -7,6 +7,16 @@ package struct FeatureBatch: Sendable {
     package let following: LengthBucketSampler.Position
 }
 
+/// Which sequences come next, without end.
+package protocol BatchOrder: Sendable {
+    /// Where the order stands.
+    var position: LengthBucketSampler.Position { get }
+    /// The sequences of the next batch; a part of a batch may have none.
+    mutating func next() -> [Int]
+}
+
+extension LengthBucketSampler: BatchOrder {}
+
 /// Gets the next batches ready, read or made, on threads of its own while the caller computes on the last one.
 ///
 /// Batches come in the sampler's order, without end. Used by one thread at a time.
@@ -20,7 +30,7 @@ package final class Prefetcher {
     ///   - ahead: batches that are kept ready, 1 or more.
     ///   - threads: how many work on a batch.
     package init(
-        _ source: any FeatureSequences, _ sampler: LengthBucketSampler, maxLength: Int? = nil, ahead: Int = 2,
+        _ source: any FeatureSequences, _ sampler: any BatchOrder, maxLength: Int? = nil, ahead: Int = 2,
         threads: Int = 1
     ) {
         precondition(ahead > 0, "\(ahead) batches cannot be kept ready")
@@ -36,7 +46,8 @@ package final class Prefetcher {
                 let batch = Result {
                     let indices = sampler.next()
                     return FeatureBatch(
-                        sequences: try source.batch(indices, limit: maxLength, on: pool), following: sampler.position)
+                        sequences: indices.isEmpty ? [] : try source.batch(indices, limit: maxLength, on: pool),
+                        following: sampler.position)
                 }
                 goesOn = shelf.put(batch)
             }

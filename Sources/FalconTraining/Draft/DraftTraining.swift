@@ -31,11 +31,12 @@ package final class DraftTraining: TrainingTask {
     ///   - tokenizer: the fingerprint of its tokenizer.
     ///   - byteTokens: those that stand for one byte each.
     ///   - source: its features.
+    ///   - share: the slices of each batch to get ready, where batches are cut into slices; all where it is left out.
     ///   - log: told what is trained on what.
     /// - Throws: `FileError` in one line, also where the features are another target's.
     package init(
         recipe: Recipe, target: EmbeddingAndHead, tokenizer: String, byteTokens: [Int32] = [],
-        source: any FeatureSequences, pool: ThreadPool, log: (String) -> Void
+        source: any FeatureSequences, share: SliceShare? = nil, pool: ThreadPool, log: (String) -> Void
     ) throws {
         try source.requireFingerprints(target: target.fingerprint, tokenizer: tokenizer)
         guard source.description.hiddenSize == target.configuration.hiddenSize else {
@@ -81,7 +82,7 @@ package final class DraftTraining: TrainingTask {
         }
         batches = FeatureBatches(
             source, indices: training, limit: recipe.training.batchLimit, seed: UInt64(recipe.training.seed),
-            maxLength: recipe.data.maxLength, threads: pool.threadCount)
+            maxLength: recipe.data.maxLength, share: share ?? SliceShare(recipe), threads: pool.threadCount)
         let precision = ProductPrecision(recipe.training.precision)
         passes = GlancingPasses(
             network: network, loss: DraftLoss(recipe: recipe.loss), weight: target.head,
@@ -133,8 +134,11 @@ package final class DraftTraining: TrainingTask {
 
     package var largestBatch: Int { batches.largest }
 
-    package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
-        let sequences = try batches.batch(index, epoch: progress.epoch)
+    package func trainBatch(_ index: Int, slice: BatchSlice?, progress: TrainingProgress) throws -> BatchOutcome {
+        let sequences = try batches.batch(index, epoch: progress.epoch, slice: slice)
+        guard !sequences.isEmpty else { return .nothing }
+        // A slice's random numbers are its sequences' own: whoever computes it draws the same.
+        let epoch = slice.map { _ in progress.epoch }
         let broken = sequences.compactMap { sequence in
             sequence.firstTokenNotFinite.map { "\(sequence.id), token \($0)" }
         }
@@ -143,14 +147,14 @@ package final class DraftTraining: TrainingTask {
                 backward: nil, loss: .nan, weight: 0, tokens: 0, metrics: MetricMeans(), ids: broken)
         }
         var batch = TrainingBatch(
-            shifted(sequences), blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
+            shifted(sequences, epoch: epoch), blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
             maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data)
-        draw("noise") { random in
+        draw("noise", batch.ids, epoch) { random in
             batch.add(
                 FeatureNoise(kind: recipe.noise.kind, halfWidth: Float(recipe.noise.halfWidth)), random: &random)
         }
         var metrics = MetricMeans()
-        let (plans, first) = glance(batch, progress: progress, metrics: &metrics)
+        let (plans, first) = glance(batch, progress: progress, epoch: epoch, metrics: &metrics)
         let learned = batch.countingRows(excluding: recipe.glance.lossOnGlanced ? [] : plans)
         let tokens = batch.lengths.reduce(0, +)
         guard !learned.isEmpty else {
@@ -159,13 +163,13 @@ package final class DraftTraining: TrainingTask {
 
         let shown = plans.enumerated().flatMap { row, plan in plan.positions.map { row * batch.time + $0 } }
         let watched = recipe.glance.lossOnGlanced ? [] : Array(shown.prefix(DraftTraining.mostWatched))
-        let (backward, result, seen) = draw("dropout") { dropout in
-            draw("labels") { labels in
+        let (backward, result, seen) = draw("dropout", batch.ids, epoch) { dropout in
+            // Labels are drawn over the rows of all sequences at once.
+            draw("labels", [batch.ids.joined(separator: "\n")], epoch) { labels in
                 passes.second(
                     batch.glancing(plans), rows: learned, watched: watched, first: first,
                     dataTokens: batch.dataTokens(at: learned), dropoutRate: Float(recipe.draft.dropout),
-                    dropout: &dropout,
-                    labels: &labels)
+                    dropout: &dropout, labels: &labels[0])
             }
         }
         // What the gradient is divided by: with weights by offset, their sum.
@@ -183,10 +187,10 @@ package final class DraftTraining: TrainingTask {
     }
 
     /// Sequences whose blocks begin elsewhere, where the recipe says so; the cut to `data.max_length` was before.
-    private func shifted(_ sequences: [FeatureSequence]) -> [FeatureSequence] {
+    private func shifted(_ sequences: [FeatureSequence], epoch: Int?) -> [FeatureSequence] {
         guard recipe.data.randomPhase, recipe.draft.blockSize > 1 else { return sequences }
-        return draw("phase") { random in
-            sequences.map { $0.droppingFirst(random.below(recipe.draft.blockSize)) }
+        return draw("phase", sequences.map(\.id), epoch) { random in
+            sequences.enumerated().map { $1.droppingFirst(random[$0].below(recipe.draft.blockSize)) }
         }
     }
 
@@ -216,7 +220,7 @@ package final class DraftTraining: TrainingTask {
 
     /// The first pass, and what it lets each sequence see (method of section 3.2).
     private func glance(
-        _ batch: TrainingBatch, progress: TrainingProgress, metrics: inout MetricMeans
+        _ batch: TrainingBatch, progress: TrainingProgress, epoch: Int?, metrics: inout MetricMeans
     ) -> (plans: [GlancePlan], first: GlancingPasses.FirstPass?) {
         guard recipe.glance.enabled else {
             return ([GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count), nil)
@@ -227,11 +231,11 @@ package final class DraftTraining: TrainingTask {
             epoch: progress.epoch, epochs: progress.epochs, done: Double(progress.step) / Double(progress.totalSteps),
             start: recipe.glance.lambda, wrongShare: Double(wrong) / Double(max(1, first.rows.count)))
         metrics.add("lambda", sum: lambda, weight: 1)
-        let plans = draw("glance") { random in
-            zip(batch.counting, first.wrong).map { counting, distance in
+        let plans = draw("glance", batch.ids, epoch) { random in
+            zip(batch.counting, first.wrong).enumerated().map { row, known in
                 GlancePlan(
-                    counting: counting, blockSize: recipe.draft.blockSize,
-                    number: GlancePlan.number(lambda: lambda, hammingDistance: distance), random: &random)
+                    counting: known.0, blockSize: recipe.draft.blockSize,
+                    number: GlancePlan.number(lambda: lambda, hammingDistance: known.1), random: &random[row])
             }
         }
         metrics.add("hamming", count: wrong)
@@ -272,10 +276,20 @@ package final class DraftTraining: TrainingTask {
         accuracy.add(to: &metrics)
     }
 
-    /// Lets `body` draw from a named source, which is kept where it then stands.
-    private func draw<Result>(_ name: String, _ body: (inout RandomSource) throws -> Result) rethrows -> Result {
-        var source = random[name] ?? RandomSource(seed: UInt64(recipe.training.seed)).stream(name)
-        defer { random[name] = source }
+    /// Lets `body` draw from a named source, which is kept where it then stands; or, for a slice of a batch, from
+    /// sources of the sequences' own.
+    ///
+    /// - Parameter epoch: of a slice; `nil` for a whole batch.
+    private func draw<Result>(
+        _ name: String, _ ids: [String], _ epoch: Int?, _ body: (inout RowSources) throws -> Result
+    ) rethrows -> Result {
+        let seed = UInt64(recipe.training.seed)
+        if let epoch {
+            var sources = RowSources(name, ids: ids, seed: seed, epoch: epoch)
+            return try body(&sources)
+        }
+        var source = RowSources(shared: random[name] ?? RandomSource(seed: seed).stream(name))
+        defer { random[name] = source[0] }
         return try body(&source)
     }
 }

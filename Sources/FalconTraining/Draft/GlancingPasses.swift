@@ -84,14 +84,14 @@ struct GlancingPasses {
     ///   have. No way back where a value is not finite.
     func second(
         _ batch: TrainingBatch, rows: [Int], watched: [Int] = [], first: FirstPass? = nil, dataTokens: [Int32],
-        dropoutRate: Float, dropout: inout RandomSource, labels: inout RandomSource
+        dropoutRate: Float, dropout: inout RowSources, labels: inout RandomSource
     ) -> (backward: BackwardPass?, result: DraftLoss.Result, watched: DraftLoss.Result?) {
         var tape = Tape(on: pool, precision: precision, recomputes: recomputes)
-        var dropping = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout) : nil
+        var dropping = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout[0], rows: dropout.own) : nil
         let predicted = network.forward(
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &dropping, tape: &tape)
-        if let dropping { dropout = dropping.random }
+        if let dropping, dropout.isShared { dropout[0] = dropping.random }
         let heads = first?.heads ?? laidOutHeads()
         let parts = offsets(of: rows, in: batch)
         var (sum, results) = (Variable?.none, [DraftLoss.Result]())

@@ -60,8 +60,11 @@ package final class TargetPretraining: TrainingTask {
         return sizes.indices.max { sizes[$0] < sizes[$1] } ?? 0
     }
 
-    package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
-        let batch = data.training.batch(batches(progress.epoch)[index])
+    package func trainBatch(_ index: Int, slice: BatchSlice?, progress: TrainingProgress) throws -> BatchOutcome {
+        let whole = batches(progress.epoch)[index]
+        let rows = slice?.part(of: whole) ?? whole
+        guard !rows.isEmpty else { return .nothing }
+        let batch = data.training.batch(rows)
         var tape = Tape(
             on: pool, precision: ProductPrecision(recipe.training.precision), recomputes: recipe.training.recompute)
         let (loss, result) = crossEntropy(of: batch, tape: &tape)

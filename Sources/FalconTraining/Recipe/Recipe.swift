@@ -127,6 +127,7 @@ package struct Recipe: Equatable, Sendable {
                 source: ([key] + others).map(source).first { $0 == RecipeError.setting } ?? source(key), key: key,
                 problem: problem)
         }
+        try checkSlices { refuse($0, $1, "training.slices") }
         if pretrain != nil {
             if model.hidden % (2 * model.heads) != 0 {
                 throw refuse(

@@ -73,6 +73,9 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     package var tokensPerBatch = 0
     /// Forward passes of one optimizer step.
     package var accumulation = 1
+    /// Into how many slices each batch is cut by sequences, a power of two; each is computed by itself, so that several
+    /// ranks can share them. 0: none, or 8 where mpirun starts several ranks.
+    package var slices = 0
     package var precision = Precision.float32
     /// Whether the backward pass recomputes the layers' activations instead of keeping them: less memory, more time,
     /// the same bits.
@@ -90,6 +93,7 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
         try walker.integer("batch_size", &batchSize, 1...65_536)
         try walker.integer("tokens_per_batch", &tokensPerBatch, 0...1_000_000_000)
         try walker.integer("accumulation", &accumulation, 1...65_536)
+        try walker.integer("slices", &slices, 0...1024)
         try walker.choice("precision", &precision)
         try walker.flag("recompute", &recompute)
         try walker.integer("seed", &seed, 0...Int.max)

@@ -8,13 +8,12 @@ struct CheckpointStore {
     let recipe: Recipe
 
     /// Writes the checkpoint of `state.step`; afterwards it is whole and `latest`. The best one so far is kept, too.
-    func save(_ state: TrainingState, task: any TrainingTask, optimizer: AdamW) throws {
+    func save(_ state: TrainingState, task: any TrainingTask, steps: any StepMaker) throws {
         try folder.writeCheckpoint(
             step: state.step, keep: recipe.training.keepCheckpoints, best: state.bestStep
         ) { folder in
             try task.writeModel(to: folder)
-            try SafetensorsWriter.write(
-                folder + "/optimizer.safetensors", tensors: optimizer.state(for: task.parameters), as: .float32)
+            try steps.write(folder + "/optimizer.safetensors")
             try AtomicFile.write(folder + "/recipe.toml", text: state.recipe)
             try state.write(folder + "/state.json")
         }
@@ -22,10 +21,13 @@ struct CheckpointStore {
 
     /// Restores weights, optimizer and random sources from a checkpoint's folder.
     ///
-    /// - Parameter expected: a new run's state under the present recipe, to compare with.
+    /// - Parameters:
+    ///   - expected: a new run's state under the present recipe, to compare with.
+    ///   - notes: whether to put the folder's notes right; one process does.
     /// - Throws: `FileError` where something is missing or does not belong to this run.
     func restore(
-        from checkpoint: String, into task: any TrainingTask, optimizer: inout AdamW, expected: TrainingState
+        from checkpoint: String, into task: any TrainingTask, steps: any StepMaker, expected: TrainingState,
+        notes: Bool = true
     ) throws -> TrainingState {
         var state = try TrainingState(path: checkpoint + "/state.json")
         guard state.kind == expected.kind else {
@@ -51,13 +53,13 @@ struct CheckpointStore {
         try task.readModel(from: checkpoint)
         let path = checkpoint + "/optimizer.safetensors"
         do {
-            try optimizer.load(StoredParameters(try SafetensorsFile(path: path)), for: task.parameters)
+            try steps.load(StoredParameters(try SafetensorsFile(path: path)))
         } catch let error as StateDictError {
             throw FileError(path, error.description)
         }
         task.random = state.random
         // A kill between renaming a checkpoint and noting it left the notes behind.
-        try folder.note(latest: state.step, best: state.bestStep)
+        if notes { try folder.note(latest: state.step, best: state.bestStep) }
         if try CheckpointStore.measuresOtherwise(state.recipe, recipe, source: checkpoint + "/recipe.toml") {
             // Accept lengths of other trees or dialogues do not compare.
             (state.bestStep, state.bestMerit, state.staleEvaluations) = (nil, nil, nil)

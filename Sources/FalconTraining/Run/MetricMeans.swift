@@ -1,6 +1,6 @@
 /// Gathers what several batches measured into one record: means weighted by what each batch counted, and totals.
-package struct MetricMeans: Sendable {
-    private enum Entry: Sendable {
+package struct MetricMeans: Sendable, Codable {
+    private enum Entry: Sendable, Codable {
         case mean(sums: [Double], weights: [Double], isList: Bool)
         case total(Int)
         case constant(Double)

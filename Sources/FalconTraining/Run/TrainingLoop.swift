@@ -1,11 +1,14 @@
 import FalconAutograd
+import FalconCluster
 import FalconDigest
 import FalconNN
 import FalconTensor
 
-/// What a run needs from outside: threads, a clock, a way to be stopped and someone to tell.
+/// What a run needs from outside: threads, other ranks, a clock, a way to be stopped and someone to tell.
 package struct TrainingEnvironment {
     package var pool: ThreadPool
+    /// Those that train with this process. Rank 0 alone writes, logs and evaluates.
+    package var cluster: any ClusterCommunicator
     /// Seconds on any steady clock; only rates are made of it.
     package var now: () -> Double
     /// Seconds since 1970, for what TensorBoard shows.
@@ -18,14 +21,15 @@ package struct TrainingEnvironment {
     package var log: (String) -> Void
 
     package init(
-        pool: ThreadPool, now: @escaping () -> Double, date: @escaping () -> Double = { 0 },
-        shouldStop: @escaping () -> Bool = { false },
+        pool: ThreadPool, cluster: any ClusterCommunicator = SingleProcess(), now: @escaping () -> Double,
+        date: @escaping () -> Double = { 0 }, shouldStop: @escaping () -> Bool = { false },
         report: @escaping (_ step: Int, _ totalSteps: Int, _ tokens: Int, _ metrics: MetricRecord) -> Void = {
             _, _, _, _ in
         },
         log: @escaping (String) -> Void = { _ in }
     ) {
         self.pool = pool
+        self.cluster = cluster
         self.now = now
         self.date = date
         self.shouldStop = shouldStop
@@ -49,7 +53,8 @@ package final class TrainingLoop {
     private let recipe: Recipe
     private let task: any TrainingTask
     private let environment: TrainingEnvironment
-    private var optimizer: AdamW
+    private let cluster: any ClusterCommunicator
+    private let steps: any StepMaker
     private var state: TrainingState
     private let checkpoints: CheckpointStore
     private let schedule: LearningRateSchedule
@@ -80,21 +85,40 @@ package final class TrainingLoop {
         totalSteps = TrainingLoop.totalSteps(recipe: recipe, task: task)
         schedule = recipe.learningRateSchedule(totalSteps: totalSteps)
         warnings = LearningOutlook(recipe: recipe, schedule: schedule, totalSteps: totalSteps).warnings
-        optimizer = AdamW(
-            task.parameters,
-            AdamW.Configuration(
-                betas: (recipe.optimizer.betas[0], recipe.optimizer.betas[1]),
-                weightDecay: recipe.optimizer.weightDecay))
-        checkpoints = CheckpointStore(folder: try RunFolder(path: folder), recipe: recipe)
+        cluster = environment.cluster
+        if let share = SliceShare(recipe, rank: cluster.rank, of: cluster.size) {
+            steps = SlicedSteps(recipe, share: share, task: task, environment: environment)
+        } else {
+            precondition(cluster.size == 1, "\(cluster.size) ranks share slices, and the recipe has none")
+            steps = WholeBatchSteps(recipe, task: task, pool: environment.pool)
+        }
+        checkpoints = CheckpointStore(folder: try cluster.together { try RunFolder(path: folder) }, recipe: recipe)
         let toml = try recipe.toml
         state = TrainingState(kind: task.kind, recipe: toml, recipeHash: SHA256Digest.hexadecimal(of: Array(toml.utf8)))
         state.random = task.random
         state.fingerprints = task.fingerprints
-        guard let newest = try checkpoints.folder.latest() else { return }
-        guard resume else {
-            throw FileError(newest, "the run is there already; go on with --resume or choose another --output")
+        let newest = try cluster.together { try checkpoints.folder.latest() }
+        let found = try cluster.allGather(values: newest ?? "")
+        state = try cluster.together {
+            try requireOneFolder(found)
+            guard let newest else { return state }
+            guard resume else {
+                throw FileError(newest, "the run is there already; go on with --resume or choose another --output")
+            }
+            return try checkpoints.restore(
+                from: newest, into: task, steps: steps, expected: state, notes: cluster.rank == 0)
         }
-        state = try checkpoints.restore(from: newest, into: task, optimizer: &optimizer, expected: state)
+    }
+
+    /// - Throws: `FileError` where the ranks would go on from different checkpoints.
+    ///
+    /// - Parameter found: the newest one that each rank sees.
+    private func requireOneFolder(_ found: [String]) throws {
+        guard let other = found.firstIndex(where: { $0 != found[0] }) else { return }
+        throw FileError(
+            checkpoints.folder.path,
+            "rank 0 finds \(found[0].isEmpty ? "no checkpoint" : found[0]) here, and rank \(other) finds "
+                + "\(found[other].isEmpty ? "none" : found[other]); give a folder that all machines share")
     }
 
     /// Optimizer steps of the whole run: the epochs, or `training.max_steps` if that is less.
@@ -113,16 +137,19 @@ package final class TrainingLoop {
     ///
     /// - Throws: `TrainingError` where the loss stays without a finite value, `FileError` where the disk fails.
     package func run() throws -> TrainingOutcome {
-        let log = try RunLog(
-            recipe: recipe, folder: checkpoints.folder.path, step: state.step, warnings: warnings,
-            date: environment.date)
+        let log =
+            cluster.rank == 0
+            ? try RunLog(
+                recipe: recipe, folder: checkpoints.folder.path, step: state.step, warnings: warnings,
+                date: environment.date) : nil
         for warning in warnings { environment.log("warning: \(warning)") }
         var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
         while state.step < totalSteps, !hasStalled {
-            if environment.shouldStop() {
+            // What one rank is told, all obey: they have to do the same.
+            if try cluster.any(environment.shouldStop()) {
                 if savedStep != state.step { try save(log) }
-                try task.finish()
+                if cluster.rank == 0 { try task.finish() }
                 return .stopped(step: state.step)
             }
             var (record, stepTokens) = try step()
@@ -135,7 +162,7 @@ package final class TrainingLoop {
             let isBest = isEvaluated ? try evaluate(into: &record) : false
             let isLast = state.step == totalSteps || hasStalled
             stepStart = environment.now()
-            if isEvaluated || isDue(recipe.logging.everySteps) { try log.append(record, step: state.step) }
+            if isEvaluated || isDue(recipe.logging.everySteps) { try log?.append(record, step: state.step) }
             environment.report(state.step, totalSteps, tokens, record)
             if isLast || isBest || isDue(recipe.training.checkpointEverySteps) {
                 try save(log)
@@ -151,31 +178,36 @@ package final class TrainingLoop {
             let count = state.skippedBatches
             environment.log("\(count) \(count == 1 ? "batch was" : "batches were") left out on the way")
         }
-        try task.finish()
+        if cluster.rank == 0 { try task.finish() }
         return .finished(step: state.step)
     }
 
     /// Whether any step so far has moved the weights.
-    package var hasLearned: Bool { optimizer.stepCount > 0 }
+    package var hasLearned: Bool { steps.stepCount > 0 }
 
     private func requireLearning() throws {
         guard !hasLearned else { return }
         let steps = totalSteps == 1 ? "the run's only step" : "any of the run's \(totalSteps) steps"
         guard let lastFailure else {
-            throw TrainingError(
+            try fail(
                 "nothing was learned in \(steps): no position of any batch counts; raise data.max_length, lower "
                     + "draft.block_size or train on longer answers")
+            return
         }
-        throw TrainingError(
+        try fail(
             "nothing was learned in \(steps), the last one being left out (\(lastFailure)); look at the target, at "
                 + "the features and at optimizer.learning_rate")
     }
 
     /// Measures the held-out data. Returns whether it never looked better.
     private func evaluate(into record: inout MetricRecord) throws -> Bool {
-        let evaluation = try task.evaluate()
-        record.append(evaluation)
-        guard let merit = task.merit(of: evaluation) else { return false }
+        // On one rank: what it finds decides for all which checkpoint is the best and when to stop.
+        let found = try cluster.shared { () -> [Double] in
+            let evaluation = try task.evaluate()
+            record.append(evaluation)
+            return task.merit(of: evaluation).map { [$0] } ?? []
+        }
+        guard let merit = found.first else { return false }
         guard merit.isFinite, merit > state.bestMerit ?? -.infinity else {
             state.staleEvaluations = (state.staleEvaluations ?? 0) + 1
             return false
@@ -202,29 +234,14 @@ package final class TrainingLoop {
             epoch: state.epoch, epochs: recipe.training.epochs, step: state.step, totalSteps: totalSteps)
         let end = min(state.position + recipe.training.accumulation, task.batchCount(epoch: state.epoch))
         let rate = schedule.rate(at: state.step)
-        var gradients = ParameterGradients(noneFor: task.parameters)
-        var metrics = MetricMeans()
-        var (weight, tokens, norm) = (0.0, 0, 0.0)
-        var ids: [String] = []
-        for index in state.position..<end {
-            let batch = try task.trainBatch(index, progress: progress)
-            tokens += batch.tokens
-            guard batch.loss.isFinite else {
-                try leaveOut("the loss is \(batch.loss)", ids: batch.ids)
-                continue
-            }
-            metrics.add(batch.metrics)
-            ids += batch.ids
-            guard let pass = batch.backward, batch.weight > 0 else { continue }
-            weight += batch.weight
-            gradients.add(pass)
-        }
-        if weight > 0 {
-            norm = move(by: &gradients, scale: Float(1 / weight), rate: rate)
+        let outcome = try steps.gather(state.position..<end, progress: progress) { try leaveOut($0, ids: $1) }
+        var norm = 0.0
+        if outcome.weight > 0 {
+            norm = try steps.move(scale: Float(1 / outcome.weight), rate: rate)
             if norm.isFinite {
                 failures = 0
             } else {
-                try leaveOut("the gradient is not finite", ids: ids)
+                try leaveOut("the gradient is not finite", ids: outcome.ids)
             }
         }
         state.step += 1
@@ -234,36 +251,11 @@ package final class TrainingLoop {
         var record = MetricRecord()
         record["step"] = .whole(state.step)
         record["epoch"] = .whole(progress.epoch)
-        record["tokens"] = .whole(tokens)
-        record.append(metrics.record)
+        record["tokens"] = .whole(outcome.tokens)
+        record.append(outcome.metrics.record)
         record["lr"] = .number(rate)
         record["grad_norm"] = .number(norm)
-        return (record, tokens)
-    }
-
-    /// Moves all parameters, once it is known that every gradient is finite: a step is taken as a whole or not at all.
-    ///
-    /// - Returns: the length of the scaled gradient before clipping; where it is not finite, nothing has moved.
-    private func move(by gradients: inout ParameterGradients, scale: Float, rate: Double) -> Double {
-        let (parameters, pool) = (task.parameters, environment.pool)
-        let norm = gradients.norm(on: pool) * Double(scale)
-        guard norm.isFinite else { return norm }
-        let limit = recipe.optimizer.clipValue > 0 ? Float(recipe.optimizer.clipValue) : nil
-        var remaining = scale
-        if recipe.optimizer.clipNorm > 0 {
-            // The length to limit is the one behind the clipping by value.
-            gradients.scale(by: scale)
-            if let limit { gradients.clip(toValue: limit) }
-            gradients.clip(toNorm: recipe.optimizer.clipNorm, on: pool)
-            remaining = 1
-        }
-        optimizer.beginStep()
-        for index in 0..<gradients.count {
-            optimizer.update(
-                index, of: parameters, gradients.take(index), learningRate: rate, scale: remaining,
-                limit: recipe.optimizer.clipNorm > 0 ? nil : limit, on: pool)
-        }
-        return norm
+        return (record, outcome.tokens)
     }
 
     private func leaveOut(_ reason: String, ids: [String]) throws {
@@ -273,18 +265,22 @@ package final class TrainingLoop {
         let line = "step \(state.step + 1): \(reason) for \(names)"
         lastFailure = line
         if recipe.training.onNonfinite == .stop {
-            throw TrainingError("\(line); the weights are as they were before, and the last checkpoint is whole")
+            return try fail("\(line); the weights are as they were before, and the last checkpoint is whole")
         }
         guard failures < TrainingLoop.patience else {
-            throw TrainingError(
+            return try fail(
                 "\(line); \(failures) in a row, so lower optimizer.learning_rate or look at these sequences")
         }
         environment.log("\(line); left out")
     }
 
-    private func save(_ log: RunLog) throws {
+    /// Ends the run for a reason that all ranks see: one of them says it.
+    private func fail(_ reason: String) throws { try cluster.together { throw TrainingError(reason) } }
+
+    private func save(_ log: RunLog?) throws {
         state.random = task.random
-        try checkpoints.save(state, task: task, optimizer: optimizer)
+        guard let log else { return try steps.write(nil) }
+        try checkpoints.save(state, task: task, steps: steps)
         try log.checkpoint()
     }
 }

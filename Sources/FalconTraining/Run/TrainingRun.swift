@@ -1,3 +1,4 @@
+import FalconCluster
 import FalconModels
 import FalconShards
 import FalconTensor
@@ -8,7 +9,7 @@ package struct TrainingRun {
     /// Makes the features of a recipe's chats as they are needed. Handed in, because it lies a layer above.
     package typealias OnlineSource = (Recipe, TrainingEnvironment) throws -> any FeatureSequences
 
-    package let recipe: Recipe
+    package private(set) var recipe: Recipe
     private let online: OnlineSource
     /// The run's folder.
     package let folder: String
@@ -24,12 +25,20 @@ package struct TrainingRun {
         self.folder = folder ?? "Checkpoints/\(name)"
     }
 
-    /// Trains to the end, or until the environment says stop.
+    /// Has the ranks that a launcher started share the run.
+    ///
+    /// - Throws: `RecipeError` where the recipe cannot be shared by so many.
+    package mutating func share(by cluster: any ClusterCommunicator) throws {
+        recipe = try recipe.shared(by: cluster)
+    }
+
+    /// Trains to the end, or until the environment says stop. With several ranks all of them call it.
     package func run(resume: Bool, environment: TrainingEnvironment) throws -> TrainingOutcome {
+        let cluster = environment.cluster
         // The folder first: a run that cannot be saved should not read gigabytes of features before it says so.
-        let lock = try RunFolder(path: folder).lock()
+        let lock = try cluster.together { try cluster.rank == 0 ? RunFolder(path: folder).lock() : nil }
         return try withExtendedLifetime(lock) {
-            let task = try makeTask(folder: folder, environment: environment)
+            let task = try cluster.together { try makeTask(folder: folder, environment: environment) }
             return try TrainingLoop(
                 recipe: recipe, task: task, folder: folder, resume: resume, environment: environment
             ).run()
@@ -46,8 +55,15 @@ package struct TrainingRun {
 
     private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
         guard recipe.pretrain == nil else {
-            return try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
+            let make = {
+                try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)
+            }
+            // The first one learns the tokenizer, which the others then find in the run's folder.
+            let cluster = environment.cluster
+            let first = try cluster.together { try cluster.rank == 0 ? make() : nil }
+            return try first ?? make()
         }
+        let share = SliceShare(recipe, rank: environment.cluster.rank, of: environment.cluster.size)
         let model = try ModelSource(path: recipe.target.path)
         let target = try EmbeddingAndHead(model, checkedOn: environment.pool)
         let source: any FeatureSequences =
@@ -58,7 +74,7 @@ package struct TrainingRun {
         let tokenizer = try model.tokenizer()
         return try DraftTraining(
             recipe: recipe, target: target, tokenizer: tokenizer.fingerprint, byteTokens: tokenizer.byteTokens,
-            source: source, pool: environment.pool, log: environment.log)
+            source: source, share: share, pool: environment.pool, log: environment.log)
     }
 }
 
@@ -109,7 +125,10 @@ package struct RunEstimate: Codable, Sendable {
         var warnings = loop.warnings
         // The first step touches its memory for the first time and is not like the others.
         var (tokens, taken, start) = (0, 0, environment.now())
-        for number in 0..<min(measured + 1, loop.totalSteps) where !environment.shouldStop() {
+        // All ranks have to do the same.
+        let isStopped = { try environment.cluster.any(environment.shouldStop()) }
+        for number in 0..<min(measured + 1, loop.totalSteps) {
+            if try isStopped() { break }
             let stepTokens = try loop.step().tokens
             if number == 0, loop.totalSteps > 1 {
                 start = environment.now()
@@ -119,13 +138,13 @@ package struct RunEstimate: Codable, Sendable {
             }
         }
         let seconds = max(environment.now() - start, 1e-9)
-        if !environment.shouldStop() {
+        if try !isStopped() {
             _ = try loop.step(from: task.largestBatch)
             if !loop.hasLearned { warnings.append("none of the steps that were tried learned anything") }
         }
         self.warnings = warnings
         let evaluationStart = environment.now()
-        if !environment.shouldStop() { _ = try task.evaluate() }
+        if try !isStopped() { _ = try task.evaluate() }
         secondsPerEvaluation = environment.now() - evaluationStart
         let interval = recipe.evaluation.everySteps
         let evaluations = interval > 0 ? (loop.totalSteps + interval - 1) / interval : 1

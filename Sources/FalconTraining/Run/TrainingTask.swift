@@ -1,5 +1,6 @@
 import FalconAutograd
 import FalconNN
+import FalconShards
 import FalconTensor
 
 /// Something that `TrainingLoop` can train: it owns the weights and the data, and knows how a batch becomes gradients.
@@ -25,8 +26,10 @@ package protocol TrainingTask: AnyObject {
     ///
     /// - Parameters:
     ///   - index: the batch's number in the epoch's order; the loop asks for them one after the other.
+    ///   - slice: the part of it to run, whose outcome must then depend on nothing that another part draws or counts;
+    ///     `nil`: the whole batch. The loop asks for one slice of all of a step's batches, then for the next.
     ///   - progress: where in the run this is.
-    func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome
+    func trainBatch(_ index: Int, slice: BatchSlice?, progress: TrainingProgress) throws -> BatchOutcome
 
     /// Measures the held-out data with the weights as they are, under the names that `metrics.jsonl` has; empty where
     /// there is none.
@@ -45,6 +48,11 @@ package protocol TrainingTask: AnyObject {
 
 extension TrainingTask {
     package var modelValueCount: Int { parameters.all.reduce(0) { $0 + $1.value.count } }
+
+    /// Runs one whole batch forward.
+    package func trainBatch(_ index: Int, progress: TrainingProgress) throws -> BatchOutcome {
+        try trainBatch(index, slice: nil, progress: progress)
+    }
 }
 
 /// Where in a run a batch is.
@@ -72,4 +80,9 @@ package struct BatchOutcome {
     package var metrics: MetricMeans
     /// The sequences of the batch, to name the one to blame.
     package var ids: [String]
+
+    /// Of a slice without sequences.
+    static var nothing: BatchOutcome {
+        BatchOutcome(backward: nil, loss: 0, weight: 0, tokens: 0, metrics: MetricMeans(), ids: [])
+    }
 }

@@ -1,0 +1,80 @@
+import FalconCluster
+import FalconTensor
+import Foundation
+
+/// A command that mpirun or srun may start as several ranks.
+package enum CommandRanks {
+    /// What a launcher said; `nil` where none started the process.
+    package static var launch: ClusterLaunch? { ClusterLaunch(environment: ProcessInfo.processInfo.environment) }
+
+    /// Runs `body` on this rank and ends all of them together: each failure is told once, by the rank that has it.
+    ///
+    /// A failure that the others do not know of ends them at once, as they wait for this rank.
+    ///
+    /// - Parameters:
+    ///   - command: the command's name, for the line that says what failed.
+    ///   - body: is given the ranks, or a process that works alone.
+    package static func run(_ command: String, _ body: (any ClusterCommunicator) throws -> Void) throws {
+        guard let cluster = try start(command) else { return try body(SingleProcess()) }
+        do {
+            try body(cluster)
+            try cluster.finish()
+        } catch  where cluster.size == 1 {
+            try? cluster.finish()
+            throw error
+        } catch is FailedElsewhere {
+            try? cluster.finish()
+            throw SilentFailure()
+        } catch let failure as AgreedFailure {
+            try? cluster.finish()
+            guard cluster.rank > 0 else { throw failure.underlying }
+            throw RankFailure(rank: cluster.rank, reason: ErrorLine.text(of: failure.underlying))
+        } catch {
+            let failure = RankFailure(rank: cluster.rank, reason: ErrorLine.text(of: error))
+            StandardError.print("\(command): \(failure)")
+            UnfinishedFiles.removeAll()
+            cluster.abort()
+        }
+    }
+
+    /// - Returns: `nil` for a process that no launcher started.
+    private static func start(_ command: String) throws -> (any ClusterCommunicator)? {
+        guard let launch else { return nil }
+        #if MPI
+            do {
+                return try MPICommunicator(launch) { StandardError.print("\(command): \($0)") }
+            } catch is FailedElsewhere {
+                throw SilentFailure()
+            }
+        #else
+            guard launch.size > 1 else { return nil }
+            guard launch.rank == 0 else { throw SilentFailure() }
+            throw ClusterError(
+                "\(launch.launcher) started \(launch.size) processes, but this build has no MPI; build it with "
+                    + "'swift build -c release --traits MPI'")
+        #endif
+    }
+
+    /// Why one of several ranks failed.
+    private struct RankFailure: Error, CustomStringConvertible {
+        let rank: Int
+        let reason: String
+
+        var description: String {
+            "rank \(rank) (process \(ProcessInfo.processInfo.processIdentifier) on "
+                + "\(ProcessInfo.processInfo.hostName)): \(reason)"
+        }
+    }
+}
+
+extension CommonOptions {
+    /// The threads that the options ask for, or, of a rank, those that its own cores allow.
+    package func makePool(on cluster: any ClusterCommunicator) -> ThreadPool {
+        guard threads == nil, CommandRanks.launch != nil else { return makePool() }
+        let process = ProcessInfo.processInfo
+        return ThreadPool(
+            threadCount: ClusterThreads.count(
+                allowed: process.activeProcessorCount, machine: process.processorCount, ranks: cluster.localSize,
+                environment: process.environment))
+    }
+}
