@@ -58,8 +58,7 @@ package enum RandomTarget {
         guard !FileManager.default.fileExists(atPath: output) else {
             throw FileError(output, "is there already; choose another --output")
         }
-        let folder = path.hasSuffix("config.json") ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
-        var configuration = try ModelConfiguration(folder: folder)
+        var configuration = try ClusterPlan.target(like: path)
         if let layers { configuration.layerCount = layers }
         configuration.raw["dtype"] = nil
         configuration.raw["layer_types"] = nil

@@ -15,6 +15,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
     case kernels
     case storage
     case randomTarget = "random-target"
+    case plan
 }
 
 extension BenchmarkSize: ExpressibleByArgument {}
@@ -31,8 +32,10 @@ struct Benchmark: FalconCommand {
               falcon-bench batch --size L --texts 64 --json batch.json
               falcon-bench draft --target model.Q4_K_M.gguf --dtype stored --draft Checkpoints/head
               falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
+              falcon-bench plan --target-config models/llama/config.json --dialogues 68000 --ranks 64 --network 25
 
-            random-target measures nothing: it writes a model of random weights, to try what one of a shape takes.
+            random-target measures nothing: it writes a model of random weights, to try what one of a shape takes. plan
+            measures a training step of a --size here and says what training a head on machines like this one takes.
             """,
         version: falconVersion)
 
@@ -51,14 +54,14 @@ struct Benchmark: FalconCommand {
 
     @Option(
         help: """
-            train-step, draft: how the head fuses its inputs: lstm (where it is left out), gated or linear.
+            train-step, draft, plan: how the head fuses its inputs: lstm (where it is left out), gated or linear.
             """)
     var fusion: FusionKind?
 
     @Option(help: "draft: --dtype of the head, where it is not the target's.")
     var headDtype: ProductArithmetic?
 
-    @Flag(inversion: .prefixedNo, help: "train-step: glancing's first pass.")
+    @Flag(inversion: .prefixedNo, help: "train-step, plan: glancing's first pass.")
     var glance: Bool?
 
     @Option(help: "train-step: the target's N likeliest tokens from statistics, as with loss.teacher = \"stored\".")
@@ -95,6 +98,8 @@ struct Benchmark: FalconCommand {
 
     @OptionGroup var random: RandomTargetOptions
 
+    @OptionGroup var plan: PlanOptions
+
     @Option(help: "Write the figures as one JSON object to this file.")
     var json: String?
 
@@ -120,8 +125,8 @@ struct Benchmark: FalconCommand {
         guard job != .randomTarget || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
             throw ValidationError("random-target has --dtype float32 and bfloat16.")
         }
-        guard job != .trainStep || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
-            throw ValidationError("train-step has --dtype float32 and bfloat16.")
+        guard ![.trainStep, .plan].contains(job) || [.float32, .bfloat16].contains(dtype ?? .bfloat16) else {
+            throw ValidationError("\(job.rawValue) has --dtype float32 and bfloat16.")
         }
     }
 
@@ -129,12 +134,13 @@ struct Benchmark: FalconCommand {
     private func refuseOptionsOfOtherJobs() throws {
         let measured: [Job] = [.trainStep, .genFeatures, .decode, .batch, .verifyCurve, .draft, .kernels]
         let options: [(name: String, isGiven: Bool, jobs: [Job])] = [
-            ("--size", size != nil, measured), ("--dtype", dtype != nil, measured + [.randomTarget]),
-            ("--fusion", fusion != nil, [.trainStep, .draft]), ("--head-dtype", headDtype != nil, [.draft]),
-            ("--glance", glance != nil, [.trainStep]),
+            ("--size", size != nil, measured + [.plan]),
+            ("--dtype", dtype != nil, measured + [.randomTarget, .plan]),
+            ("--fusion", fusion != nil, [.trainStep, .draft, .plan]), ("--head-dtype", headDtype != nil, [.draft]),
+            ("--glance", glance != nil, [.trainStep, .plan]),
             ("--teacher-statistics", teacherStatistics != nil, [.trainStep]),
             ("--recompute", recompute, [.trainStep]), ("--vocabulary", vocabulary != nil, [.trainStep]),
-            ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage]),
+            ("--hidden", hidden != nil, [.trainStep]), ("--json", json != nil, measured + [.storage, .plan]),
             ("--config", random.config != nil, [.randomTarget]), ("--output", random.output != nil, [.randomTarget]),
             ("--layers", random.layers != nil, [.randomTarget]), ("--shards", storage.shards != nil, [.storage]),
             ("--texts", texts != nil, [.batch]),
@@ -143,7 +149,7 @@ struct Benchmark: FalconCommand {
             ("--sequences", storage.sequences != nil, [.storage]),
             ("--zstd-levels", storage.zstdLevels != nil, [.storage]),
         ]
-        for option in options where !option.jobs.contains(job) {
+        for option in options + plan.given.map({ ($0.name, $0.isGiven, [.plan]) }) where !option.jobs.contains(job) {
             try OptionEffect.refuse(
                 [(option.name, option.isGiven)],
                 because: "is for \(option.jobs.map(\.rawValue).joined(separator: ", ")), not for \(job.rawValue).")
@@ -153,7 +159,8 @@ struct Benchmark: FalconCommand {
     func run() throws {
         try RunFiles(
             inputs: [
-                ("--config", random.config), ("--shards", storage.shards), ("--target", target), ("--draft", draft),
+                ("--config", random.config), ("--target-config", plan.targetConfig), ("--shards", storage.shards),
+                ("--target", target), ("--draft", draft),
             ],
             files: [("--json", json)], folders: [("--output", random.output)]
         ).check()
@@ -162,6 +169,11 @@ struct Benchmark: FalconCommand {
             return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
         }
         if job == .storage { return try storage.run(target: target, pool: common.makePool(), json: json) }
+        if job == .plan {
+            return try plan.run(
+                size: size, fusion: fusion ?? .lstm, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
+                glance: glance ?? true, pool: common.makePool(), json: json)
+        }
         guard job != .trainStep else {
             let benchmark = TrainingBenchmark(
                 size: size, fusion: fusion ?? .lstm, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
@@ -173,7 +185,7 @@ struct Benchmark: FalconCommand {
         let benchmarks = InferenceBenchmarks(size: size, arithmetic: dtype, target: target, pool: common.makePool())
         let report =
             switch job {
-            case .trainStep, .storage, .randomTarget: preconditionFailure("\(job.rawValue) has returned")
+            case .trainStep, .storage, .randomTarget, .plan: preconditionFailure("\(job.rawValue) has returned")
             case .genFeatures: try benchmarks.generateFeatures()
             case .decode: try benchmarks.decode()
             case .batch: try benchmarks.batch(texts: texts ?? 32)
