@@ -17,7 +17,7 @@ import Testing
     @Test func `all are off by default`() throws {
         let recipe = try Recipe(toml: "", source: "test")
         #expect(!recipe.data.randomPhase && !recipe.draft.balancedStart)
-        #expect(recipe.loss.offsetDecay == 0 && recipe.schedule.warmupShare == 0)
+        #expect(recipe.loss.offsetDecay == 0 && recipe.schedule.warmupShare == 0 && recipe.noise.selfFed == 0)
         let example = try DraftExample(sequences: 12, pool: pool)
         #expect(
             try example.task(try example.recipe()).random.keys.sorted() == ["dropout", "glance", "labels", "noise"])
@@ -36,7 +36,8 @@ import Testing
             network: network, loss: DraftLoss(recipe: section), weight: example.target.head, pool: pool)
         var (dropout, labels) = (RowSources(shared: RandomSource(seed: 0)), RandomSource(seed: 0))
         let (backward, result, _) = passes.second(
-            batch, rows: rows, first: passes.first(batch), dataTokens: batch.dataTokens(at: rows), dropoutRate: 0,
+            batch, rows: rows, first: passes.first(batch, features: passes.features(of: batch)),
+            dataTokens: batch.dataTokens(at: rows), dropoutRate: 0,
             dropout: &dropout, labels: &labels)
         var gradients = ParameterGradients(noneFor: network.parameters)
         gradients.add(try #require(backward))

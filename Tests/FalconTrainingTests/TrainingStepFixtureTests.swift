@@ -58,7 +58,7 @@ import Testing
                         lossMask: try whole("sample.loss_mask").map { UInt8($0) },
                         features: try #require(tensors["step\(number).sample.hidden_state"]))
                 ], blockSize: example.k, maskShift: .authors, maxLength: 2048)
-            let first = passes.first(batch)
+            let first = passes.first(batch, features: passes.features(of: batch))
             #expect(first.rows.count == step.num_mask)
             #expect(first.wrong == [step.num_mask - step.num_same])
             let (drafted, truth) = (try whole("draft_token_first_pass"), try whole("target_token"))

@@ -46,7 +46,7 @@ extension FixtureFamily {
                         lossMask: try golden.whole(prefix + "sample.loss_mask").map { UInt8($0) },
                         features: try golden.real(prefix + "sample.hidden_state"))
                 ], blockSize: test["k"]?.integer ?? 0, maskShift: .authors, maxLength: 2048)
-            let first = passes.first(batch)
+            let first = passes.first(batch, features: passes.features(of: batch))
             let counted = step["num_mask"]?.integer ?? -1
             comparison.equal(first.rows.count, counted, prefix + "num_mask")
             comparison.equal(first.wrong, [counted - (step["num_same"]?.integer ?? 0)], prefix + "wrong positions")

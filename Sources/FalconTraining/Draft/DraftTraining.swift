@@ -154,7 +154,10 @@ package final class DraftTraining: TrainingTask {
                 FeatureNoise(kind: recipe.noise.kind, halfWidth: Float(recipe.noise.halfWidth)), random: &random)
         }
         var metrics = MetricMeans()
-        let (plans, first) = glance(batch, progress: progress, epoch: epoch, metrics: &metrics)
+        let predicted =
+            recipe.glance.enabled || recipe.noise.selfFed > 0 ? passes.features(of: batch) : nil
+        let (plans, first) = glance(batch, predicted, progress: progress, epoch: epoch, metrics: &metrics)
+        let fed = predicted.map { selfFeeding(batch, $0, epoch: epoch, metrics: &metrics) } ?? batch
         let learned = batch.countingRows(excluding: recipe.glance.lossOnGlanced ? [] : plans)
         let tokens = batch.lengths.reduce(0, +)
         guard !learned.isEmpty else {
@@ -167,7 +170,7 @@ package final class DraftTraining: TrainingTask {
             // Labels are drawn over the rows of all sequences at once.
             draw("labels", [batch.ids.joined(separator: "\n")], epoch) { labels in
                 passes.second(
-                    batch.glancing(plans), rows: learned, watched: watched, first: first,
+                    fed.glancing(plans), rows: learned, watched: watched, first: first,
                     dataTokens: batch.dataTokens(at: learned), dropoutRate: Float(recipe.draft.dropout),
                     dropout: &dropout, labels: &labels[0])
             }
@@ -220,12 +223,13 @@ package final class DraftTraining: TrainingTask {
 
     /// The first pass, and what it lets each sequence see (method of section 3.2).
     private func glance(
-        _ batch: TrainingBatch, progress: TrainingProgress, epoch: Int?, metrics: inout MetricMeans
+        _ batch: TrainingBatch, _ predicted: Tensor?, progress: TrainingProgress, epoch: Int?,
+        metrics: inout MetricMeans
     ) -> (plans: [GlancePlan], first: GlancingPasses.FirstPass?) {
-        guard recipe.glance.enabled else {
+        guard recipe.glance.enabled, let predicted else {
             return ([GlancePlan](repeating: GlancePlan(positions: []), count: batch.lengths.count), nil)
         }
-        let first = passes.first(batch)
+        let first = passes.first(batch, features: predicted)
         let wrong = first.wrong.reduce(0, +)
         let lambda = recipe.glance.schedule.lambda(
             epoch: progress.epoch, epochs: progress.epochs, done: Double(progress.step) / Double(progress.totalSteps),
@@ -241,6 +245,22 @@ package final class DraftTraining: TrainingTask {
         metrics.add("hamming", count: wrong)
         metrics.add("glanced", count: plans.reduce(0) { $0 + $1.positions.count })
         return (plans, first)
+    }
+
+    /// The batch with some blocks fed by the head itself (`SelfFedBlocks`), where the recipe says so.
+    private func selfFeeding(
+        _ batch: TrainingBatch, _ predicted: Tensor, epoch: Int?, metrics: inout MetricMeans
+    ) -> TrainingBatch {
+        guard recipe.noise.selfFed > 0 else { return batch }
+        let blocks = draw("self_fed", batch.ids, epoch) { random in
+            batch.counting.enumerated().map { row, counting in
+                SelfFedBlocks(
+                    counting: counting, blockSize: recipe.draft.blockSize, share: recipe.noise.selfFed,
+                    random: &random[row])
+            }
+        }
+        metrics.add("self_fed", count: blocks.reduce(0) { $0 + $1.starts.count * recipe.draft.blockSize })
+        return batch.selfFeeding(blocks, predicted: predicted)
     }
 
     /// Of the positions that are shown their truth and learn nothing, so many a batch are measured.

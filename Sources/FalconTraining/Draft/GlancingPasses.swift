@@ -45,15 +45,21 @@ struct GlancingPasses {
         }
     }
 
-    /// The first pass: no gradient, no dropout, inputs as they are.
-    func first(_ batch: TrainingBatch) -> FirstPass {
-        let rows = batch.countingRows()
+    /// What the head predicts: no gradient, no dropout, inputs as they are. `[batch, time, hidden]`.
+    func features(of batch: TrainingBatch) -> Tensor {
         var tape = Tape(on: pool, precision: precision, recordsGradients: false)
         var nothing: Dropout?
-        let features = network.forward(
+        return network.forward(
             features: Tape.constant(batch.features), nextTokens: batch.nextTokens, lengths: batch.lengths,
             dropout: &nothing, tape: &tape
         ).value
+    }
+
+    /// The first pass.
+    ///
+    /// - Parameter features: `features(of:)` of the batch.
+    func first(_ batch: TrainingBatch, features: Tensor) -> FirstPass {
+        let rows = batch.countingRows()
         let heads = laidOutHeads()
         let drafted = HeadArgmax.tokens(features.rows(at: rows), head: heads.ranking, on: pool).map(vocabulary.token)
         let teacher =

@@ -106,15 +106,18 @@ package struct GlanceSection: RecipeSection, Equatable, Sendable {
     }
 }
 
-/// `[noise]`: what is added to the input features.
+/// `[noise]`: what becomes of the input features.
 package struct NoiseSection: RecipeSection, Equatable, Sendable {
     static let name = "noise"
     package var kind = FeatureNoise.Kind.uniform
     package var halfWidth = 0.1
+    /// The share of blocks that read what the head itself predicted for them (`SelfFedBlocks`); 0: none.
+    package var selfFed = 0.0
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
         try walker.choice("kind", &kind)
         try walker.number("half_width", &halfWidth, 0...100)
+        try walker.number("self_fed", &selfFed, 0...1)
     }
 }
 
