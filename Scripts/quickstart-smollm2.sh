@@ -1,5 +1,5 @@
-# Sourced by quickstart.sh --model smollm2: MT-bench's questions by SmolLM2-135M-Instruct, plainly and with the head that
-# lies in Checkpoints/smollm2-135m-instruct. $model is the GGUF file, or "fetch".
+# Sourced by quickstart.sh --model smollm2: MT-bench's questions by SmolLM2-135M-Instruct, plainly and with the head
+# that lies in Checkpoints/smollm2-135m-instruct. $model is the GGUF file, or "fetch".
 head=Checkpoints/smollm2-135m-instruct
 out=Checkpoints/quickstart-smollm2
 max_new_tokens=96

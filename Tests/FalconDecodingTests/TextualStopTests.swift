@@ -15,7 +15,7 @@ import Testing
         tokenizer.decode(Array(tokens), skippingSpecial: true)
     }
 
-    /// How many tokens there are up to the first one with which the text holds a stop: all of it is looked at each time.
+    /// How many tokens there are up to the first one with which the text holds a stop; looks at all of it each time.
     private func bruteForce(_ tokens: [Int32], _ stops: [String]) -> Int? {
         (1...tokens.count).first { count in
             let bytes = Array(text(tokens.prefix(count)).utf8)

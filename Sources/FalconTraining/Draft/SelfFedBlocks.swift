@@ -18,7 +18,8 @@ package struct SelfFedBlocks: Equatable, Sendable {
     package init(starts: [Int]) { self.starts = starts }
 
     /// - Parameters:
-    ///   - counting: for each position, whether it counts in the loss. A block is drafted behind another one that counts.
+    ///   - counting: for each position, whether it counts in the loss. Only blocks that count, behind others that do,
+    ///     are fed so.
     ///   - blockSize: k.
     ///   - share: of the blocks that could be fed so; of those behind such a block none is.
     package init(counting: [Bool], blockSize k: Int, share: Double, random: inout RandomSource) {
