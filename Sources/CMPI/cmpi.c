@@ -94,6 +94,8 @@ void falcon_mpi_library(char *text, size_t capacity_of_text) {
 
 void falcon_mpi_finish(void) {
     for (int i = 0; i < 2; i++) MPI_Comm_free(&channels[i]);
+    // Nobody leaves before all have said what they have to say: a launcher ends the others with the first that fails.
+    MPI_Barrier(MPI_COMM_WORLD);
     MPI_Finalize();
     free(messages);
     messages = NULL;

@@ -15,10 +15,11 @@
         ///
         /// - Parameters:
         ///   - launch: what the launcher says, to compare with what MPI says.
-        ///   - lost: told in one line, on another thread, that a rank is silent; all processes end after it.
-        /// - Throws: `ClusterError` where MPI cannot start, or the ranks cannot share the work.
-        package init(_ launch: ClusterLaunch, lost: @escaping @Sendable (String) -> Void) throws {
-            thread = MPIThread(lost: lost)
+        ///   - report: told in one line, by one rank, why the ranks cannot share the work; or, on another thread, that a
+        ///     rank is silent: all processes end after it.
+        /// - Throws: `ClusterError` where MPI cannot start; `FailedElsewhere` where `report` was told.
+        package init(_ launch: ClusterLaunch, report: @escaping @Sendable (String) -> Void) throws {
+            thread = MPIThread(lost: report)
             let place = try thread.start()
             (rank, size, localSize) = (place.rank, place.size, place.localSize)
             guard size == launch.size else {
@@ -28,10 +29,10 @@
             }
             guard size & (size - 1) == 0 else {
                 if rank == 0 {
-                    throw ClusterError(
-                        "\(size) ranks cannot share a batch's slices, which are summed two by two; start 1, 2, 4, 8"
-                    )
+                    report("\(size) ranks cannot share a batch's slices, which are summed two by two; start 1, 2, 4, 8")
                 }
+                // All meet here: who ends first makes the launcher kill the others, unheard.
+                thread.finish()
                 throw FailedElsewhere(rank: 0)
             }
             let name = "process \(ProcessInfo.processInfo.processIdentifier) on \(ProcessInfo.processInfo.hostName)"
@@ -46,7 +47,7 @@
 
         package func finish() throws {
             // Whoever is past this needs no sign of life from the others any more.
-            if size & (size - 1) == 0 { _ = try allGather([]) }
+            _ = try allGather([])
             thread.finish()
         }
 

@@ -1,3 +1,4 @@
+import ArgumentParser
 import FalconCluster
 import FalconTensor
 import Foundation
@@ -9,7 +10,9 @@ package enum CommandRanks {
 
     /// Runs `body` on this rank and ends all of them together: each failure is told once, by the rank that has it.
     ///
-    /// A failure that the others do not know of ends them at once, as they wait for this rank.
+    /// It is told before the ranks meet for the last time: the first process that ends with a status of failure makes
+    /// the launcher kill the others, and whoever had not spoken yet would never do so. A failure that the others do not
+    /// know of ends them at once, as they wait for this rank.
     ///
     /// - Parameters:
     ///   - command: the command's name, for the line that says what failed.
@@ -26,15 +29,21 @@ package enum CommandRanks {
             try? cluster.finish()
             throw SilentFailure()
         } catch let failure as AgreedFailure {
+            // Wrong usage was told where it was found.
+            let isUsage = failure.underlying is ExitCode
+            if !isUsage { tell(command, failure.underlying, rank: cluster.rank) }
             try? cluster.finish()
-            guard cluster.rank > 0 else { throw failure.underlying }
-            throw RankFailure(rank: cluster.rank, reason: ErrorLine.text(of: failure.underlying))
+            throw isUsage ? failure.underlying : SilentFailure()
         } catch {
-            let failure = RankFailure(rank: cluster.rank, reason: ErrorLine.text(of: error))
-            StandardError.print("\(command): \(failure)")
+            StandardError.print("\(command): \(RankFailure(rank: cluster.rank, reason: ErrorLine.text(of: error)))")
             UnfinishedFiles.removeAll()
             cluster.abort()
         }
+    }
+
+    private static func tell(_ command: String, _ error: any Error, rank: Int) {
+        let reason = ErrorLine.text(of: error)
+        StandardError.print("\(command): \(rank == 0 ? reason : RankFailure(rank: rank, reason: reason).description)")
     }
 
     /// - Returns: `nil` for a process that no launcher started.
