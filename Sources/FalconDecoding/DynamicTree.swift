@@ -1,5 +1,3 @@
-import FalconDraft
-
 /// Grows a tree while it is drafted: by what the draft head thinks of its candidates in this very round, where it has
 /// been asked, and by what is known of the head on average below that.
 ///
@@ -20,22 +18,6 @@ struct DynamicTree {
     let cost: CostCurve
     let estimate: RankEstimate
     let confidence: Confidence
-
-    /// - Parameters:
-    ///   - deepest: the depth of the deepest node that is of use.
-    ///   - rank: drafts blocks (for the first pass none is given) and gives the probabilities of each of their rows,
-    ///     the largest first.
-    ///   - choose: gives so many tokens for each row of the blocks drafted last, in the order of the ranks.
-    /// - Returns: the tree, a token for each of its nodes, and how many of them should be accepted.
-    func draft(
-        deepest: Int, rank: ([DraftSession.Continuation]) -> [[Double]], choose: ([Int]) -> [[Int32]]
-    ) -> (tree: TokenTree, tokens: [Int32], expectedAccepted: Double) {
-        var growing = GrowingTree(self, deepest: deepest)
-        while !growing.isDone {
-            growing.take(choose(growing.settle(rank(growing.continuations))))
-        }
-        return growing.result
-    }
 
     /// The best tree that goes on from here, with a pass more or without.
     func grow(

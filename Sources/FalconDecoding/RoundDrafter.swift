@@ -111,11 +111,12 @@ final class HeadDrafter: RoundDrafter {
             unseen = []
             let extend = clock() - start
             if case .grow(let dynamic) = round {
-                return .draft(choice.draft(dynamic, deepest: room, session: session, clock: clock), extend: extend)
+                return .draft(
+                    choice.draft(.growing(dynamic, deepest: room), session: session, clock: clock), extend: extend)
             }
             guard case .draft(let tree) = round else { return .plain }
             return .draft(
-                choice.draft(tree.limited(toDepth: room), session: session, clock: clock), extend: extend)
+                choice.draft(.tree(tree.limited(toDepth: room)), session: session, clock: clock), extend: extend)
         }
     }
 
@@ -148,7 +149,7 @@ final class HeadDrafter: RoundDrafter {
             drafting.map { text, drafter, shape in .init(drafter.session, shape, text.choice) }, on: pool)
         let share = (clock() - start) / Double(drafting.count)
         for ((text, drafter, _), part) in zip(drafting, drafts.parts) {
-            (drafter.unseen, drafter.planned, drafter.prepared) = ([], nil, part.draft)
+            (drafter.unseen, drafter.planned, drafter.prepared) = ([], nil, part.draft())
             (text.choice, text.sharedDraftSeconds) = (part.choice, share)
         }
     }

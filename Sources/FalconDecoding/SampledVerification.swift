@@ -22,11 +22,13 @@ struct SampledVerification: Equatable {
     ///   - tree: ranks without gaps: rank j is the j-th token that was drawn from its row.
     ///   - addedParents: of each node that was added; nodes are numbered through both.
     ///   - nodeTokens: one for each node.
-    ///   - proposals: the draft's distribution for each pass and row, `[pass][block * k + offset]`.
+    ///   - proposal: the draft's distribution that a node's children were drawn from, one after the other; -1 for those
+    ///     of the root. Asked for nodes only that have drawn children.
     ///   - target: the target's distribution after row 0, the root, or after node i in row i + 1.
     init(
-        tree: TokenTree, addedParents: [Int] = [], nodeTokens: [Int32], proposals: [[TokenDistribution]],
-        target: (_ row: Int) -> TokenDistribution, random: inout RandomSource
+        tree: TokenTree, addedParents: [Int] = [], nodeTokens: [Int32],
+        proposal: (_ node: Int) -> TokenDistribution, target: (_ row: Int) -> TokenDistribution,
+        random: inout RandomSource
     ) {
         var path: [Int] = []
         let drawn = tree.nodes.count
@@ -39,9 +41,8 @@ struct SampledVerification: Equatable {
         var own: Int32
         descent: while true {
             let drawnChildren = children[row].prefix { $0 < drawn }
-            if let first = drawnChildren.first {
-                let node = tree.nodes[first]
-                var proposal = proposals[node.pass][node.block * tree.blockSize + node.offset]
+            if !drawnChildren.isEmpty {
+                var proposal = proposal(row - 1)
                 for child in drawnChildren {
                     let token = nodeTokens[child]
                     // Nothing was left to draw from: this child is a stopgap, never accepted.

@@ -38,17 +38,13 @@ struct TokenChoice {
         let tree: TokenTree
         /// One for each of the tree's nodes, then for each added one.
         var tokens: [Int32]
-        /// The distributions that candidates were drawn from, by pass and row; empty for greedy ones.
-        let proposals: [[TokenDistribution]]
-        /// For greedy candidates the logits of each pass's rows, those only from which the tree takes any.
-        let logits: [Tensor]
-        /// What their columns mean, where they are not tokens.
+        /// What each draft pass ranked.
+        var passes: [RankedPass] = []
+        /// What the columns of logits mean, where they are not tokens.
         var vocabulary: VocabularySubset?
         /// Seconds of each draft pass, the ranking of its rows included.
-        let passSeconds: [Double]
-        /// What the head thought of its candidates, `[pass][row][rank]`, where the tree was grown by that.
-        var probabilities: [[[Double]]] = []
-        /// The accepted tokens that were expected of it then.
+        var passSeconds: [Double] = []
+        /// The accepted tokens that were expected of it, where the tree was grown by what the head said.
         var expectedAccepted = 0.0
         /// Further nodes, numbered behind the tree's: the parent of each, -1 below the newest token, always before it.
         /// Their tokens were not drawn: they depend on the tokens above them only.
@@ -65,79 +61,18 @@ struct TokenChoice {
         let looks: [RankStatistics.Look]
     }
 
-    /// Fills a tree: with the head's likeliest tokens, or with tokens drawn from its distribution.
-    mutating func draft(_ tree: TokenTree, session: DraftSession, clock: SecondsClock = { 0 }) -> Draft {
-        let (head, pool, rule) = (session.head, pool, rule)
-        if rule.isGreedy {
-            var logits: [Tensor] = []
-            let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
-                TreeDraft.best(features, wanted, vocabulary: head.vocabulary, on: pool) {
-                    logits.append(head.logits($0, on: pool))
-                    return logits[logits.count - 1]
-                }
-            }
-            return Draft(
-                tree: filled.tree, tokens: filled.tokens, proposals: [], logits: logits, vocabulary: head.vocabulary,
-                passSeconds: filled.seconds)
-        }
-        var random = random
-        var proposals: [[TokenDistribution]] = []
-        let filled = TreeDraft.fill(tree, session: session, on: pool, clock: clock) { features, wanted in
-            let logits = head.logits(features, on: pool)
-            let distributions = (0..<logits.rowCount).map {
-                rule.distribution(logits.row($0), within: head.vocabulary)
-            }
-            proposals.append(distributions)
-            return TokenTree.draw(wanted, from: distributions, &random)
-        }
-        self.random = random
-        return Draft(
-            tree: filled.tree, tokens: filled.tokens, proposals: proposals, logits: [], passSeconds: filled.seconds)
+    /// Fills a tree, or one that grows: with the head's likeliest tokens, or with tokens drawn from its distribution.
+    mutating func draft(
+        _ shape: DraftsTogether.Shape, session: DraftSession, clock: SecondsClock = { 0 }
+    ) -> Draft {
+        let drafts = DraftsTogether([DraftsTogether.Part(session, shape, self)], on: pool, clock: clock)
+        self = drafts.parts[0].choice
+        return drafts.parts[0].draft(passSeconds: drafts.passSeconds)
     }
 
     /// Draws candidates for rows, with the text's own random numbers.
     mutating func draw(_ wanted: [Int], from distributions: [TokenDistribution]) -> [[Int32]] {
         TokenTree.draw(wanted, from: distributions, &random)
-    }
-
-    /// Drafts a tree that grows by what the head thinks of its candidates.
-    ///
-    /// - Parameter deepest: the depth of the deepest node that is of use.
-    mutating func draft(
-        _ dynamic: DynamicTree, deepest: Int, session: DraftSession, clock: SecondsClock
-    ) -> Draft {
-        var (before, seconds) = (clock(), [Double]())
-        guard deepest > 0, let first = session.firstBlock(on: pool) else {
-            return .none(blockSize: dynamic.blockSize)
-        }
-        let head = session.head
-        var random = random
-        var (logits, proposals): ([Tensor], [[TokenDistribution]]) = ([], [])
-        var (probabilities, ranked): ([[[Double]]], [[Int32]]) = ([], [])
-        let grown = dynamic.draft(deepest: deepest) { continuations in
-            let features = continuations.isEmpty ? first : session.expand(continuations, on: pool)
-            let rows = head.logits(features, on: pool)
-            if rule.isGreedy {
-                let best = rows.largest(RankStatistics.rankLimit, on: pool)
-                logits.append(rows)
-                ranked = best.map { $0.map { head.vocabulary.token($0.column) } }
-                probabilities.append(rows.shares(of: best))
-            } else {
-                proposals.append(
-                    (0..<rows.rowCount).map { rule.distribution(rows.row($0), within: head.vocabulary) })
-                probabilities.append(proposals[proposals.count - 1].map { $0.largest(RankStatistics.rankLimit) })
-            }
-            return probabilities[probabilities.count - 1]
-        } choose: { wanted in
-            let now = clock()
-            seconds.append(now - before)
-            before = now
-            return rule.isGreedy ? ranked : TokenTree.draw(wanted, from: proposals[proposals.count - 1], &random)
-        }
-        self.random = random
-        return Draft(
-            grown, proposals: proposals, logits: logits, vocabulary: head.vocabulary, passSeconds: seconds,
-            probabilities: probabilities)
     }
 
     /// Verifies a draft, given the target's scores after the root and after each node.
@@ -153,8 +88,8 @@ struct TokenChoice {
             let rule = rule
             let verified = SampledVerification(
                 tree: draft.tree, addedParents: draft.addedParents, nodeTokens: draft.tokens,
-                proposals: draft.proposals,
-                target: { rule.distribution(logits.row(first + $0)) }, random: &random)
+                proposal: draft.proposal(below:), target: { rule.distribution(logits.row(first + $0)) }, random: &random
+            )
             return Verified(
                 path: verified.path, tokens: verified.tokens, looks: draft.looks(drawnPath: verified.path))
         }
@@ -162,24 +97,30 @@ struct TokenChoice {
 }
 
 extension TokenChoice.Draft {
-    /// A tree that grew.
-    init(
-        _ grown: (tree: TokenTree, tokens: [Int32], expectedAccepted: Double), proposals: [[TokenDistribution]],
-        logits: [Tensor], vocabulary: VocabularySubset?, passSeconds: [Double], probabilities: [[[Double]]]
-    ) {
-        self.init(
-            tree: grown.tree, tokens: grown.tokens, proposals: proposals, logits: logits, vocabulary: vocabulary,
-            passSeconds: passSeconds, probabilities: probabilities, expectedAccepted: grown.expectedAccepted)
-    }
-
     /// Nothing drafted.
     static func none(blockSize: Int) -> TokenChoice.Draft {
-        TokenChoice.Draft(
-            tree: .none(blockSize: blockSize), tokens: [], proposals: [], logits: [], passSeconds: [])
+        TokenChoice.Draft(tree: .none(blockSize: blockSize), tokens: [])
     }
 
-    /// The place of a token in the ranking of a row of a pass's logits; behind all where the head does not rank it.
-    func rank(of token: Int32, pass: Int, row: Int) -> Int { logits[pass].rank(of: token, inRow: row, vocabulary) }
+    /// The draft pass and its ranking that predict the children of a node (-1 for the root); `nil` where there is none.
+    private func ranking(below node: Int) -> (pass: RankedPass, row: Int, index: Int, isFirst: Bool)? {
+        guard node < tree.nodes.count, let (pass, row) = tree.row(below: node), pass < passes.count,
+            let index = passes[pass].rankings.index(row: row, below: node)
+        else { return nil }
+        return (passes[pass], row, index, pass == 0)
+    }
+
+    /// What the children of a node were drawn from.
+    func proposal(below node: Int) -> TokenDistribution {
+        guard let ranking = ranking(below: node) else { preconditionFailure("children of node \(node) from nowhere") }
+        return ranking.pass.proposals[ranking.index]
+    }
+
+    /// The place of a token in the ranking below a node, behind all where the head does not rank it; `nil` where there
+    /// is no ranking. Of greedy candidates.
+    func rank(of token: Int32, below node: Int) -> Int? {
+        ranking(below: node).flatMap { $0.pass.logits?.rank(of: token, inRow: $0.index, vocabulary) }
+    }
 
     /// The parent of each node, those that were added included; -1 below the newest token.
     var parents: [Int] { tree.nodes.map(\.parent) + addedParents }
@@ -201,23 +142,17 @@ extension TokenChoice.Draft {
     /// - Parameter weigh: whether to look up what the head thought of them, too.
     func looks(path: [Int], tokens: [Int32], weigh: Bool = false) -> [RankStatistics.Look] {
         var looks: [RankStatistics.Look] = []
-        let wanted = tree.candidatesPerRow
         for (parent, token) in zip([-1] + path, tokens) {
-            guard parent < tree.nodes.count, let (pass, row) = tree.row(below: parent), pass < logits.count
-            else { break }
-            // A tree that stands before it is drafted does not rank the rows from which it takes nothing.
-            let isAll = logits[pass].rowCount == wanted[pass].count
-            guard isAll || wanted[pass][row] > 0 else { break }
-            let rankedRow = isAll ? row : wanted[pass][..<row].count { $0 > 0 }
-            var known = probabilities.isEmpty ? [] : probabilities[pass][row]
+            guard let (pass, row, index, isFirst) = ranking(below: parent), let logits = pass.logits else { break }
+            var known = pass.probabilities.isEmpty ? [] : pass.probabilities[row]
             if weigh, known.isEmpty {
-                let best = logits[pass].rows(rankedRow..<rankedRow + 1).largest(RankStatistics.rankLimit)[0]
-                known = logits[pass].shares(best.map(\.value), row: rankedRow)
+                let best = logits.rows(index..<index + 1).largest(RankStatistics.rankLimit)[0]
+                known = logits.shares(best.map(\.value), row: index)
             }
             looks.append(
                 RankStatistics.Look(
-                    rank: rank(of: token, pass: pass, row: rankedRow), among: RankStatistics.rankLimit,
-                    probabilities: known, isFirstPass: pass == 0))
+                    rank: logits.rank(of: token, inRow: index, vocabulary), among: RankStatistics.rankLimit,
+                    probabilities: known, isFirstPass: isFirst))
         }
         return looks
     }
@@ -228,12 +163,12 @@ extension TokenChoice.Draft {
         var looks: [RankStatistics.Look] = []
         for (index, parent) in ([-1] + path).enumerated() {
             let children = tree.nodes.count { $0.parent == parent }
-            guard parent < tree.nodes.count, children > 0, let (pass, row) = tree.row(below: parent) else { break }
+            guard children > 0, let (pass, row, _, isFirst) = ranking(below: parent) else { break }
             looks.append(
                 RankStatistics.Look(
                     rank: index < path.count && path[index] < tree.nodes.count ? tree.nodes[path[index]].rank : nil,
                     among: children,
-                    probabilities: probabilities.isEmpty ? [] : probabilities[pass][row], isFirstPass: pass == 0))
+                    probabilities: pass.probabilities.isEmpty ? [] : pass.probabilities[row], isFirstPass: isFirst))
         }
         return looks
     }

@@ -32,6 +32,8 @@ package struct DraftConfiguration: Sendable, Equatable {
     package var draftVocabularySize: Int?
     /// Whether all rows of a block start from its newest position (see `NewestPair`).
     package var hasNewestPair = false
+    /// How wide the correction inside a block is (see `BlockCorrection`); 0: there is none.
+    package var correctionRank = 0
 
     /// A new head for a target: its layers have the target's sizes, positions and attention biases.
     ///
@@ -110,6 +112,13 @@ package struct DraftConfiguration: Sendable, Equatable {
         hasFusionBias = try fields.boolean("bias", default: hasBias)
         if isEagle, weights?.contains("fc.bias") == true { hasFusionBias = true }
         hasNewestPair = try fields.boolean(NewestPair.key, default: false)
+        if fields[BlockCorrection.key] != nil {
+            correctionRank = try fields.size(BlockCorrection.key)
+            guard correctionRank <= model.hiddenSize else {
+                throw fields.problem(
+                    BlockCorrection.key, "is \(correctionRank), more than the hidden size of \(model.hiddenSize)")
+            }
+        }
         if fields[DraftVocabulary.key] != nil {
             let size = try fields.size(DraftVocabulary.key)
             guard size <= model.vocabularySize else {
@@ -172,6 +181,7 @@ package struct DraftConfiguration: Sendable, Equatable {
         object["bias"] = .boolean(hasFusionBias)
         object["fusion"] = .string(fusion.rawValue)
         object[NewestPair.key] = hasNewestPair ? .boolean(true) : nil
+        object[BlockCorrection.key] = correctionRank > 0 ? .integer(correctionRank) : nil
         object[DraftVocabulary.key] = draftVocabularySize.map { .integer($0) }
         return object
     }

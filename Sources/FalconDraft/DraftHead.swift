@@ -15,6 +15,7 @@ package final class DraftHead: Sendable {
     let layers: [PackedDecoderLayer]
     /// `[k, hidden]`; see `NewestPair`.
     let offsets: Tensor?
+    private let correction: PackedCorrection?
     let fusion: PackedFusion
     let rotary: RotaryTable
     private let embed: @Sendable ([Int32]) -> Tensor
@@ -94,6 +95,11 @@ package final class DraftHead: Sendable {
             configuration.hasNewestPair
             ? try weights.matrix(NewestPair.name, rows: configuration.blockSize, columns: model.hiddenSize).tensor()
             : nil
+        correction =
+            configuration.correctionRank > 0
+            ? try PackedCorrection(
+                weights, hidden: model.hiddenSize, rank: configuration.correctionRank, arithmetic: arithmetic, on: pool)
+            : nil
         rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
         if let ends, !weights.contains(name) {
@@ -105,8 +111,10 @@ package final class DraftHead: Sendable {
         }
     }
 
-    /// Bytes of the packed weights of fusion and layers.
-    package var byteCount: Int { layers.reduce(fusion.byteCount) { $0 + $1.byteCount } }
+    /// Bytes of the packed weights of fusion, layers and correction.
+    package var byteCount: Int {
+        layers.reduce(fusion.byteCount + (correction?.byteCount ?? 0)) { $0 + $1.byteCount }
+    }
 
     /// Bytes of the packed LM head that ranks, where it is not the target's.
     package var rankingByteCount: Int { languageHead?.byteCount ?? 0 }
@@ -117,6 +125,65 @@ package final class DraftHead: Sendable {
         if let languageHead { return languageHead.multiply(features, on: pool) }
         guard let ends else { preconditionFailure("a head without a target ranks nothing") }
         return ends.logits(features, on: pool)
+    }
+
+    /// Whether a row of a block depends on the token that was chosen for the row before it.
+    package var correctsBlocks: Bool { correction != nil }
+
+    /// So many of a row's best candidates are ranked anew for each token that may stand before them.
+    package static let rescoredCandidates = 128
+
+    /// What blocks predict, the first row of each corrected by its own token, which is known before it is drafted.
+    ///
+    /// - Parameters:
+    ///   - features: `[blocks * k, hidden]`.
+    ///   - tokens: the newest one before each block.
+    func correctingFirstRows(_ features: Tensor, tokens: [Int32], on pool: ThreadPool) -> Tensor {
+        correcting(features, rows: tokens.indices.map { $0 * blockSize }, tokens: tokens, on: pool)
+    }
+
+    /// The same blocks, all rows but the first corrected by the tokens that were chosen for the rows before them.
+    ///
+    /// - Parameter chosen: the k tokens of each block.
+    func correctingLaterRows(_ features: Tensor, _ chosen: [[Int32]], on pool: ThreadPool) -> Tensor {
+        let size = blockSize
+        return correcting(
+            features, rows: chosen.indices.flatMap { block in (1..<size).map { block * size + $0 } },
+            tokens: chosen.flatMap { $0.dropLast() }, on: pool)
+    }
+
+    private func correcting(_ features: Tensor, rows: [Int], tokens: [Int32], on pool: ThreadPool) -> Tensor {
+        guard let correction, !rows.isEmpty else { return features }
+        let difference = correction.difference(features.rows(rows), own: embed(tokens), on: pool)
+        let width = features.width
+        var result = features
+        for (number, row) in rows.enumerated() {
+            result.add(row * width..<(row + 1) * width, from: difference, at: number * width, on: pool)
+        }
+        return result
+    }
+
+    /// A row's logits for each of some tokens that may stand at the position that it predicts.
+    ///
+    /// The row was ranked once without knowing; of its best candidates the logits are moved by what the correction adds
+    /// to the feature, the others' stay. Whatever is drawn from the result, it is fixed by row and token.
+    ///
+    /// - Parameters:
+    ///   - base: the row's own logits, `[1, columns]`.
+    ///   - feature: `[1, hidden]`.
+    /// - Returns: `[tokens, columns]`.
+    package func logits(correcting base: Tensor, feature: Tensor, tokens: [Int32], on pool: ThreadPool) -> Tensor {
+        guard let correction, let ends else { preconditionFailure("a head that corrects nothing") }
+        let best = base.largest(DraftHead.rescoredCandidates)[0].map(\.column)
+        let rows = ends.head.rows(best.map { vocabulary.token($0) })
+        let difference = correction.difference(
+            feature.rows([Int](repeating: 0, count: tokens.count)), own: embed(tokens), on: pool)
+        let moved = PackedMatrix([rows], arithmetic: .float32, on: pool).multiply(difference, on: pool)
+        var logits = base.rows([Int](repeating: 0, count: tokens.count))
+        for row in tokens.indices {
+            for (place, column) in best.enumerated() { logits[row, Int(column)] += moved[row, place] }
+        }
+        return logits
     }
 
     /// k: how many tokens a pass drafts.

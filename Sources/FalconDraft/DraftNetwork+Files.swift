@@ -19,22 +19,31 @@ extension DraftNetwork {
 
     /// Reads a head's weights from a folder whose configuration is known.
     ///
-    /// - Parameter vocabulary: the tokens that it is to rank, whatever the folder says.
+    /// - Parameters:
+    ///   - vocabulary: the tokens that it is to rank, whatever the folder says.
+    ///   - newCorrection: draws the correction's weights (`BlockCorrection`) where the folder has none.
     package convenience init(
         _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil,
-        vocabulary: VocabularySubset? = nil
+        vocabulary: VocabularySubset? = nil, newCorrection: RandomSource? = nil
     ) throws {
         try self.init(
-            configuration, WeightFolder(path: folder), path: folder, embedding: embedding, vocabulary: vocabulary)
+            configuration, WeightFolder(path: folder), path: folder, embedding: embedding, vocabulary: vocabulary,
+            newCorrection: newCorrection)
     }
 
     private convenience init(
         _ configuration: DraftConfiguration, _ weights: WeightFolder, path folder: String, embedding: StoredMatrix?,
-        vocabulary: VocabularySubset?
+        vocabulary: VocabularySubset?, newCorrection: RandomSource? = nil
     ) throws {
         do {
-            try self.init(
-                configuration, .stored(StoredParameters(weights)), embedding: embedding, vocabulary: vocabulary)
+            var stored = StoredParameters(weights)
+            if let newCorrection {
+                stored = try stored.adding(
+                    BlockCorrection.fresh(
+                        hidden: configuration.model.hiddenSize, rank: configuration.correctionRank,
+                        embedding: embedding, newCorrection))
+            }
+            try self.init(configuration, .stored(stored), embedding: embedding, vocabulary: vocabulary)
         } catch let error as StateDictError {
             throw FileError(folder, error.description)
         }

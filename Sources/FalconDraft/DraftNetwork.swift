@@ -26,6 +26,7 @@ package final class DraftNetwork {
     /// See `NewestPair`.
     private let offsets: Parameter?
     private let layers: [DecoderLayer]
+    private let correction: BlockCorrection?
     private let table: RotaryTable
 
     /// The tensor that a head shares with its target.
@@ -74,6 +75,10 @@ package final class DraftNetwork {
             DecoderLayer(
                 root.scope("layers").scope("\(number)"), model, hasInputNorm: number > 0, start: start)
         }
+        correction =
+            configuration.correctionRank > 0
+            ? BlockCorrection(
+                root, hidden: model.hiddenSize, rank: configuration.correctionRank, embedding: embedding) : nil
         table = model.rotary.table(headSize: model.headSize)
         (self.configuration, self.vocabulary) = (configuration, vocabulary)
         parameters = try builder.finish {
@@ -87,10 +92,23 @@ package final class DraftNetwork {
     /// - Parameters:
     ///   - features: f, `[batch, time, hidden]`, padded on the right with anything finite.
     ///   - nextTokens: t one step ahead, `batch` rows of `time`, padded with any token.
+    ///   - ownTokens: t k steps ahead, for heads with a correction (`BlockCorrection`); those that `nextTokens` has
+    ///     where they are left out, which is right unless glancing put others there.
     ///   - lengths: the positions of each row that are not padding, at least 1.
     ///   - dropout: between the layers of an LSTM fusion; `nil` in evaluation.
     /// - Returns: g, `[batch, time, hidden]`. Rows of padding are defined and mean nothing.
     package func forward(
+        features: Variable, nextTokens: [[Int32]], ownTokens: [[Int32]]? = nil, lengths: [Int],
+        dropout: inout Dropout?, tape: inout Tape
+    ) -> Variable {
+        let predicted = uncorrected(
+            features: features, nextTokens: nextTokens, lengths: lengths, dropout: &dropout, tape: &tape)
+        guard let correction else { return predicted }
+        let own = ownTokens ?? BlockCorrection.ownTokens(nextTokens, blockSize: configuration.blockSize)
+        return correction.forward(predicted, own: embedding.forward(own, tape: &tape), tape: &tape)
+    }
+
+    private func uncorrected(
         features: Variable, nextTokens: [[Int32]], lengths: [Int], dropout: inout Dropout?, tape: inout Tape
     ) -> Variable {
         let embedded = embedding.forward(nextTokens, tape: &tape)

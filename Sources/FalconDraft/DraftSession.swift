@@ -29,6 +29,8 @@ package final class DraftSession {
     /// Fused inputs of the positions from `fusedStart` on.
     private var fused: Tensor
     private var fusedStart = 0
+    /// The token behind the newest position.
+    private var newestToken: Int32 = 0
     /// The recurrence after the newest position.
     private var state: PackedFusion.State
     /// For each phase and layer: keys and values. Layer 0 is the same for all phases.
@@ -43,7 +45,8 @@ package final class DraftSession {
         let generation: Int
         /// The slots that it and its ancestors take.
         let slots: [Int32]
-        /// What it predicts, `[k, hidden]`.
+        /// What it predicts, `[k, hidden]`; of a head with a correction the first row is corrected, for its token is
+        /// known.
         let features: Tensor
         let state: PackedFusion.State
     }
@@ -96,6 +99,7 @@ package final class DraftSession {
             session.fused = session.fused.rowCount == 0 ? own : Tensor.stacked([session.fused, own])
             session.state = parts.count == 1 ? states : states.branches([index])
             session.positionCount += nextTokens.count
+            session.newestToken = nextTokens[nextTokens.count - 1]
         }
     }
 
@@ -129,6 +133,7 @@ package final class DraftSession {
                 ? layer.forward(x, angles: angles, sequences: sequences, on: pool)
                 : layer.forward(x, angles: angles, sequences: sequences, last: size, on: pool)
         }
+        x = head.correctingFirstRows(x, tokens: sessions.map(\.newestToken), on: pool)
         for (index, (session, rows)) in zip(sessions, rows).enumerated() {
             session.computed[rows.phase] = session.positionCount
             session.forgetFused()
@@ -179,9 +184,10 @@ package final class DraftSession {
         precondition(!parts.isEmpty && parts.allSatisfy { !$0.session.blocks.isEmpty }, "a tree before its first block")
         let (head, size) = (parts[0].session.head, parts[0].session.head.blockSize)
         let parents = parts.flatMap { session, continuations in continuations.map { session.blocks[$0.parent] } }
+        let chosen = parts.flatMap { $0.continuations.map(\.tokens) }
         let inputs = head.inputs(
-            features: Tensor.stacked(parents.map(\.features)),
-            nextTokens: parts.flatMap { $0.continuations.flatMap(\.tokens) })
+            features: head.correctingLaterRows(Tensor.stacked(parents.map(\.features)), chosen, on: pool),
+            nextTokens: chosen.flatMap { $0 })
         let (rows, states) = head.fusion.fuse(
             inputs, steps: [Int](repeating: size, count: parents.count), from: .joined(parents.map(\.state)), on: pool)
 
@@ -200,7 +206,9 @@ package final class DraftSession {
             masks.append(visible)
             next += continuations.count
         }
-        let x = through(parts.map(\.session), rows, positions: positions, masks: masks, on: pool)
+        let x = head.correctingFirstRows(
+            through(parts.map(\.session), rows, positions: positions, masks: masks, on: pool),
+            tokens: chosen.map { $0[size - 1] }, on: pool)
         next = 0
         for (part, visible) in zip(parts, masks) {
             for index in part.continuations.indices {
@@ -276,6 +284,7 @@ package final class DraftSession {
                         count: session.positionCount - session.computed[0])
                 }, on: pool)
         }
+        x = head.correctingFirstRows(x, tokens: sessions.map(\.newestToken), on: pool)
         for (index, session) in sessions.enumerated() {
             session.computed[0] = session.positionCount
             session.forgetFused()

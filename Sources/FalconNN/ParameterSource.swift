@@ -40,6 +40,14 @@ package struct StoredParameters {
         }
     }
 
+    /// The same and some more tensors, which it does not hold.
+    package func adding(_ tensors: [String: Tensor]) -> StoredParameters {
+        let more = StoredParameters(tensors)
+        return StoredParameters(
+            names: names + more.names, shape: { shape($0) ?? more.shape($0) },
+            read: { try shape($0) == nil ? more.read($0, $1) : read($0, $1) })
+    }
+
     /// A state dict that is in memory.
     package init(_ tensors: [String: Tensor]) {
         self.init(

@@ -1,3 +1,4 @@
+import FalconDraft
 import FalconShards
 import FalconTensor
 
@@ -18,6 +19,8 @@ package struct TrainingBatch: Sendable {
     package var features: Tensor
     /// t_{i+1}: `[batch][time]`.
     package var nextTokens: [[Int32]]
+    /// t_{i+k}, the token at the position that is asked for: `[batch][time]`.
+    package let ownTokens: [[Int32]]
     /// f_{i+k}: `[batch, time, hidden]`.
     package let targetFeatures: Tensor
     /// t_{i+k+1}: `[batch][time]`.
@@ -69,6 +72,7 @@ package struct TrainingBatch: Sendable {
             }
         }
         nextTokens = shifted(by: 1)
+        ownTokens = shifted(by: k)
         targetTokens = shifted(by: k + 1)
         counting = zip(sequences, lengths).map { sequence, length in
             let counting = maskShift.counting(
@@ -85,6 +89,7 @@ package struct TrainingBatch: Sendable {
         self.blockSize = blockSize
         self.features = features
         self.nextTokens = nextTokens
+        ownTokens = BlockCorrection.ownTokens(nextTokens, blockSize: blockSize)
         self.targetFeatures = targetFeatures
         self.targetTokens = targetTokens
         statistics = []

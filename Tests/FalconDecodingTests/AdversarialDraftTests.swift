@@ -41,7 +41,7 @@ import Testing
                     propose(adversary, node, truth: node.depth <= ahead.count ? ahead[node.depth - 1] : 0, &random)
                 }
                 expected.append(min(accepted(cut, tokens, ahead) + 1, ahead.count))
-                return TokenChoice.Draft(tree: cut, tokens: tokens, proposals: [], logits: [], passSeconds: [])
+                return TokenChoice.Draft(tree: cut, tokens: tokens)
             }
             var request = DecodingEngine.Request(prompt: prompt, stop: stop)
             request.drafter = { _ in drafter }

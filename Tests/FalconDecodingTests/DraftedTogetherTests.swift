@@ -10,9 +10,11 @@ import Testing
     func `Rounds are those of each text alone`(tree: (name: String, blockSize: Int), fusion: FusionKind) throws {
         let pool = ThreadPool(threadCount: 2)
         let models = try RandomModels(seed: 61, pool: pool)
-        for ranked in [nil, [0, 1, 2, 3, 9, 20, 31]] as [[Int32]?] {
+        for (ranked, correction) in [(nil, 0), ([0, 1, 2, 3, 9, 20, 31], 0), (nil, 8)] as [([Int32]?, Int)] {
             let head = try models.head(
-                models.network(blockSize: tree.blockSize, fusion: fusion, seed: 8, ranked: ranked), pool: pool)
+                models.network(
+                    blockSize: tree.blockSize, fusion: fusion, seed: 8, ranked: ranked, correction: correction),
+                pool: pool)
             let shape = DraftShape.fixed(try TokenTree.select(tree.name, blockSize: tree.blockSize))
             let requests = (0..<7).map { number in
                 DecodingEngine.Request(

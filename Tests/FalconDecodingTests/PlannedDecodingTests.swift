@@ -93,7 +93,7 @@ import Testing
         let rows = [[0.9, 0.05, 0.03], [0.4, 0.35, 0.2]]
         let flat = CostCurve(
             target: [Double](repeating: 1, count: 65), firstPass: 0, laterPass: 100, block: 0, rest: 0, plainRest: 0)
-        func tree(_ nodes: Int) -> (tree: TokenTree, tokens: [Int32], expectedAccepted: Double) {
+        func tree(_ nodes: Int) -> GrowingTree.Result {
             DynamicTree(
                 blockSize: 2, aim: .tokens(perSecond: 1), nodeLimit: nodes, passLimit: 3, cost: flat,
                 estimate: RankEstimate(RankStatistics(), blockSize: 2, depth: 6), confidence: Confidence()

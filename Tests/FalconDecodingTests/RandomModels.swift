@@ -62,15 +62,23 @@ struct RandomModels {
 
     /// A head with random weights: its guesses are hardly ever right, which must not matter.
     ///
-    /// - Parameter ranked: the tokens that it ranks, where those are not all.
+    /// - Parameters:
+    ///   - ranked: the tokens that it ranks, where those are not all.
+    ///   - correction: the rank of a correction that matters.
     func network(
-        blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64, ranked: [Int32]? = nil
+        blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64, ranked: [Int32]? = nil, correction: Int = 0
     ) throws -> DraftNetwork {
-        let configuration = DraftConfiguration(
+        var configuration = DraftConfiguration(
             target: target.configuration, blockSize: blockSize, layerCount: layers, fusion: fusion)
-        return try DraftNetwork(
+        (configuration.correctionRank, configuration.hasNewestPair) = (correction, correction > 0)
+        let network = try DraftNetwork(
             configuration, .random(RandomSource(seed: seed)), embedding: target.embedding,
             vocabulary: ranked.map { VocabularySubset($0, of: target.configuration.vocabularySize) })
+        var random = RandomSource(seed: seed, stream: 7)
+        for parameter in network.parameters.trainable where parameter.name.hasPrefix("correction.output") {
+            parameter.value = Tensor(normal: 0.5, parameter.value.shape, from: &random)
+        }
+        return network
     }
 
     func head(_ network: DraftNetwork, pool: ThreadPool) throws -> DraftHead {

@@ -22,11 +22,13 @@ import Testing
 
         init(
             blockSize: Int, fusion: FusionKind, layers: Int, tree name: String, seed: UInt64, dialogues: Int = 3,
-            ranked: [Int32]? = nil
+            ranked: [Int32]? = nil, correction: Int = 0
         ) throws {
             models = try RandomModels(seed: seed, pool: pool)
             head = try models.head(
-                models.network(blockSize: blockSize, layers: layers, fusion: fusion, seed: seed, ranked: ranked),
+                models.network(
+                    blockSize: blockSize, layers: layers, fusion: fusion, seed: seed, ranked: ranked,
+                    correction: correction),
                 pool: pool)
             var random = RandomSource(seed: seed)
             tree =
@@ -107,12 +109,31 @@ import Testing
         }
     }
 
-    @Test(arguments: [(1, FusionKind.linear, 1, 301), (2, .lstm, 1, 2417), (3, .gated, 2, 303)])
+    @Test(arguments: [
+        (2, "random", nil), (3, "medium", nil), (4, "chain:9", nil), (2, "large", [0, 1, 2, 3, 9, 20, 31]),
+    ])
+    func `So it is with a head that corrects its blocks`(_ blockSize: Int, _ tree: String, ranked: [Int32]?) throws {
+        let example = try Example(
+            blockSize: blockSize, fusion: .linear, layers: 1, tree: tree, seed: UInt64(40 + blockSize), ranked: ranked,
+            correction: 8)
+        let answers = example.sequences.flatMap { example.replay.replay($0, on: ThreadPool(threadCount: 1)) }
+        #expect(answers.count == example.live.count)
+        for (replayed, live) in zip(answers, example.live) {
+            #expect(replayed.decoded.tokens == live.tokens && replayed.decoded.passes == live.passes)
+            #expect(replayed.decoded.statistics == live.statistics && replayed.decoded.ranks == live.ranks)
+        }
+        #expect(example.live.contains { $0.statistics.acceptedDraftTokens > 0 })
+    }
+
+    @Test(arguments: [
+        (1, FusionKind.linear, 1, 301, 0), (2, .lstm, 1, 2417, 0), (3, .gated, 2, 303, 0), (2, .linear, 1, 311, 8),
+    ])
     func `A tree that grows in each round is replayed as it grew live`(
-        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ seed: UInt64
+        _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ seed: UInt64, correction: Int
     ) throws {
         let example = try Example(
-            blockSize: blockSize, fusion: fusion, layers: layers, tree: "medium", seed: seed, dialogues: 4)
+            blockSize: blockSize, fusion: fusion, layers: layers, tree: "medium", seed: seed, dialogues: 4,
+            correction: correction)
         let planner = TreePlanner(blockSize: blockSize, kind: .dynamic(nodes: 14), draftsAnyway: true)
         let decoder = SpeculativeDecoder(
             target: example.models.target, head: example.head, shape: .planned(planner), pool: example.pool)
@@ -203,7 +224,7 @@ import Testing
             head: example.head, capacity: prefix.count, branchRows: example.tree.draftRowCount)
         session.extend(features: features, nextTokens: Array(prefix.dropFirst()), on: pool)
         var choice = TokenChoice(.greedy, prompt: prefix, pool: pool)
-        let draft = choice.draft(example.tree.limited(toDepth: depth), session: session)
+        let draft = choice.draft(.tree(example.tree.limited(toDepth: depth)), session: session)
         let rows = target.forward(
             prefix.suffix(1) + draft.tokens, parents: [-1] + draft.tree.nodes.map { $0.parent + 1 }, cache: cache,
             on: pool)
@@ -216,8 +237,8 @@ import Testing
         // Nodes in order: [0] [1] [0,0] [1,0] [1,0,0]. Depth by depth the head's best and second best tokens.
         let candidates: [[Int32]] = [[10, 11], [13, 12], [14, 19]]
         func walk(_ stored: [Int32], _ choices: [Int32]) -> StoredWalk {
-            StoredWalk(tree, children: tree.children, stored: stored[...], choices: choices[...]) { token, pass, row in
-                guard pass * 2 + row % 2 < candidates.count else { return nil }
+            StoredWalk(tree, children: tree.children, stored: stored[...], choices: choices[...]) { token, node in
+                guard let (pass, row) = tree.row(below: node), pass * 2 + row % 2 < candidates.count else { return nil }
                 return candidates[pass * 2 + row % 2].firstIndex(of: token) ?? 7
             }
         }

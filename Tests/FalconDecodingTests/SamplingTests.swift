@@ -41,13 +41,14 @@ import Testing
         }
     }
 
-    enum Defect: CaseIterable { case none, likeliestNotDrawn, neverRejected, sharedWithTarget }
+    enum Defect: CaseIterable { case none, likeliestNotDrawn, neverRejected, sharedWithTarget, firstParentForAll }
 
     /// The first two tokens of many decodings against what they should be.
     private func fit(
-        _ tree: TokenTree, _ model: Model, samples: Int, defect: Defect = .none, seed: UInt64 = 1
+        _ tree: TokenTree, _ model: Model, samples: Int, defect: Defect = .none, byParent: Bool = false,
+        seed: UInt64 = 1
     ) -> DistributionFit {
-        fit(model, samples: samples, seed: seed) { round(tree, model, after: $0, defect, &$1) }
+        fit(model, samples: samples, seed: seed) { round(tree, model, after: $0, defect, byParent: byParent, &$1) }
     }
 
     /// - Parameter round: the tokens of one round behind those of earlier ones.
@@ -71,30 +72,67 @@ import Testing
         return DistributionFit(counts, probabilities)
     }
 
+    /// A tree whose tokens were drawn, ranking by ranking.
+    private struct Filled {
+        var tokens: [Int32]
+        /// By the node whose children were drawn from them.
+        private var proposals: [Int: TokenDistribution] = [:]
+
+        init(_ tree: TokenTree, _ model: Model, byParent: Bool, _ random: inout RandomSource) {
+            var filling = TreeFilling(tree, byParent: byParent)
+            while !filling.isDone {
+                for step in filling.rankings.steps {
+                    let rankings = filling.rankings.all[step]
+                    let own = rankings.map { ranking in
+                        ranking.parent.map {
+                            model.proposal(below: [filling.tokens[$0]], offset: 100 * filling.pass + ranking.row)
+                        } ?? model.proposal(pass: filling.pass, row: ranking.row)
+                    }
+                    for node in tree.nodes where node.pass == filling.pass {
+                        guard let index = filling.rankings.index(row: tree.row(of: node), below: node.parent),
+                            step.contains(index)
+                        else { continue }
+                        proposals[node.parent] = own[index - step.lowerBound]
+                    }
+                    filling.take(TokenTree.draw(rankings.map(\.count), from: own, &random), of: step)
+                }
+                filling.endPass()
+            }
+            tokens = filling.tokens
+        }
+
+        func proposal(below node: Int) -> TokenDistribution {
+            guard let proposal = proposals[node] else { preconditionFailure("nothing below node \(node)") }
+            return proposal
+        }
+    }
+
     private func round(
-        _ tree: TokenTree, _ model: Model, after context: [Int32], _ defect: Defect, _ random: inout RandomSource
+        _ tree: TokenTree, _ model: Model, after context: [Int32], _ defect: Defect, byParent: Bool = false,
+        _ random: inout RandomSource
     ) -> [Int32] {
-        var proposals: [[TokenDistribution]] = []
-        var drawn: [[[Int32]]] = []
-        for (pass, wanted) in tree.candidatesPerRow.enumerated() {
-            proposals.append(wanted.indices.map { model.proposal(pass: pass, row: $0) })
-            if defect == .likeliestNotDrawn {
-                drawn.append(
-                    proposals[pass].map { q in
-                        (0..<Int32(model.vocabulary)).sorted { q[$0] > q[$1] }
-                    })
-            } else {
-                drawn.append(TokenTree.draw(wanted, from: proposals[pass], &random))
+        var filled = Filled(tree, model, byParent: byParent, &random)
+        if defect == .likeliestNotDrawn {
+            filled.tokens = tree.nodes.map { node in
+                let q = filled.proposal(below: node.parent)
+                return (0..<Int32(model.vocabulary)).sorted { q[$0] > q[$1] }[node.rank]
             }
         }
-        let nodeTokens = tree.nodes.map { drawn[$0.pass][$0.block * tree.blockSize + $0.offset][$0.rank] }
+        let nodeTokens = filled.tokens
         if defect == .neverRejected {
             return tree.ancestorsAndSelf(of: tree.rootToLeafPaths[0].last ?? 0).map { nodeTokens[$0] }
         }
         let verified = SampledVerification(
             tree: tree, nodeTokens: nodeTokens,
-            proposals: defect == .sharedWithTarget
-                ? proposals.map { $0.map { _ in model.target(after: context) } } : proposals,
+            proposal: { node in
+                switch defect {
+                case .sharedWithTarget: return model.target(after: context)
+                case .firstParentForAll:
+                    func row(_ node: Int) -> [Int] { tree.row(below: node).map { [$0.pass, $0.row] } ?? [] }
+                    return filled.proposal(below: tree.nodes.first { row($0.parent) == row(node) }?.parent ?? node)
+                default: return filled.proposal(below: node)
+                }
+            },
             target: { row in
                 let path = row == 0 ? [] : tree.ancestorsAndSelf(of: row - 1).map { nodeTokens[$0] }
                 return model.target(after: context + path)
@@ -137,15 +175,11 @@ import Testing
     /// n-grams, but for those that are drawn there already. Some hang on others, and how many there are depends on what
     /// was drawn.
     private func roundWithAdded(
-        _ tree: TokenTree, _ model: Model, after context: [Int32], alwaysRight: Bool = false,
+        _ tree: TokenTree, _ model: Model, after context: [Int32], alwaysRight: Bool = false, byParent: Bool = false,
         _ random: inout RandomSource
     ) -> [Int32] {
-        var (proposals, drawn): ([[TokenDistribution]], [[[Int32]]]) = ([], [])
-        for (pass, wanted) in tree.candidatesPerRow.enumerated() {
-            proposals.append(wanted.indices.map { model.proposal(pass: pass, row: $0) })
-            drawn.append(TokenTree.draw(wanted, from: proposals[pass], &random))
-        }
-        var tokens = tree.nodes.map { drawn[$0.pass][$0.block * tree.blockSize + $0.offset][$0.rank] }
+        let filled = Filled(tree, model, byParent: byParent, &random)
+        var tokens = filled.tokens
         var parents = tree.nodes.map(\.parent)
         let vocabulary = Int32(model.vocabulary)
         for round in 0..<2 {
@@ -162,9 +196,23 @@ import Testing
         if alwaysRight, let child = added.firstIndex(of: -1) { return [tokens[tree.nodes.count + child]] }
         func path(_ node: Int) -> [Int32] { node < 0 ? [] : path(parents[node]) + [tokens[node]] }
         return SampledVerification(
-            tree: tree, addedParents: added, nodeTokens: tokens, proposals: proposals,
+            tree: tree, addedParents: added, nodeTokens: tokens, proposal: filled.proposal(below:),
             target: { model.target(after: context + path($0 - 1)) }, random: &random
         ).tokens
+    }
+
+    @Test(arguments: trees.indices)
+    func `So have texts whose rows are ranked below each parent by itself`(_ index: Int) throws {
+        let (blockSize, paths) = SamplingTests.trees[index]
+        let tree = try TokenTree(name: "t", blockSize: blockSize, paths: paths).withoutGaps
+        let model = Model(vocabulary: 5, seed: UInt64(60 + index))
+        let fit = fit(tree, model, samples: DistributionFit.longSamples ?? 4000, byParent: true)
+        fit.note("rankings by parent, \(tree.nodes.count) nodes of block size \(blockSize)")
+        #expect(fit.isExact, "\(fit)")
+        let added = self.fit(model, samples: DistributionFit.longSamples ?? 4000, seed: 2) {
+            roundWithAdded(tree, model, after: $0, byParent: true, &$1)
+        }
+        #expect(added.isExact, "\(added)")
     }
 
     @Test(arguments: trees.indices)
@@ -234,7 +282,11 @@ import Testing
             tokens = pruned.nodes.map { node in left.first { $0.path == node.path }?.token ?? 0 }
         }
         return SampledVerification(
-            tree: tree, nodeTokens: tokens, proposals: proposals,
+            tree: tree, nodeTokens: tokens,
+            proposal: { node in
+                guard let (pass, row) = tree.row(below: node) else { preconditionFailure("no row below \(node)") }
+                return proposals[pass][row]
+            },
             target: { row in
                 let path = row == 0 ? [] : tree.ancestorsAndSelf(of: row - 1).map { tokens[$0] }
                 return model.target(after: context + path)
@@ -268,9 +320,12 @@ import Testing
 
     @Test(arguments: Defect.allCases.filter { $0 != .none })
     func `A planted defect is seen`(_ defect: Defect) throws {
-        let tree = try TokenTree(name: "t", blockSize: 2, paths: SamplingTests.trees[1].paths)
+        // Some parents at one offset, with two children each.
+        let wide = [[0], [1], [2], [3], [0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1], [3, 0], [3, 1]]
+        let paths = defect == .firstParentForAll ? wide : SamplingTests.trees[1].paths
+        let tree = try TokenTree(name: "t", blockSize: 2, paths: paths)
         let model = Model(vocabulary: 5, seed: 1)
-        let fit = fit(tree, model, samples: 6000, defect: defect)
+        let fit = fit(tree, model, samples: 6000, defect: defect, byParent: defect == .firstParentForAll)
         fit.note("planted defect \(defect)")
         #expect(!fit.isExact, "\(fit)")
     }

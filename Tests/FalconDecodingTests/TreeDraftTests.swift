@@ -60,12 +60,14 @@ import Testing
                 on: pool)
             let headWeight = try #require(fixture.expected["head.weight"])
             var logits: [Tensor] = []
-            let draft = TreeDraft.fill(fixture.tree, session: session, on: pool) { features, wanted in
-                TreeDraft.best(features, wanted) {
-                    logits.append(Tensor.product($0, headWeight, transposed: (false, true), on: pool))
+            let choice = TokenChoice(.greedy, prompt: [], pool: pool)
+            let drafts = DraftsTogether(
+                [.init(session, .tree(fixture.tree), choice)], on: pool,
+                logits: { features in
+                    logits.append(Tensor.product(features, headWeight, transposed: (false, true), on: pool))
                     return logits[logits.count - 1]
-                }
-            }
+                })
+            let draft = drafts.parts[0].draft()
             #expect(draft.tokens == fixture.nodeTokens)
             // Rows from which the tree takes nothing are not ranked.
             let rows = fixture.tree.candidatesPerRow.flatMap { $0 }.enumerated().filter { $0.element > 0 }.map(\.offset)

@@ -76,7 +76,7 @@ import Testing
                         continue
                     }
                     let filled = TokenChoice.Draft(
-                        tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+                        tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count),
                         passSeconds: [Double](repeating: draft, count: tree.passCount))
                     let total = verify(rows) + draft * Double(tree.passCount)
                     planner.record(RoundTimes(filled, extend: 0, verify: verify(rows), total: total))
@@ -112,7 +112,7 @@ import Testing
         var cost = RoundCost()
         let tree = try TokenTree(name: "t", blockSize: 1, paths: [[0], [1], [0, 0], [1, 0], [0, 0, 0]])
         let draft = TokenChoice.Draft(
-            tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+            tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count),
             passSeconds: [0.5, 0.3, 0.2])
         cost.record(RoundTimes(draft, extend: 0.1, verify: 2, total: 3.3))
         let curve = cost.curve(rows: 8)

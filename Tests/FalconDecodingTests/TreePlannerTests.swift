@@ -46,7 +46,7 @@ import Testing
                     }
                     let seconds = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
                     let filled = TokenChoice.Draft(
-                        tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+                        tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count),
                         passSeconds: seconds)
                     planner.record(
                         RoundTimes(
@@ -67,7 +67,7 @@ import Testing
             guard let tree else { return (text, []) }
             let passes = [draft + block] + tree.expansions.map { draft + block * Double($0.count) }
             let filled = TokenChoice.Draft(
-                tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count), proposals: [], logits: [],
+                tree: tree, tokens: Array(repeating: 0, count: tree.nodes.count),
                 passSeconds: passes)
             let round = RoundTimes(
                 filled, extend: 0, verify: text.seconds.verify / 10, total: text.seconds.total / 10)

@@ -25,8 +25,8 @@ import FalconJSON
         let folder: TemporaryFolder
 
         init(
-            _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ newestPair: Bool = false, length: Int,
-            pool: ThreadPool
+            _ blockSize: Int, _ fusion: FusionKind, _ layers: Int, _ newestPair: Bool = false, correction: Int = 0,
+            length: Int, pool: ThreadPool
         ) throws {
             folder = try TemporaryFolder()
             var random = RandomSource(seed: UInt64(blockSize * 10 + layers), stream: UInt64(fusion.rawValue.count))
@@ -38,7 +38,7 @@ import FalconJSON
                          "intermediate_size": 24, "num_hidden_layers": \(layers), "num_attention_heads": 4,
                          "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "k_mask": \(blockSize),
                          "max_position_embeddings": 128, "fusion": "\(fusion.rawValue)", "qkv_bias": true,
-                         "newest_pair": \(newestPair),
+                         "newest_pair": \(newestPair), \(correction > 0 ? "\"correction_rank\": \(correction)," : "")
                          "initializer_range": 0.3}
                         """, to: "config.json")
                 ).object)

@@ -260,4 +260,39 @@ import Testing
             #expect(error?.problem.contains(words) == true)
         }
     }
+
+    @Test func `a correction is added to a head that had none, learns, resumes bit by bit and stays its own`() throws {
+        let example = try DraftExample(sequences: 40, pool: pool)
+        let common = ["draft.newest_pair=true", "draft.fusion=linear", "glance.enabled=false", "noise.self_fed=0.25"]
+        let plain = example.temporary.file("plain")
+        try example.train(try example.recipe(common + ["training.max_steps=3"]), plain)
+        let from = common + ["draft.init_from=\(plain)", "draft.correction_rank=4"]
+        let begun = try example.task(try example.recipe(from))
+        let before = try example.task(try example.recipe(common + ["draft.init_from=\(plain)"]))
+        func value(_ task: DraftTraining, _ name: String) -> Tensor? {
+            task.parameters.all.first { $0.name == name }?.value
+        }
+        #expect(value(begun, "fc.weight") == value(before, "fc.weight"))
+        #expect(value(begun, "correction.output.weight")?.scalars.allSatisfy { $0 == 0 } == true)
+        #expect(value(begun, "correction.token.weight")?.scalars.contains { $0 != 0 } == true)
+
+        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
+        let recipe = try example.recipe(from + ["training.max_steps=12"])
+        try example.train(recipe, whole)
+        try example.train(recipe, parts, stopAfter: 5)
+        try example.train(recipe, parts, resume: true)
+        let last = "/" + RunFolder.name(step: try #require(RunFolder(path: whole).steps().last))
+        let bytes = try [whole, parts].map { folder in
+            try Data(contentsOf: URL(fileURLWithPath: folder + last + "/model.safetensors"))
+        }
+        #expect(bytes[0] == bytes[1])
+        let learned = try WeightFolder(path: whole + last).tensor("correction.output.weight")
+        #expect(learned.shape == [DraftExample.hidden, 4] && learned.scalars.contains { $0 != 0 })
+        for rank in [0, 8] {
+            let other = try example.recipe(
+                common + ["draft.init_from=\(whole + last)", "draft.correction_rank=\(rank)"])
+            let error = #expect(throws: FileError.self) { _ = try example.task(other) }
+            #expect(error?.problem.contains("draft.correction_rank") == true)
+        }
+    }
 }

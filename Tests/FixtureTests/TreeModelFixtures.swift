@@ -49,12 +49,14 @@ extension FixtureFamily {
         session.extend(features: features, nextTokens: Array(try golden.tokens("input_ids").dropFirst()), on: pool)
         let headWeight = try golden.real("head.weight")
         var logits: [Tensor] = []
-        let draft = TreeDraft.fill(tree, session: session, on: pool) { features, wanted in
-            TreeDraft.best(features, wanted) {
-                logits.append(Tensor.product($0, headWeight, transposed: (false, true), on: pool))
+        let choice = TokenChoice(.greedy, prompt: [], pool: pool)
+        let drafts = DraftsTogether(
+            [.init(session, .tree(tree), choice)], on: pool,
+            logits: { features in
+                logits.append(Tensor.product(features, headWeight, transposed: (false, true), on: pool))
                 return logits[logits.count - 1]
-            }
-        }
+            })
+        let draft = drafts.parts[0].draft()
         comparison.equal(draft.tokens, try golden.tokens("node_tokens"), "node_tokens")
         // Rows from which the tree takes nothing are not ranked.
         let rows = tree.candidatesPerRow.flatMap { $0 }.enumerated().filter { $0.element > 0 }.map(\.offset)

@@ -133,10 +133,9 @@ package struct FeatureReplay: Sendable {
             return (walk, wanted, expect(wanted))
         case .grown(let dynamic):
             var choice = TokenChoice(.greedy, prompt: [], pool: pool)
-            let draft = choice.draft(dynamic, deepest: deepest, session: session, clock: { 0 })
+            let draft = choice.draft(.growing(dynamic, deepest: deepest), session: session)
             let walk = StoredWalk(
-                draft.tree, children: draft.tree.children, stored: stored, choices: choices
-            ) { token, pass, row in draft.rank(of: token, pass: pass, row: row) }
+                draft.tree, children: draft.tree.children, stored: stored, choices: choices, rank: draft.rank)
             let seconds = expect(draft.tree).seconds
             return (walk, draft.tree, .init(seconds: seconds, accepted: draft.expectedAccepted))
         }
@@ -148,13 +147,14 @@ package struct FeatureReplay: Sendable {
         choices: ArraySlice<Int32>, on pool: ThreadPool
     ) -> StoredWalk {
         var drafted = -1
-        var logits: Tensor?
-        let wanted = tree.candidatesPerRow
-        return StoredWalk(tree, children: children, stored: stored, choices: choices) { token, pass, row in
+        var (features, logits): (Tensor?, Tensor?)
+        let rankings = (0..<tree.passCount).map { tree.rankings(pass: $0, byParent: head.correctsBlocks) }
+        return StoredWalk(tree, children: children, stored: stored, choices: choices) { token, node in
             // A row may be ranked for the sake of another node's children: that is a look at it all the same.
-            guard wanted[pass][row] > 0 else { return nil }
+            guard let (pass, row) = tree.row(below: node),
+                let ranking = rankings[pass].index(row: row, below: node)
+            else { return nil }
             if pass > drafted {
-                let features: Tensor?
                 if pass == 0 {
                     features = session.firstBlock(on: pool)
                 } else {
@@ -164,8 +164,19 @@ package struct FeatureReplay: Sendable {
                 }
                 (drafted, logits) = (pass, features.map { head.logits($0, on: pool) })
             }
-            guard let logits else { preconditionFailure("a tree below fewer positions than a block has") }
-            return logits.rank(of: token, inRow: row % tree.blockSize, head.vocabulary)
+            guard let features, var logits else {
+                preconditionFailure("a tree below fewer positions than a block has")
+            }
+            var offset = row % tree.blockSize
+            if rankings[pass].all[ranking].parent != nil {
+                // What stands at the node is the target's choice: the walk came this way.
+                let own = choices[choices.startIndex + tree.nodes[node].depth - 1]
+                logits = head.logits(
+                    correcting: logits.rows(offset..<offset + 1), feature: features.rows(offset..<offset + 1),
+                    tokens: [own], on: pool)
+                offset = 0
+            }
+            return logits.rank(of: token, inRow: offset, head.vocabulary)
         }
     }
 

@@ -20,17 +20,17 @@ struct StoredWalk: Equatable {
     ///   - children: of the root and then of each node; may hold nodes of a deeper tree whose beginning this one is.
     ///   - stored: the text from the newest committed token on, to the answer's last one.
     ///   - choices: the target's own token behind each of `stored` but the last.
-    ///   - rank: the place of a token among a row's candidates, `nil` for a row that was not ranked; asked for each
-    ///     depth on the way down once.
+    ///   - rank: the place of a token among the candidates below a node, -1 for the root; `nil` where there is no
+    ///     ranking. Asked for each depth on the way down once.
     init(
         _ tree: TokenTree, children: [[Int]], stored: ArraySlice<Int32>, choices: ArraySlice<Int32>,
-        rank: (_ token: Int32, _ pass: Int, _ row: Int) -> Int?
+        rank: (_ token: Int32, _ node: Int) -> Int?
     ) {
         precondition(stored.count == choices.count + 1, "\(choices.count) choices behind \(stored.count) tokens")
         func below(_ node: Int) -> [Int] { children[node + 1].filter { $0 < tree.nodes.count } }
         var node = -1
         for (depth, choice) in choices.enumerated() {
-            guard let (pass, row) = tree.row(below: node), let place = rank(choice, pass, row) else { break }
+            guard let place = rank(choice, node) else { break }
             looks.append(RankStatistics.Look(rank: place))
             guard let child = below(node).first(where: { tree.nodes[$0].rank == place }) else { break }
             path.append(child)

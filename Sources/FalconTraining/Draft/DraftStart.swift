@@ -28,6 +28,7 @@ extension DraftNetwork {
             let source = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
             let looksAhead = recipe.draft.lookAhead
             configuration.hasNewestPair = recipe.draft.newestPair
+            configuration.correctionRank = recipe.draft.correctionRank
             configuration.model.plan.hasAttentionBias = looksAhead || configuration.model.plan.hasAttentionBias
             try self.init(
                 configuration, .random(source), embedding: target.embedding, vocabulary: vocabulary,
@@ -65,6 +66,14 @@ extension DraftNetwork {
                     + "\(configuration.blockSize)")
         }
         var changes: [String] = []
+        let newCorrection = configuration.correctionRank == 0 ? recipe.draft.correctionRank : 0
+        guard newCorrection > 0 || configuration.correctionRank == recipe.draft.correctionRank else {
+            throw FileError(
+                folder + "/config.json",
+                "correction_rank is \(configuration.correctionRank), draft.correction_rank is "
+                    + "\(recipe.draft.correctionRank); set draft.correction_rank to \(configuration.correctionRank)")
+        }
+        if newCorrection > 0 { changes.append("a correction of rank \(newCorrection) is added to it") }
         if configuration.blockSize != recipe.draft.blockSize {
             changes.append("block size \(configuration.blockSize), trained on with \(recipe.draft.blockSize)")
         }
@@ -80,7 +89,12 @@ extension DraftNetwork {
         if recipe.draft.lookAhead { changes.append("biases as they are: draft.look_ahead is for new heads") }
         log("starts from \(folder)" + (changes.isEmpty ? "" : " (\(changes.joined(separator: "; ")))"))
         (configuration.blockSize, configuration.fusion) = (recipe.draft.blockSize, fusion)
-        try self.init(configuration, weightsIn: folder, embedding: target.embedding, vocabulary: vocabulary)
+        configuration.correctionRank = recipe.draft.correctionRank
+        // What a new correction starts from is a new head's, which drafts as one without it.
+        let fresh = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
+        try self.init(
+            configuration, weightsIn: folder, embedding: target.embedding, vocabulary: vocabulary,
+            newCorrection: newCorrection > 0 ? fresh : nil)
     }
 
     /// The folder of the head itself, where a run's is given.

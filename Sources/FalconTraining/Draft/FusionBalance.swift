@@ -20,10 +20,10 @@ struct FusionBalance {
     ///   - features: `[tokens, hidden]` each.
     ///   - embedding: `[vocabulary, hidden]`.
     init(features: [Tensor], embedding: StoredMatrix) {
-        let step = max(1, embedding.rows / FusionBalance.mostRows)
-        let rows = stride(from: 0, to: embedding.rows, by: step).map { Int32($0) }
-        feature = FusionBalance.size(features)
-        self.embedding = FusionBalance.size([embedding.gather(rows)])
+        let count = features.reduce(0) { $0 + $1.count }
+        let squares = features.reduce(0) { $0 + $1.rootMeanSquare * $1.rootMeanSquare * Double($1.count) }
+        feature = count > 0 ? (squares / Double(count)).squareRoot() : 0
+        self.embedding = embedding.rootMeanSquare(rows: FusionBalance.mostRows)
     }
 
     /// What the embedding's half is multiplied by; 1 where either is zero.
@@ -44,14 +44,5 @@ struct FusionBalance {
                     index % width < width / 2 ? value * factor : value
                 }, parameter.shape)
         }
-    }
-
-    private static func size(_ tensors: [Tensor]) -> Double {
-        var (sum, count) = (0.0, 0)
-        for tensor in tensors {
-            for value in tensor.scalars { sum += Double(value) * Double(value) }
-            count += tensor.count
-        }
-        return count > 0 ? (sum / Double(count)).squareRoot() : 0
     }
 }

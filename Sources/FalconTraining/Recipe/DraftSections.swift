@@ -63,6 +63,8 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
     package var balancedStart = false
     /// Whether all rows of a block start from its newest position, each with a learned vector for its offset.
     package var newestPair = false
+    /// How wide the correction inside a block is (`BlockCorrection`); 0: there is none.
+    package var correctionRank = 0
     /// How many tokens the head ranks: those that the target says most. 0: by `vocabulary_coverage`, or all.
     package var vocabularySize = 0
     /// As many tokens as make up this share of what the target says, in place of `vocabulary_size`; 0: off.
@@ -79,6 +81,7 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.flag("look_ahead", &lookAhead)
         try walker.flag("balanced_start", &balancedStart)
         try walker.flag("newest_pair", &newestPair)
+        try walker.integer("correction_rank", &correctionRank, 0...4096)
         try walker.integer("vocabulary_size", &vocabularySize, 0...Int(Int32.max))
         try walker.number("vocabulary_coverage", &vocabularyCoverage, 0...1)
         try walker.integer("init_seed", &initSeed, 0...Int.max)
