@@ -9,5 +9,5 @@
 
 const falcon_inference_kernels VARIANT(kernels) = {
     VARIANT_NAME, VARIANT(rms_norm), VARIANT(add_rms_norm), VARIANT(gated_unit), VARIANT(gelu_unit),
-    VARIANT(rotate), VARIANT(place), VARIANT(attend),
+    VARIANT(rotate), VARIANT(place), VARIANT(attend), VARIANT(multiply_rows),
 };

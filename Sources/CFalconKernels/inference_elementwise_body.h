@@ -30,6 +30,32 @@ INLINE float VARIANT(squares)(const float *x, const float *addend, float *sum, s
     return VARIANT(sum)((chain[0] + chain[1]) + (chain[2] + chain[3]));
 }
 
+// x . y in four chains of 16 lanes.
+INLINE float VARIANT(dot)(const float *x, const float *y, size_t width) {
+    lanes chain[4] = {0};
+    size_t i = 0;
+    for (; i + 64 <= width; i += 64)
+        UNROLL for (size_t v = 0; v < 4; v++) {
+            size_t at = i + 16 * v;
+            chain[v] = __builtin_elementwise_fma(VARIANT(load)(x + at), VARIANT(load)(y + at), chain[v]);
+        }
+    for (size_t v = 0; i < width; v++, i += 16) {
+        size_t left = width - i < 16 ? width - i : 16;
+        float a[16] = {0}, b[16] = {0};
+        memcpy(a, x + i, left * 4);
+        memcpy(b, y + i, left * 4);
+        chain[v] = __builtin_elementwise_fma(VARIANT(load)(a), VARIANT(load)(b), chain[v]);
+    }
+    return VARIANT(sum)((chain[0] + chain[1]) + (chain[2] + chain[3]));
+}
+
+static void VARIANT(multiply_rows)(
+    const float *table, size_t rows, const float *x, size_t x_rows, size_t width, float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < x_rows; i++)
+            out[i * rows + r] = VARIANT(dot)(table + r * width, x + i * width, width);
+}
+
 INLINE void VARIANT(normalize)(
     const float *x, const float *addend, float *sum, const float *weight, float epsilon, size_t width, float *out) {
     float scale = 1.0f / __builtin_elementwise_sqrt(VARIANT(squares)(x, addend, sum, width) / (float)width + epsilon);

@@ -16,6 +16,8 @@ package final class DraftHead: Sendable {
     /// `[k, hidden]`; see `NewestPair`.
     let offsets: Tensor?
     private let correction: PackedCorrection?
+    /// The rows of the LM head by column, for those that are ranked anew.
+    private let rescoring: StoredMatrix?
     let fusion: PackedFusion
     let rotary: RotaryTable
     private let embed: @Sendable ([Int32]) -> Tensor
@@ -29,7 +31,8 @@ package final class DraftHead: Sendable {
     ///   - ends: those of the model to draft for: they lend the embedding to a head that is stored without one.
     ///   - fusion: overrides what the configuration says, for published checkpoints that do not say it.
     ///   - arithmetic: of the head's products and of the ranking; where it is left out both are as the target's, but 8
-    ///     bits for the head's products where the target is in a file's own blocks; float32 without a target.
+    ///     bits beside bfloat16 (for the ranking too, with a draft vocabulary) and for the head's products where the
+    ///     target is in a file's own blocks; float32 without a target.
     ///   - allowsOtherTarget: whether a head of another target of the same sizes will do. What is decoded greedily is
     ///     the target's own with any head; it only takes longer with a wrong one.
     /// - Throws: `FileError` where a file is missing or damaged, the tensors are not those of the configuration, a
@@ -75,15 +78,23 @@ package final class DraftHead: Sendable {
         ends: EmbeddingAndHead?, arithmetic: ProductArithmetic? = nil, pool: ThreadPool
     ) throws {
         (self.configuration, self.vocabulary, self.ends) = (configuration, vocabulary, ends)
-        // A file's own blocks are what they are: nothing is gained by packing all of them twice.
-        let ranking = arithmetic == .stored ? ends?.arithmetic : arithmetic
+        // A head only proposes, and proposes as well in 8 bits as in bfloat16 (docs/performance.md), read in half the
+        // time. It is not quantised by itself: as stored it would be read four to eight times as long as its target.
+        let target = ends?.arithmetic ?? .float32
+        self.arithmetic = arithmetic ?? (target == .stored || target == .bfloat16 ? .int8 : target)
+        // The target's own packed head serves where it can; a file's own blocks are what they are: nothing is gained by
+        // packing all of them twice.
+        let ranking: ProductArithmetic =
+            switch arithmetic {
+            case .stored: target
+            case nil: vocabulary != nil && target == .bfloat16 ? .int8 : target
+            case let given?: given
+            }
         languageHead = ends.flatMap { ends in
-            vocabulary == nil && ranking ?? ends.arithmetic == ends.arithmetic
+            vocabulary == nil && ranking == target
                 ? nil : ends.packedHead(of: vocabulary, arithmetic: ranking, on: pool)
         }
-        // A head is not quantised: as it is stored it would be read four to eight times as long as its target's layers.
-        let arithmetic = arithmetic ?? ends.map { $0.arithmetic == .stored ? .int8 : $0.arithmetic } ?? .float32
-        self.arithmetic = arithmetic
+        let arithmetic = self.arithmetic
         let model = configuration.model
         fusion = try PackedFusion(weights, configuration, arithmetic: arithmetic, on: pool)
         layers = try (0..<model.layerCount).map { index in
@@ -100,6 +111,15 @@ package final class DraftHead: Sendable {
             ? try PackedCorrection(
                 weights, hidden: model.hiddenSize, rank: configuration.correctionRank, arithmetic: arithmetic, on: pool)
             : nil
+        rescoring =
+            configuration.correctionRank == 0
+            ? nil
+            : ends.map { ends in
+                let rows = vocabulary.map { ends.head.rows($0.tokens) } ?? ends.head
+                // Where they are few they are read once: blocks would be unpacked row by row in each pass.
+                return 4 * rows.rows * rows.columns <= DraftHead.mostRescoringBytes
+                    ? StoredMatrix(rows.tensor()) : rows
+            }
         rotary = model.rotary.table(headSize: model.headSize)
         let name = "embed_tokens.weight"
         if let ends, !weights.contains(name) {
@@ -129,6 +149,8 @@ package final class DraftHead: Sendable {
 
     /// Whether a row of a block depends on the token that was chosen for the row before it.
     package var correctsBlocks: Bool { correction != nil }
+
+    private static let mostRescoringBytes = 64 << 20
 
     /// So many of a row's best candidates are ranked anew for each token that may stand before them.
     package static let rescoredCandidates = 128
@@ -173,12 +195,11 @@ package final class DraftHead: Sendable {
     ///   - feature: `[1, hidden]`.
     /// - Returns: `[tokens, columns]`.
     package func logits(correcting base: Tensor, feature: Tensor, tokens: [Int32], on pool: ThreadPool) -> Tensor {
-        guard let correction, let ends else { preconditionFailure("a head that corrects nothing") }
+        guard let correction, let rescoring else { preconditionFailure("a head that corrects nothing") }
         let best = base.largest(DraftHead.rescoredCandidates)[0].map(\.column)
-        let rows = ends.head.rows(best.map { vocabulary.token($0) })
         let difference = correction.difference(
             feature.rows([Int](repeating: 0, count: tokens.count)), own: embed(tokens), on: pool)
-        let moved = PackedMatrix([rows], arithmetic: .float32, on: pool).multiply(difference, on: pool)
+        let moved = difference.timesRows(of: rescoring.gather(best))
         var logits = base.rows([Int](repeating: 0, count: tokens.count))
         for row in tokens.indices {
             for (place, column) in best.enumerated() { logits[row, Int(column)] += moved[row, place] }

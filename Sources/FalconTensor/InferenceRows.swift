@@ -146,6 +146,16 @@ extension Tensor {
         return result
     }
 
+    /// This times a few rows of a table, on one thread: `[rows, table rows]`. For products too small to be packed; each
+    /// result is a sum by itself.
+    package func timesRows(of table: Tensor) -> Tensor {
+        precondition(table.width == width, "rows of shape \(table.shape) for \(shape)")
+        let result = Tensor(uninitialized: [rowCount, table.rowCount])
+        unsafe falcon_inference()!.pointee.multiply_rows(
+            table.pointer, table.rowCount, pointer, rowCount, width, result.storage.base)
+        return result
+    }
+
     /// Tensors of one width, one below the other.
     package static func stacked(_ parts: [Tensor]) -> Tensor {
         precondition(!parts.isEmpty, "nothing to stack")

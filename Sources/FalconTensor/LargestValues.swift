@@ -24,7 +24,11 @@ enum LargestValues {
             for column in start..<end {
                 let value = unsafe values[column]
                 if best.count == count, !(value > best[count - 1].value) { continue }
-                let place = best.firstIndex { value > $0.value } ?? best.count
+                var (place, end) = (0, best.count)
+                while place < end {
+                    let middle = (place + end) / 2
+                    if value > best[middle].value { end = middle } else { place = middle + 1 }
+                }
                 best.insert((Int32(column), value), at: place)
                 if best.count > count { best.removeLast() }
             }

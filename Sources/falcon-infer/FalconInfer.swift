@@ -108,7 +108,7 @@ struct FalconInfer: FalconCommand {
     var precision: ProductArithmetic?
 
     @Option(
-        help: "Arithmetic of the head's products, where it is not the target's (int8 beside stored). Texts stay.")
+        help: "Arithmetic of the head's products: int8 beside bfloat16 and stored, else the target's. Texts stay.")
     var draftPrecision: ProductArithmetic?
 
     @OptionGroup var sampling: SamplingOptions

@@ -63,6 +63,9 @@ typedef struct {
     // Queries `first ..< first + count`, of which number n is head n % group of row n / group. `scratch` holds
     // FALCON_ATTENTION_BLOCK times the slots, rounded up to 64, and the longest list of extra slots behind.
     void (*attend)(const falcon_attention *attention, size_t first, size_t count, float *scratch);
+    // out[x, r] = row r of a table times x, `width` values each: each a sum by itself.
+    void (*multiply_rows)(
+        const float *table, size_t rows, const float *x, size_t x_rows, size_t width, float *out);
 } falcon_inference_kernels;
 
 // The widest variant that this processor runs.
