@@ -18,7 +18,7 @@ echo "$model" >&2
 
 stage "4/4 decoding MT-bench's 80 dialogues, with the draft head and without"
 mkdir -p "$out"
-"$bin/falcon-infer" --target "$model" --draft "$head" --dataset mt-bench --tree auto \
+"$bin/falcon-infer" --target "$model" --draft "$head" --dataset mt-bench --tree auto --lookup \
     --precision bfloat16 --max-new-tokens "$max_new_tokens" --baseline --answers "$out/answers.jsonl" \
     --json "$out/report.json"
 
@@ -31,7 +31,7 @@ $(figure "$all" tokens_per_second %.0f) instead of $(figure "$all" baseline_toke
 $(figure "$all" speedup %.2f) times as fast.
 The answers are in $out/answers.jsonl, all figures in $out/report.json. Time: $((SECONDS - begun)) s.
 Converse with it:
-  $bin/falcon-infer --target $model --draft $head --tree auto --precision bfloat16 --chat
+  $bin/falcon-infer --target $model --draft $head --tree auto --lookup --precision bfloat16 --chat
 TEXT
 [[ "$(figure "$all" mismatched_tokens)" == 0 ]] || {
     echo "quickstart: drafting changed tokens; that is a defect, please report it" >&2

@@ -50,15 +50,18 @@ echo "== one folder" >&2
 rm -rf "$work/features"
 "$bin/falcon-inspect" shard merge "$work"/parts/* --output "$work/features"
 
-echo "== training, in two runs: the second one goes on from the first at a lower rate" >&2
+echo "== training, in four runs: each goes on from the one before; the third adds the correction inside a block" >&2
 train() { # train RUN SETTINGS...
     "$bin/falcon-train" --recipe Recipes/smollm2-135m.toml --set "target.path=$model" \
         --set "data.shards=$work/features" --output "$work/$1" --resume "${@:2}"
 }
-train first
-train second --set "draft.init_from=$work/first" --set optimizer.learning_rate=7e-4 --set training.epochs=2 \
+train first --set draft.correction_rank=0
+more=(--set optimizer.learning_rate=7e-4)
+train second "${more[@]}" --set "draft.init_from=$work/first" --set draft.correction_rank=0 --set training.epochs=2 \
     --set training.seed=1
+train third "${more[@]}" --set "draft.init_from=$work/second" --set training.seed=2
+train fourth "${more[@]}" --set "draft.init_from=$work/third" --set training.seed=3
 
 echo "== export" >&2
 rm -rf "$output"
-"$bin/falcon-export" --checkpoint "$work/second" --output "$output" --dtype bfloat16 --no-embedding
+"$bin/falcon-export" --checkpoint "$work/fourth" --output "$output" --dtype bfloat16 --no-embedding

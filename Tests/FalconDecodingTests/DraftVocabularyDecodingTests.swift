@@ -23,10 +23,12 @@ import Testing
     func `All tokens as a draft vocabulary give the bits of none`(arithmetic: ProductArithmetic, k: Int) throws {
         let pool = ThreadPool(threadCount: 2)
         let models = try RandomModels(seed: 9, type: .bfloat16, arithmetic: arithmetic, pool: pool)
-        let none = try models.head(models.network(blockSize: k, fusion: .linear, seed: 3), pool: pool)
+        let none = try models.head(
+            models.network(blockSize: k, fusion: .linear, seed: 3), arithmetic: arithmetic, pool: pool)
         let all = try models.head(
             models.network(
-                blockSize: k, fusion: .linear, seed: 3, ranked: Array(0..<Int32(RandomModels.vocabulary))), pool: pool)
+                blockSize: k, fusion: .linear, seed: 3, ranked: Array(0..<Int32(RandomModels.vocabulary))),
+            arithmetic: arithmetic, pool: pool)
         #expect(none.vocabulary == nil && all.vocabulary?.isWhole == true)
         for (tree, rule) in [
             ("medium", SamplingRule.greedy), ("chain:4", .greedy), ("small", SamplingRule(temperature: 1.5, seed: 4)),

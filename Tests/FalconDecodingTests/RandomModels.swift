@@ -81,8 +81,10 @@ struct RandomModels {
         return network
     }
 
-    func head(_ network: DraftNetwork, pool: ThreadPool) throws -> DraftHead {
-        try DraftHead(folder: write(network), target: target, pool: pool)
+    func head(
+        _ network: DraftNetwork, arithmetic: ProductArithmetic? = nil, pool: ThreadPool
+    ) throws -> DraftHead {
+        try DraftHead(folder: write(network), target: target, arithmetic: arithmetic, pool: pool)
     }
 
     /// Writes a head into a folder of its own.
