@@ -15,8 +15,8 @@
         ///
         /// - Parameters:
         ///   - launch: what the launcher says, to compare with what MPI says.
-        ///   - report: told in one line, by one rank, why the ranks cannot share the work; or, on another thread, that a
-        ///     rank is silent: all processes end after it.
+        ///   - report: told in one line, by one rank, why the ranks cannot share the work; or, on another thread, that
+        ///     a rank is silent: all processes end after it.
         /// - Throws: `ClusterError` where MPI cannot start; `FailedElsewhere` where `report` was told.
         package init(_ launch: ClusterLaunch, report: @escaping @Sendable (String) -> Void) throws {
             thread = MPIThread(lost: report)
