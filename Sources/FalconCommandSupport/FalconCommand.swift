@@ -37,9 +37,11 @@ extension FalconCommand {
             // Whoever closes a pipe early has what it wanted, as `head` does.
             Foundation.exit(EXIT_SUCCESS)
         } catch is SilentFailure {
+            UnfinishedFiles.settle()
             Foundation.exit(EXIT_FAILURE)
         } catch {
             StandardError.print("\(_commandName): \(ErrorLine.text(of: error))")
+            UnfinishedFiles.settle()
             Foundation.exit(EXIT_FAILURE)
         }
     }

@@ -19,6 +19,9 @@ final class HDF5FileWriter {
         self.path = path
         let temporary = path + ".partial-\(getpid())"
         self.temporary = temporary
+        UnfinishedFiles.begin(temporary)
+        var isStarted = false
+        defer { if !isStarted { UnfinishedFiles.end(temporary) } }
         handle = try HDF5Library.enter {
             try HDF5FileWriter.registerZstd(path)
             let access = try HDF5Handle(
@@ -32,12 +35,14 @@ final class HDF5FileWriter {
                     temporary, falcon_h5_truncate(), falcon_h5_default_properties(), access.identifier),
                 "H5Fcreate", path, closing: H5Fclose)
         }
+        isStarted = true
     }
 
     deinit {
         guard let handle else { return }
         handle.abandon()
         unsafe unlink(temporary)
+        UnfinishedFiles.end(temporary)
     }
 
     /// Closes the file, makes it last on the disk and gives it its name. All its datasets must be gone by now.
@@ -50,6 +55,7 @@ final class HDF5FileWriter {
             _ = try HDF5Library.check(H5Fflush(open.identifier, H5F_SCOPE_GLOBAL), "H5Fflush", path)
         }
         handle = nil
+        defer { UnfinishedFiles.end(temporary) }
         do {
             try open.close("H5Fclose", path)
             let descriptor = unsafe Foundation.open(temporary, O_RDWR | O_CLOEXEC)
