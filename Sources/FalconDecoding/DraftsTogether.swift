@@ -54,12 +54,15 @@ struct DraftsTogether {
         let scores = logits?(chosen) ?? head.logits(chosen, on: pool)
         let isAnyGreedy = active.contains { parts[$0].choice.rule.isGreedy }
         let best = isAnyGreedy ? scores.largest(most, on: pool) : []
+        // Nothing is copied for a text alone.
+        let isAlone = active.count == 1
         for (index, place) in zip(active, places) {
             parts[index].take(
                 RankedRows(
                     rows: parts[index].rankedRows,
-                    features: head.correctsBlocks ? features.rows(place.rows) : features,
-                    logits: scores.rows(place.ranked), best: isAnyGreedy ? best[place.ranked] : []),
+                    features: isAlone || !head.correctsBlocks ? features : features.rows(place.rows),
+                    logits: isAlone ? scores : scores.rows(place.ranked),
+                    best: isAnyGreedy ? best[place.ranked] : []),
                 on: pool)
         }
         return true
@@ -166,14 +169,15 @@ extension DraftsTogether.Part {
     /// Takes what the next pass made of its rows.
     fileprivate mutating func take(_ rows: DraftsTogether.RankedRows, on pool: ThreadPool) {
         var probabilities: [[Double]] = []
+        // Of the rows as they are, where a tree that grows looked at them.
+        var known: [TokenDistribution] = []
         if case .growing(var tree) = filling {
+            if !choice.rule.isGreedy { known = rows.rows.indices.map { distribution(rows.logits.row($0)) } }
             let best = rows.best.map { Array($0.prefix(RankStatistics.rankLimit)) }
             probabilities =
                 choice.rule.isGreedy
                 ? rows.logits.shares(of: best)
-                : (0..<rows.rows.count).map {
-                    distribution(rows.logits.row($0)).largest(RankStatistics.rankLimit)
-                }
+                : known.map { $0.largest(RankStatistics.rankLimit) }
             tree.settle(probabilities)
             filling = .growing(tree)
         }
@@ -185,12 +189,13 @@ extension DraftsTogether.Part {
             ranked.append(logits)
             let counts = rankings.all[step].map(\.count)
             let candidates: [[Int32]]
+            let isPlain = step == rows.rows.indices && !session.head.correctsBlocks
             if choice.rule.isGreedy {
-                let isPlain = step == rows.rows.indices && !session.head.correctsBlocks
                 let best = isPlain ? rows.best : logits.largest(counts.max() ?? 0, on: pool)[...]
                 candidates = PassRankings.candidates(best, counts, session.head.vocabulary)
             } else {
-                let distributions = (0..<logits.rowCount).map { distribution(logits.row($0)) }
+                let distributions =
+                    isPlain && !known.isEmpty ? known : (0..<logits.rowCount).map { distribution(logits.row($0)) }
                 candidates = choice.draw(counts, from: distributions)
                 pass.proposals += distributions
             }

@@ -5,7 +5,7 @@ import FalconTensor
 ///
 /// The paper's head draws the offsets of a block independently of each other: all children at one offset of one block
 /// share the ranking of that row, whatever their parents are. A head with a correction (`BlockCorrection`) ranks a row
-/// anew below each parent, for its token. Then the rankings of an offset can only be made once the offset before it has
+/// again below each parent, for its token. Then an offset's rankings can be made only once the offset before it has
 /// its tokens: one step for each offset. The first row of a block has one node before it at any rate.
 struct PassRankings: Equatable, Sendable {
     struct Ranking: Equatable, Sendable {

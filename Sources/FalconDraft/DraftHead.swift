@@ -16,7 +16,7 @@ package final class DraftHead: Sendable {
     /// `[k, hidden]`; see `NewestPair`.
     let offsets: Tensor?
     private let correction: PackedCorrection?
-    /// The rows of the LM head by column, for those that are ranked anew.
+    /// The rows of the LM head by column, for those that are ranked again.
     private let rescoring: StoredMatrix?
     let fusion: PackedFusion
     let rotary: RotaryTable
@@ -152,7 +152,7 @@ package final class DraftHead: Sendable {
 
     private static let mostRescoringBytes = 64 << 20
 
-    /// So many of a row's best candidates are ranked anew for each token that may stand before them.
+    /// So many of a row's best candidates are ranked again for each token that may stand before them.
     package static let rescoredCandidates = 128
 
     /// What blocks predict, the first row of each corrected by its own token, which is known before it is drafted.
