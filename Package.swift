@@ -167,7 +167,20 @@ let package = Package(
         library(
             "FalconBenchmark",
             ["FalconTraining", "FalconShards", "FalconDraft", "FalconModels", "FalconWeights", "FalconTensor"]),
-        command("falcon-bench", ["FalconBenchmark", "FalconDraft", "FalconShards", "FalconTensor"]),
+        // Heads against each other: training them by a plan, decoding with all of them, the report.
+        library(
+            "FalconComparison",
+            [
+                "FalconTraining", "FalconDataGeneration", "FalconDecoding", "FalconDraft", "FalconModels",
+                "FalconTokenizer", "FalconPictures", "FalconJSON", "FalconTensor", "FalconDigest", "FalconTOML",
+            ]),
+        command(
+            "falcon-bench",
+            [
+                "FalconBenchmark", "FalconComparison", "FalconTraining", "FalconDecoding", "FalconDraft",
+                "FalconShards",
+                "FalconTokenizer", "FalconTensor",
+            ]),
 
         command(
             "falcon-serve",
@@ -245,9 +258,11 @@ let package = Package(
         tests(
             "Falcon", ["Falcon", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
         tests("FalconServer", ["FalconServer", "Falcon", "FalconTokenizer", "FalconJSON", "FalconTensor"]),
+        tests(
+            "FalconComparison", ["FalconComparison", "FalconTraining", "FalconDecoding", "FalconJSON", "FalconTensor"]),
         tests("FalconFuzzing", ["FalconFuzzing", "FalconTensor"]),
         tests("FalconCommandSupport", ["FalconCommandSupport", "FalconTensor"]),
-        tests("Command", ["FalconWeights", "FalconJSON", "FalconTensor"]),
+        tests("Command", ["FalconComparison", "FalconWeights", "FalconJSON", "FalconTensor"]),
         tests(
             "Fixture",
             [

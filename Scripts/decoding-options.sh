@@ -1,4 +1,4 @@
-# What the scripts that decode with several heads and trees have in common, for them to source: options, messages, the
+# What scripts that decode with several heads and trees have in common, for them to source: options, messages, the
 # program. `own_option NAME VALUE` takes options of the script's own and fails for others.
 
 target=

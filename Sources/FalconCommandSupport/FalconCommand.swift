@@ -10,14 +10,16 @@ package protocol FalconCommand: ParsableCommand {}
 
 extension FalconCommand {
     /// Reads the process's arguments, runs the command (or the subcommand they name) and ends the process.
-    package static func launch() -> Never {
+    ///
+    /// - Parameter arguments: those behind the name of the command.
+    package static func launch(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
         Descriptor.fillStandardOnes()
         CommandProcess.explainFailures()
         ProcessSignals.letWritesFail()
         do {
             do {
                 let values = OptionValues(help: _dumpHelp())
-                var command = try parseAsRoot(values.joined(Array(CommandLine.arguments.dropFirst())))
+                var command = try parseAsRoot(values.joined(arguments))
                 try command.run()
             } catch {
                 // The parser owns help, version and usage errors; all others are ours.

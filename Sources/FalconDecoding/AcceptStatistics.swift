@@ -3,7 +3,7 @@
 /// Everything is counted in token ids, and tokens behind an end-of-text or behind the last allowed token are left
 /// out: they were never part of a text. The names and formulas are those of `AcceptStatistics.formulas`, which every
 /// report carries, because papers use the same words for different figures.
-package struct AcceptStatistics: Equatable, Sendable {
+package struct AcceptStatistics: Codable, Equatable, Sendable {
     /// Target passes that verified a tree; the pass over the prompt is not one of them.
     package private(set) var targetPasses = 0
     /// Passes of the draft head.

@@ -18,7 +18,7 @@ extension TextDecoder {
 }
 
 /// Where the time of decoding went.
-package struct PhaseSeconds: Sendable, Equatable {
+package struct PhaseSeconds: Codable, Equatable, Sendable {
     /// The target's pass over the prompt.
     package var prefill = 0.0
     /// The draft head's passes and the ranking of its candidates.

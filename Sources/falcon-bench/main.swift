@@ -33,13 +33,16 @@ struct Benchmark: FalconCommand {
               falcon-bench draft --target model.Q4_K_M.gguf --dtype stored --draft Checkpoints/head
               falcon-bench random-target --config models/qwen/config.json --layers 4 --output random-qwen
               falcon-bench plan --target-config models/llama/config.json --dialogues 68000 --ranks 64 --network 25
+              falcon-bench compare --target model --head a=Checkpoints/a --head b=Checkpoints/b --dataset mt-bench \\
+                --output compared
 
+            compare has options of its own: falcon-bench compare --help.
             random-target measures nothing: it writes a model of random weights, to try what one of a shape takes. plan
             measures a training step of a --size here and says what training a head on machines like this one takes.
             """,
         version: falconVersion)
 
-    @Argument(help: "One of: \(Job.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Argument(help: "One of: \(Job.allCases.map(\.rawValue).joined(separator: ", ")), and compare.")
     var job: Job
 
     @Option(help: "S (where it is left out), M or L: hidden 256, 1024 or 2048 (random weights).")
@@ -197,4 +200,5 @@ struct Benchmark: FalconCommand {
     }
 }
 
+if CommandLine.arguments.dropFirst().first == "compare" { Compare.launch(Array(CommandLine.arguments.dropFirst(2))) }
 Benchmark.launch()

@@ -22,6 +22,7 @@ package final class DraftTraining: TrainingTask {
     let network: DraftNetwork
     let validation: DraftValidation
     private let replay: ReplayEvaluation
+    private let decoded: DecodedEvaluation?
     private let batches: FeatureBatches
     private let passes: GlancingPasses
 
@@ -31,12 +32,14 @@ package final class DraftTraining: TrainingTask {
     ///   - tokenizer: the fingerprint of its tokenizer.
     ///   - byteTokens: those that stand for one byte each.
     ///   - source: its features.
+    ///   - model: the whole target, where prompts are to be decoded by it; `nil` decodes none.
     ///   - share: the slices of each batch to get ready, where batches are cut into slices; all where it is left out.
     ///   - log: told what is trained on what.
     /// - Throws: `FileError` in one line, also where the features are another target's.
     package init(
         recipe: Recipe, target: EmbeddingAndHead, tokenizer: String, byteTokens: [Int32] = [],
-        source: any FeatureSequences, share: SliceShare? = nil, pool: ThreadPool, log: (String) -> Void
+        source: any FeatureSequences, model: ModelSource? = nil, share: SliceShare? = nil, pool: ThreadPool,
+        log: (String) -> Void
     ) throws {
         try source.requireFingerprints(target: target.fingerprint, tokenizer: tokenizer)
         guard source.description.hiddenSize == target.configuration.hiddenSize else {
@@ -92,6 +95,9 @@ package final class DraftTraining: TrainingTask {
             recipe: recipe, source: source, indices: heldOut, weight: target.head, vocabulary: vocabulary.subset,
             precision: precision, pool: pool)
         replay = try ReplayEvaluation(recipe: recipe, target: target, source: source, indices: heldOut, pool: pool)
+        decoded = try model.flatMap {
+            try DecodedEvaluation(recipe: recipe, model: $0, source: source, indices: heldOut, pool: pool)
+        }
         self.recipe = recipe
         self.target = target
         let tokens = training.reduce(0) { $0 + min(source.sequences[$1].length, recipe.data.maxLength) }
@@ -201,6 +207,7 @@ package final class DraftTraining: TrainingTask {
         var record = MetricRecord()
         record.append(try validation.evaluate(network), prefix: "validation_")
         record.append(try replay.evaluate(network).record)
+        if let decoded { record.append(try decoded.evaluate(network)) }
         return record
     }
 

@@ -149,6 +149,11 @@ package struct Recipe: Equatable, Sendable {
         } catch {
             throw refuse("evaluation.tree", "cannot be used: \(error)", "draft.block_size")
         }
+        do {
+            _ = try evaluation.decodedTree(blockSize: draft.blockSize)
+        } catch {
+            throw refuse("evaluation.decode_tree", "cannot be used: \(error)", "draft.block_size")
+        }
         if draft.vocabularySize > 0 && draft.vocabularyCoverage > 0 {
             throw refuse(
                 "draft.vocabulary_size", "and draft.vocabulary_coverage are two ways to say the same; give one of them",

@@ -123,6 +123,12 @@ package struct EvaluationSection: RecipeSection, Equatable, Sendable {
     package var dialogues = 128
     /// The tree that is decoded, as `falcon-infer --tree` takes it.
     package var tree = "medium"
+    /// So many held-out prompts are also answered by the target itself; 0: none.
+    package var decodePrompts = 0
+    /// The most tokens of such an answer.
+    package var decodeTokens = 128
+    /// The tree that is drafted for it, as `falcon-infer --tree` takes it; empty: `tree`.
+    package var decodeTree = ""
     /// Evaluations in a row without a greater accept length after which the run ends; 0: never.
     package var earlyStopping = 0
 
@@ -132,6 +138,9 @@ package struct EvaluationSection: RecipeSection, Equatable, Sendable {
         try walker.integer("sequences", &sequences, 1...1_000_000)
         try walker.integer("dialogues", &dialogues, 0...1_000_000)
         try walker.text("tree", &tree)
+        try walker.integer("decode_prompts", &decodePrompts, 0...1_000_000)
+        try walker.integer("decode_tokens", &decodeTokens, 1...1_000_000)
+        try walker.text("decode_tree", &decodeTree)
         try walker.integer("early_stopping", &earlyStopping, 0...1_000_000)
     }
 }

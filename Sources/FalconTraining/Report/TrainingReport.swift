@@ -21,6 +21,7 @@ struct TrainingReport {
             "The same, with passes that left the text estimated",
             ["accept_length_tree_estimate", "accept_length_chain_estimate"]
         ),
+        ("Accept length as the target decodes", ["decoded_accept_length"]),
         ("Teacher-forced estimate of the accept length", ["validation_accept_length"]),
         ("Top-1 accuracy by block offset", ["accuracy_top1"]),
         ("Top-1 accuracy by block offset, held out", ["validation_accuracy_top1"]),

@@ -87,6 +87,7 @@ struct CheckpointStore {
     /// Those of them that decide what an evaluation's figures mean.
     private static let measuring: Set<String> = [
         "evaluation.depths", "evaluation.sequences", "evaluation.dialogues", "evaluation.tree",
+        "evaluation.decode_prompts", "evaluation.decode_tokens", "evaluation.decode_tree",
     ]
 
     private static func measuresOtherwise(_ stored: String, _ recipe: Recipe, source: String) throws -> Bool {

@@ -74,7 +74,7 @@ package struct TrainingRun {
         let tokenizer = try model.tokenizer()
         return try DraftTraining(
             recipe: recipe, target: target, tokenizer: tokenizer.fingerprint, byteTokens: tokenizer.byteTokens,
-            source: source, share: share, pool: environment.pool, log: environment.log)
+            source: source, model: model, share: share, pool: environment.pool, log: environment.log)
     }
 }
 
