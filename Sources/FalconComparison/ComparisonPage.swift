@@ -19,7 +19,10 @@ package struct ComparisonPage {
                 "<p>Target <code>\(escaped(report.target))</code>. \(escaped(table.summary))</p>", whole, bars, byFile,
                 depths, training, files, formulas,
             ].joined(separator: "\n"),
-            style: "td.number,th.number{text-align:right}td.number{white-space:nowrap}.bad{color:#d9534f;font-weight:600}")
+            style: """
+                td.number,th.number{text-align:right}td.number{white-space:nowrap}
+                .bad{color:#d9534f;font-weight:600}
+                """)
     }
 
     private var whole: String {

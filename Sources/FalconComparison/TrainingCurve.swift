@@ -16,7 +16,7 @@ package struct TrainingCurve: Codable, Sendable {
         /// Decoded by the target itself.
         package let decodedAcceptLength: Double?
 
-        /// What runs are compared by: decoding from stored features, or the teacher-forced estimate where there is none.
+        /// What runs are compared by: decoding from stored features, else the teacher-forced estimate.
         package var heldOutAcceptLength: Double? { acceptLengthTree ?? validationAcceptLength }
     }
 
