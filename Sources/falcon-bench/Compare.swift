@@ -19,7 +19,8 @@ struct Compare: FalconCommand {
 
             Examples:
               falcon-bench compare --target Models/chat --head falcon=Checkpoints/falcon \\
-                --head eagle=Checkpoints/eagle --tree chain:4 --tree auto --dataset mt-bench --dataset gsm8k --limit 20 --output Checkpoints/compared
+                --head eagle=Checkpoints/eagle --tree chain:4 --tree auto --dataset mt-bench --dataset gsm8k \\
+                --limit 20 --output Checkpoints/compared
               falcon-bench compare --plan Recipes/compare-ablation.toml --target Models/chat --seeds 0 \\
                 --set data.shards=features --output Checkpoints/ablation
             """,
