@@ -8,8 +8,8 @@ import Foundation
 /// Decodes question files with heads and trees, and keeps what was measured: heads x trees x question files.
 ///
 /// Each dialogue is answered plainly and then by one head and tree after the other, so that all of them meet the
-/// machine in the same state, and their speeds compare. Of what is measured nothing is measured again: a folder in which
-/// the work was stopped, or to which a head or a tree is added, goes on from there.
+/// machine in the same state, and their speeds compare. Of what is measured nothing is measured again: a folder in
+/// which the work was stopped, or to which a head or a tree is added, goes on from there.
 package struct HeadComparison {
     /// What to tell while it works.
     package struct Listener {
