@@ -47,13 +47,27 @@ void falcon_narrow_float16(const float *source, void *target, size_t count) {
     }
 }
 
+static inline uint16_t narrow_bfloat16(float value) {
+    uint32_t bits = bits_of(value);
+    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return (bits & 0x7fffffff) > 0x7f800000 ? (uint16_t)((bits >> 16) | 0x40) : (uint16_t)rounded;
+}
+
 void falcon_narrow_bfloat16(const float *source, void *target, size_t count) {
     unsigned char *bytes = target;
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = bits_of(source[i]);
-        uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-        uint16_t half = (bits & 0x7fffffff) > 0x7f800000 ? (uint16_t)((bits >> 16) | 0x40) : (uint16_t)rounded;
+        uint16_t half = narrow_bfloat16(source[i]);
         memcpy(bytes + 2 * i, &half, 2);
+    }
+}
+
+void falcon_round_bfloat16(float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) values[i] = value_of((uint32_t)narrow_bfloat16(values[i]) << 16);
+}
+
+void falcon_round_add_bfloat16(float *values, const uint16_t *others, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = value_of((uint32_t)narrow_bfloat16(values[i]) << 16) + value_of((uint32_t)others[i] << 16);
     }
 }
 

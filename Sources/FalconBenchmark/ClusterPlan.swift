@@ -1,8 +1,9 @@
 import FalconDraft
+import FalconTensor
 import FalconWeights
 import Foundation
 
-/// What it will take to train a head on several machines: computed from shapes, and from two rates that were measured.
+/// What it will take to train a head on several machines: computed from shapes, and from rates that were measured.
 ///
 /// Evaluations and checkpoints, which rank 0 makes alone, are not counted, nor the time that ranks wait for the
 /// slowest.
@@ -17,12 +18,16 @@ package struct ClusterPlan: Codable, Sendable {
         package var batch: Int?
         package var fusion: FusionKind
         package var glance: Bool
+        /// Whether gradients cross the network in bfloat16 (`training.gradient_exchange`).
+        package var roundsGradients: Bool
 
         package init(
-            dialogues: Int, tokens: Int, epochs: Int, batch: Int? = nil, fusion: FusionKind, glance: Bool = true
+            dialogues: Int, tokens: Int, epochs: Int, batch: Int? = nil, fusion: FusionKind, glance: Bool = true,
+            roundsGradients: Bool = false
         ) {
             (self.dialogues, self.tokens, self.epochs) = (dialogues, tokens, epochs)
             (self.batch, self.fusion, self.glance) = (batch, fusion, glance)
+            self.roundsGradients = roundsGradients
         }
     }
 
@@ -30,7 +35,7 @@ package struct ClusterPlan: Codable, Sendable {
     package struct Rates: Codable, Sendable {
         /// 10^9 operations of a training step.
         package var gflops: Double
-        /// 10^9 bytes from and to memory.
+        /// 10^9 bytes from and to memory, as work on weights and gradients reaches it.
         package var gigabytesPerSecond: Double
         /// 10^9 bits that a rank sends, and as many that it receives meanwhile.
         package var networkGigabits: Double
@@ -114,19 +119,20 @@ package struct ClusterPlan: Codable, Sendable {
         let operations = 2 * work.multiplications * Double(task.tokens * sequences)
         let compute = operations / rates.gflops / 1e9
 
-        // Reading and writing float32 values: to add slices, to fill buckets, to add ranks' buckets, AdamW, and to give
-        // the weights to all.
-        let own = Double(slices / ranks)
-        let (branches, share) = (own - 1, 1 / Double(ranks))
-        let touched = 3 * branches + 3 + (ranks > 1 ? 3 * (1 - share) + 4 : 1) + 7 * share
-        let memory = 4 * values * touched / rates.gigabytesPerSecond / 1e9
+        let (own, share) = (Double(slices / ranks), 1 / Double(ranks))
+        let memory =
+            ClusterPlan.touchedBytes(values, slices: slices / ranks, ranks: ranks) / rates.gigabytesPerSecond / 1e9
 
-        let wire = 8 * values * (1 - share)
-        let oneWay = wire / 2 * 8 / rates.networkGigabits / 1e9
+        let (gradientBytes, weightBytes) = (
+            (task.roundsGradients ? 2 : 4) * values * (1 - share), 4 * values * (1 - share)
+        )
+        let wire = gradientBytes + weightBytes
+        func seconds(_ bytes: Double) -> Double { bytes * 8 / (rates.networkGigabits * payload) / 1e9 }
         // Gradients go while the last slice's backward pass, two thirds of a pass with gradient, still runs.
         let backward = compute / max(1, own) * (task.glance ? 0.5 : 2.0 / 3)
-        let hidden = min(oneWay, backward)
-        let seconds = compute + memory + 2 * oneWay - hidden
+        let hidden = min(seconds(gradientBytes), backward)
+        let network = seconds(wire) - hidden
+        let seconds = compute + memory + network
 
         let (hidden64, model) = (Double(head.model.hiddenSize), head.model)
         // Both ends of the target as the file's bfloat16; activations of one slice, by what the tape keeps of a token.
@@ -137,9 +143,47 @@ package struct ClusterPlan: Codable, Sendable {
         return Row(
             ranks: ranks, batch: batch, slices: slices, steps: steps, hours: seconds * Double(steps) / 3600,
             seconds: seconds, computeSeconds: compute, memorySeconds: memory,
-            networkSeconds: 2 * oneWay - hidden, hiddenNetworkSeconds: hidden, wireBytes: wire,
+            networkSeconds: network, hiddenNetworkSeconds: hidden, wireBytes: wire,
             wireBytesInAll: wire * Double(ranks) * Double(steps), momentBytes: 8 * values * share,
             memoryBytes: values * (4 + 4 + 12 * share) + tree + ends + activations)
+    }
+
+    /// What TCP leaves of a network's bits, in frames of 1500 bytes.
+    private static let payload = 1448.0 / 1538
+
+    /// Bytes of float32 values that a rank reads and writes in a step: to add slices, to fill buckets, to add ranks'
+    /// buckets, AdamW, and to give the weights to all.
+    ///
+    /// - Parameter slices: of this rank.
+    static func touchedBytes(_ values: Double, slices: Int, ranks: Int) -> Double {
+        let (branches, share) = (Double(slices - 1), 1 / Double(ranks))
+        return 4 * values * (3 * branches + 3 + (ranks > 1 ? 3 * (1 - share) + 4 : 1) + 7 * share)
+    }
+
+    /// Heads of more values than this are not measured in their own shape: a step would take minutes and gigabytes.
+    package static let mostMeasured = 64_000_000
+
+    /// Measures what this machine reaches as a rank, by steps of a head of the target's own shape.
+    ///
+    /// - Returns: `nil` where that head is too large to be tried.
+    /// - Throws: `FileError` where the disk of temporary files fails.
+    package static func measured(
+        _ target: ModelConfiguration, _ task: Task, precision: ProductPrecision, networkGigabits: Double,
+        on pool: ThreadPool
+    ) throws -> Rates? {
+        let head = DraftConfiguration(target: target, blockSize: 2, fusion: task.fusion)
+        let values = trainableCount(head)
+        guard values <= mostMeasured else { return nil }
+        let slices = 4
+        let pieces = try TrainingBenchmark(
+            like: target, length: task.tokens, slices: slices, fusion: task.fusion, precision: precision,
+            glance: task.glance, pool: pool
+        ).pieces()
+        let work = TrainingWork(head.model, fusion: task.fusion, length: task.tokens, glance: task.glance)
+        return Rates(
+            gflops: 2 * work.multiplications * Double(task.tokens) / pieces.slice / 1e9,
+            gigabytesPerSecond: touchedBytes(Double(values), slices: slices, ranks: 1) / max(pieces.rest, 1e-9) / 1e9,
+            networkGigabits: networkGigabits)
     }
 
     /// The shape of a target, by its config.json or the folder of that.

@@ -21,9 +21,11 @@ package struct TrainingBenchmark {
     package let recompute: Bool
     package let pool: ThreadPool
     private let configuration: ModelConfiguration
-
     /// Tokens of a sequence.
-    private static let length = 512
+    private let length: Int
+    /// Of a batch, and the slices that it is cut into; 0: none.
+    private let sequences, slices: Int
+
     private static let fingerprint = "random"
 
     /// - Parameters:
@@ -43,22 +45,59 @@ package struct TrainingBenchmark {
                 headCount: max(1, hidden / 64), intermediateSize: hidden * 11 / 4)
         }
         self.configuration = configuration
+        (length, sequences, slices) = (512, size.trainingBatch, 0)
+    }
+
+    /// Steps of a head in the shape of a target, over slices of a sequence each; for `pieces()`.
+    package init(
+        like target: ModelConfiguration, length: Int, slices: Int, fusion: FusionKind, precision: ProductPrecision,
+        glance: Bool, pool: ThreadPool
+    ) {
+        (size, teacherEntries, recompute) = (.small, nil, false)
+        (self.fusion, self.precision, self.glance, self.pool) = (fusion, precision, glance, pool)
+        (configuration, self.length, sequences, self.slices) = (target, length, slices, slices)
     }
 
     /// The median step, after one that is not measured.
     ///
     /// - Throws: `FileError` where the disk of temporary files fails.
     package func run() throws -> BenchmarkReport {
+        try withLoop { loop in
+            let stopwatch = Stopwatch()
+            let seconds = try stopwatch.median { _ = try loop.step() }
+            // Before the machine's limits are measured, which takes memory of its own.
+            let peak = ProcessMemory.peakByteCount
+            return report(seconds, peak, MachineLimits.measure(on: pool))
+        }
+    }
+
+    /// What a step over slices takes: the passes of a slice, and all else, which is work on weights and gradients.
+    ///
+    /// - Returns: medians of some steps.
+    func pieces() throws -> (slice: Double, rest: Double) {
+        try withLoop { loop in
+            var (passes, rests) = ([Double](), [Double]())
+            // Batches of the first step touch their memory for the first time.
+            _ = try loop.step()
+            for _ in 0..<5 {
+                let (seconds, spans) = try loop.timedStep()
+                // The last slice's backward pass adds up the slices on the way: the others are what a slice takes.
+                let last = slices - 1
+                let others = spans.filter { [.forward, .backward].contains($0.part) && $0.number < last }
+                let own = others.reduce(0) { $0 + $1.end - $1.start } / Double(max(1, last))
+                passes.append(own)
+                rests.append(max(0, seconds - own * Double(slices)))
+            }
+            return (passes.sorted()[2], rests.sorted()[2])
+        }
+    }
+
+    private func withLoop<Result>(_ body: (TrainingLoop) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("falcon-bench-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let loop = try makeLoop(folder)
-        let stopwatch = Stopwatch()
-        let seconds = try stopwatch.median { _ = try loop.step() }
-        // Before the machine's limits are measured, which takes memory of its own.
-        let peak = ProcessMemory.peakByteCount
-        return report(seconds, peak, MachineLimits.measure(on: pool))
+        return try body(makeLoop(folder))
     }
 
     private func makeLoop(_ folder: String) throws -> TrainingLoop {
@@ -84,13 +123,13 @@ package struct TrainingBenchmark {
             head: try end(names[1]))
 
         let description = ShardDescription(
-            hiddenSize: hidden, storage: .bfloat16, maxLength: TrainingBenchmark.length,
+            hiddenSize: hidden, storage: .bfloat16, maxLength: length,
             targetFingerprint: TrainingBenchmark.fingerprint, tokenizerFingerprint: TrainingBenchmark.fingerprint,
             teacherEntries: teacherEntries)
         let shards = try ShardFolder(path: folder + "/features", description: description, settings: [:])
         let writer = try ShardWriter(path: shards.shardPath(0), description: description, pool: pool)
-        for index in 0..<2 * size.trainingBatch {
-            let tokens = (0..<TrainingBenchmark.length).map { _ in Int32(source.below(vocabulary)) }
+        for index in 0..<2 * sequences {
+            let tokens = (0..<length).map { _ in Int32(source.below(vocabulary)) }
             try writer.append(
                 FeatureSequence(
                     id: "\(index)", tokens: tokens, lossMask: [UInt8](repeating: 1, count: tokens.count),
@@ -107,7 +146,9 @@ package struct TrainingBenchmark {
         recipe.glance.enabled = glance
         recipe.loss.teacher = teacherEntries == nil ? .exact : .stored
         recipe.training.recompute = recompute
-        recipe.training.batchSize = size.trainingBatch
+        recipe.training.batchSize = sequences
+        recipe.training.slices = slices
+        recipe.data.maxLength = length
         recipe.training.precision = precision == .bfloat16 ? .bfloat16 : .float32
         let task = try DraftTraining(
             recipe: recipe, target: target, tokenizer: TrainingBenchmark.fingerprint,
@@ -131,12 +172,12 @@ package struct TrainingBenchmark {
     }
 
     private func report(_ seconds: Double, _ peak: Int, _ limits: MachineLimits) -> BenchmarkReport {
-        let tokens = Double(size.trainingBatch * TrainingBenchmark.length)
+        let tokens = Double(sequences * length)
         let work = TrainingWork(
-            configuration, fusion: fusion, length: TrainingBenchmark.length, glance: glance)
+            configuration, fusion: fusion, length: length, glance: glance)
         let operations = 2 * work.multiplications * tokens
         // A recurrent weight is read once at each position of a sequence, forwards and backwards.
-        let bytes = work.recurrentReads * Double(TrainingBenchmark.length) * (precision == .bfloat16 ? 2 : 4)
+        let bytes = work.recurrentReads * Double(length) * (precision == .bfloat16 ? 2 : 4)
         let rate = precision == .bfloat16 ? MachineLimits.bfloat16Gflops(on: pool) : limits.gflops
         // One position follows the other: where a layer's weight is larger than any cache, its reading adds up.
         let isRead = work.recurrentWeights * (precision == .bfloat16 ? 2 : 4) > 32e6

@@ -78,16 +78,25 @@ extension ClusterCommunicator {
     package func together<Result>(_ body: () throws -> Result) throws -> Result {
         guard size > 1 else { return try body() }
         let result = Swift.Result { try body() }
-        var failed = false
-        if case .failure = result { failed = true }
-        let failures = try allGather([failed ? 1 : 0])
-        if let first = failures.firstIndex(of: [1]), first != rank { throw FailedElsewhere(rank: first) }
+        var status: UInt8 = 0
+        if case .failure(let failure) = result { status = (failure as? any FailureStatus)?.failureStatus ?? 1 }
+        let failures = try allGather([status])
+        if let first = failures.firstIndex(where: { $0 != [0] }), first != rank {
+            throw FailedElsewhere(rank: first, status: failures[first].first ?? 1)
+        }
         switch result {
         case .success(let value): return value
         case .failure(let failure as AgreedFailure): throw failure
         case .failure(let failure): throw AgreedFailure(rank: rank, underlying: failure)
         }
     }
+}
+
+/// A failure with a status of its own for the process to end with: all ranks end with it, so that a launcher's status
+/// does not depend on which of them ends first.
+package protocol FailureStatus: Error {
+    /// Not 0.
+    var failureStatus: UInt8 { get }
 }
 
 /// This rank failed, and all others know.
@@ -101,6 +110,8 @@ package struct AgreedFailure: Error, CustomStringConvertible {
 /// Another rank failed, and says so itself.
 package struct FailedElsewhere: Error, CustomStringConvertible, Equatable {
     package let rank: Int
+    /// What its process ends with.
+    package var status: UInt8 = 1
 
     package var description: String { "rank \(rank) failed" }
 }

@@ -12,10 +12,25 @@ extension ClusterCommunicator {
     /// - Parameters:
     ///   - tensor: as long on every rank.
     ///   - shares: each rank's range of values; see `HalvedShares`.
-    package func reduceScatter(_ tensor: inout Tensor, _ shares: HalvedShares, on pool: ThreadPool) throws {
+    ///   - isRounded: whether both summands of each sum of the tree are rounded to bfloat16 first, which halves what
+    ///     crosses the network.
+    package func reduceScatter(
+        _ tensor: inout Tensor, _ shares: HalvedShares, isRounded: Bool = false, on pool: ThreadPool
+    ) throws {
         for level in 0..<shares.levels {
             let partner = rank ^ (1 << level)
             let (mine, theirs) = (shares.node(level + 1, of: rank), shares.node(level + 1, of: partner))
+            if isRounded {
+                let words = tensor.bfloat16Words(of: theirs)
+                var received = [UInt16](repeating: 0, count: mine.count)
+                unsafe try words.withUnsafeBytes { sending in
+                    unsafe try received.withUnsafeMutableBytes { receiving in
+                        unsafe try exchange(with: partner, sending: sending, receiving: receiving)
+                    }
+                }
+                tensor.roundAndAdd(mine, bfloat16Words: received, on: pool)
+                continue
+            }
             var received = Tensor(repeating: 0, [mine.count])
             unsafe try tensor.withBytes(of: theirs) { sending in
                 unsafe try received.withMutableBytes(of: 0..<mine.count) { receiving in

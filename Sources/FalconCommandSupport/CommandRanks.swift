@@ -25,9 +25,10 @@ package enum CommandRanks {
         } catch  where cluster.size == 1 {
             try? cluster.finish()
             throw error
-        } catch is FailedElsewhere {
+        } catch let failure as FailedElsewhere {
             try? cluster.finish()
-            throw SilentFailure()
+            if failure.status == 1 { throw SilentFailure() }
+            throw ExitCode(Int32(failure.status))
         } catch let failure as AgreedFailure {
             // Wrong usage was told where it was found.
             let isUsage = failure.underlying is ExitCode
@@ -74,6 +75,10 @@ package enum CommandRanks {
                 + "\(ProcessInfo.processInfo.hostName)): \(reason)"
         }
     }
+}
+
+extension ExitCode: FailureStatus {
+    package var failureStatus: UInt8 { UInt8(truncatingIfNeeded: max(1, rawValue)) }
 }
 
 extension CommonOptions {

@@ -64,6 +64,9 @@ package struct ParameterGradients {
     /// Multiplies every gradient, e.g. to turn a sum over positions into their mean.
     package mutating func scale(by factor: Float) { change { $0.scale(factor) } }
 
+    /// Rounds every value to bfloat16, to nearest, ties to even.
+    package mutating func roundToBFloat16(on pool: ThreadPool) { change { $0.roundToBFloat16(on: pool) } }
+
     /// The Euclidean norm of all gradients together.
     package func norm(on pool: ThreadPool) -> Double {
         found.reduce(0) { $0 + ($1?.sumOfSquares(on: pool) ?? 0) }.squareRoot()

@@ -33,6 +33,38 @@ extension Tensor {
         }
     }
 
+    /// A stretch rounded to bfloat16, to nearest, ties to even: the upper halves of the values' bits.
+    package func bfloat16Words(of range: Range<Int>) -> [UInt16] {
+        require(range)
+        return unsafe [UInt16](unsafeUninitializedCapacity: range.count) { words, count in
+            if let base = words.baseAddress {
+                unsafe falcon_narrow_bfloat16(pointer + range.lowerBound, base, range.count)
+            }
+            count = range.count
+        }
+    }
+
+    /// Rounds the values of a stretch to bfloat16 and adds values of bfloat16 to them.
+    ///
+    /// - Parameter words: as many as the stretch is long, as `bfloat16Words` gives them.
+    package mutating func roundAndAdd(_ range: Range<Int>, bfloat16Words words: [UInt16], on pool: ThreadPool) {
+        require(range)
+        precondition(words.count == range.count, "\(words.count) words for \(range.count) values")
+        let target = unsafe mutablePointer() + range.lowerBound
+        unsafe words.withUnsafeBufferPointer { source in
+            Tensor.tiles(range.count, on: pool) { start, count in
+                guard let base = source.baseAddress else { return }
+                unsafe falcon_round_add_bfloat16(target + start, base + start, count)
+            }
+        }
+    }
+
+    /// Rounds all values to bfloat16, to nearest, ties to even.
+    package mutating func roundToBFloat16(on pool: ThreadPool) {
+        let target = unsafe mutablePointer()
+        Tensor.tiles(count, on: pool) { start, count in unsafe falcon_round_bfloat16(target + start, count) }
+    }
+
     /// Multiplies the values of a stretch.
     package mutating func scale(_ range: Range<Int>, by factor: Float) {
         require(range)

@@ -35,7 +35,10 @@ struct PlanOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "plan: Gflop/s of a rank, as train-step prints them there; measured here where left out.",
+            """
+            plan: Gflop/s of a rank, as train-step prints them there; measured here where left out: in steps of a \
+            --size, or without one of the head itself, where that has at most 64 million values.
+            """,
             valueName: "g"))
     var gflops: Double?
 
@@ -44,6 +47,12 @@ struct PlanOptions: ParsableArguments {
             "plan: GB/s from a rank's memory, as kernels finds them there; measured here where left out.",
             valueName: "gb"))
     var memory: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "plan: what gradients cross the network in: float32 (where it is left out) or bfloat16.",
+            valueName: "dtype"))
+    var gradientExchange: ElementType?
 
     func validate() throws {
         for (name, value) in [
@@ -57,6 +66,9 @@ struct PlanOptions: ParsableArguments {
                 throw ValidationError("\(name) \(value): give more than 0.")
             }
         }
+        guard [.float32, .bfloat16].contains(gradientExchange ?? .float32) else {
+            throw ValidationError("--gradient-exchange is float32 or bfloat16.")
+        }
         if let ranks, ranks & (ranks - 1) != 0 || ranks > 1024 {
             throw ValidationError("--ranks \(ranks): give a power of two, up to 1024.")
         }
@@ -68,32 +80,43 @@ struct PlanOptions: ParsableArguments {
             ("--target-config", targetConfig != nil), ("--dialogues", dialogues != nil), ("--tokens", tokens != nil),
             ("--epochs", epochs != nil), ("--batch", batch != nil), ("--ranks", ranks != nil),
             ("--network", network != nil), ("--gflops", gflops != nil), ("--memory", memory != nil),
+            ("--gradient-exchange", gradientExchange != nil),
         ]
     }
 
     /// Measures a step on this machine, and plans.
+    ///
+    /// - Parameter size: of the step; `nil`: the head's own, where that is small enough.
     func run(
-        size: BenchmarkSize, fusion: FusionKind, precision: ProductPrecision, glance: Bool, pool: ThreadPool,
+        size: BenchmarkSize?, fusion: FusionKind, precision: ProductPrecision, glance: Bool, pool: ThreadPool,
         json: String?
     ) throws {
         guard let targetConfig, let dialogues else {
             throw ValidationError("plan takes --target-config and --dialogues.")
         }
         let target = try ClusterPlan.target(like: targetConfig)
+        let task = ClusterPlan.Task(
+            dialogues: dialogues, tokens: tokens ?? 512, epochs: epochs ?? 20, batch: batch, fusion: fusion,
+            glance: glance, roundsGradients: gradientExchange == .bfloat16)
+        let network = network ?? 10
+        // What is given need not be measured.
+        var measured: ClusterPlan.Rates?
+        if size == nil, gflops == nil || memory == nil {
+            measured = try ClusterPlan.measured(
+                target, task, precision: precision, networkGigabits: network, on: pool)
+        }
         let rate =
-            try gflops
-            ?? TrainingBenchmark(size: size, fusion: fusion, precision: precision, glance: glance, pool: pool).run()
-            .gflops
+            try gflops ?? measured?.gflops
+            ?? TrainingBenchmark(
+                size: size ?? .small, fusion: fusion, precision: precision, glance: glance, pool: pool
+            ).run().gflops
         let plan = ClusterPlan(
-            target: target,
-            ClusterPlan.Task(
-                dialogues: dialogues, tokens: tokens ?? 512, epochs: epochs ?? 20, batch: batch, fusion: fusion,
-                glance: glance),
-            ranks: ranks ?? 1,
+            target: target, task, ranks: ranks ?? 1,
             rates: ClusterPlan.Rates(
                 gflops: rate,
-                gigabytesPerSecond: memory ?? MachineLimits.measure(on: pool).gigabytesPerSecond,
-                networkGigabits: network ?? 10))
+                gigabytesPerSecond: memory ?? measured?.gigabytesPerSecond
+                    ?? MachineLimits.measure(on: pool).gigabytesPerSecond,
+                networkGigabits: network))
         try Figures.write(plan.lines, plan, json: json)
     }
 }

@@ -20,6 +20,7 @@ enum Job: String, CaseIterable, ExpressibleByArgument {
 
 extension BenchmarkSize: ExpressibleByArgument {}
 extension FusionKind: ExpressibleByArgument {}
+extension ElementType: ExpressibleByArgument {}
 
 struct Benchmark: FalconCommand {
     static let configuration = CommandConfiguration(
@@ -167,14 +168,15 @@ struct Benchmark: FalconCommand {
             ],
             files: [("--json", json)], folders: [("--output", random.output)]
         ).check()
-        let (size, dtype) = (size ?? .small, dtype ?? .bfloat16)
+        let (given, dtype) = (size, dtype ?? .bfloat16)
+        let size = given ?? .small
         if job == .randomTarget {
             return try random.run(as: dtype == .float32 ? .float32 : .bfloat16, quiet: common.quiet)
         }
         if job == .storage { return try storage.run(target: target, pool: common.makePool(), json: json) }
         if job == .plan {
             return try plan.run(
-                size: size, fusion: fusion ?? .lstm, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
+                size: given, fusion: fusion ?? .lstm, precision: dtype == .bfloat16 ? .bfloat16 : .float32,
                 glance: glance ?? true, pool: common.makePool(), json: json)
         }
         guard job != .trainStep else {

@@ -108,6 +108,8 @@ struct Train: FalconCommand {
             reporter.update(step, tokens: tokens, note: Train.note(metrics, acceptLength: acceptLength))
             last = metrics
         }
+        var timelines: [String] = []
+        environment.timeline = { timelines.append($0.json) }
         environment.log = { line in
             if let progress { progress.log(line) } else if !isQuiet(cluster) { StandardError.print(line) }
         }
@@ -119,6 +121,7 @@ struct Train: FalconCommand {
         }
         last["peak_memory_bytes"] = .whole(ProcessMemory.peakByteCount)
         last["ranks"] = .whole(cluster.size)
+        if !timelines.isEmpty { last["timeline"] = .document("[\(timelines.joined(separator: ","))]") }
         if let json, cluster.rank == 0 {
             try JSONOutput.write(text: last.json, to: json)
         }

@@ -80,6 +80,7 @@ struct ClusterCommandTests {
         #expect(result.status == 0 && result.stderr.isEmpty, "\(result.stderr)")
         let figures = try JSONParser.parse(Array(Data(contentsOf: URL(fileURLWithPath: json))))
         #expect(figures["ranks"]?.integer == 2)
+        #expect(figures["timeline"]?.array?.allSatisfy { $0["ranks"]?.array?.count == 2 } ?? false)
         try expectAsOne(run, recipe, in: folder)
     }
 
@@ -124,17 +125,18 @@ struct ClusterCommandTests {
     @Test func `wrong input is told once`() throws {
         let folder = try TemporaryFolder()
         let recipe = try recipe(in: folder)
-        for (ranks, arguments, words) in [
-            (2, ["--recipe", folder.file("none.toml")], "none.toml: no such file"),
-            (3, ["--recipe", recipe], "3 ranks cannot share"),
-            (4, ["--recipe", recipe, "--set", "training.slices=2"], "training.slices is 2, too few for 4 ranks"),
-            (2, ["--recipe", recipe, "--set", "target.path=\(folder.file("none"))"], "no such folder"),
-            (2, ["--recipe", recipe, "--set", "glance.schedule=adaptive"], "glance.schedule cannot be"),
-        ] {
+        for (ranks, status, arguments, words) in [
+            (2, 1, ["--recipe", folder.file("none.toml")], "none.toml: no such file"),
+            (3, 1, ["--recipe", recipe], "3 ranks cannot share"),
+            (4, 1, ["--recipe", recipe, "--set", "training.slices=2"], "training.slices is 2, too few for 4 ranks"),
+            (2, 1, ["--recipe", recipe, "--set", "target.path=\(folder.file("none"))"], "no such folder"),
+            (2, 1, ["--recipe", recipe, "--set", "glance.schedule=adaptive"], "glance.schedule cannot be"),
+            (2, 64, ["--recipe", recipe, "--set", "training.slice=8"], "training.slice"),
+        ] as [(Int, Int32, [String], String)] {
             let result = try RankedCommand(
                 ranks, "falcon-train", arguments + ["--output", folder.file("run"), "--quiet"]
             ).finish()
-            #expect(result.status != 0 && lines(result.stderr).count == 1, "\(result.stderr)")
+            #expect(result.status == status && lines(result.stderr).count == 1, "\(result.status), \(result.stderr)")
             #expect(result.stderr.contains(words), "\(result.stderr)")
         }
     }

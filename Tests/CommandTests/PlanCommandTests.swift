@@ -5,7 +5,8 @@ import Testing
 
 /// `falcon-bench plan`: what a head takes on several machines.
 @Suite struct PlanCommandTests {
-    @Test func `a plan counts the head's own weights, and its shares by rank`() throws {
+    @Test(arguments: [([], 4), (["--gradient-exchange", "bfloat16"], 2)] as [([String], Double)])
+    func `a plan counts the head's own weights, and its shares by rank`(exchange: [String], bytes: Double) throws {
         let folder = try TemporaryFolder()
         let json = folder.file("plan.json")
         let text = try PipelineCommandTests.succeed(
@@ -13,7 +14,7 @@ import Testing
             [
                 "plan", "--target-config", PipelineCommandTests.target + "/config.json", "--dialogues", "1001",
                 "--tokens", "100", "--epochs", "3", "--ranks", "16", "--network", "1", "--json", json,
-            ])
+            ] + exchange)
         #expect(text.stdout.split(separator: "\n").count == 3 + 5)
         let plan = try JSONParser.parse(Array(Data(contentsOf: URL(fileURLWithPath: json))))
         // What falcon-train prints for this target and the paper's head.
@@ -25,7 +26,7 @@ import Testing
         for row in rows {
             let ranks = try #require(row["ranks"]?.double)
             #expect(row["moment_bytes"]?.double == 8 * 575_616 / ranks)
-            #expect(row["wire_bytes"]?.double == 8 * 575_616 * (1 - 1 / ranks))
+            #expect(row["wire_bytes"]?.double == (bytes + 4) * 575_616 * (1 - 1 / ranks))
         }
         let first = try #require(rows.first)
         #expect(first["network_seconds"]?.double == 0 && first["hidden_network_seconds"]?.double == 0)

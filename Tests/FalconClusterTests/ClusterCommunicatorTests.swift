@@ -23,7 +23,17 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func `a shared sum has the bits of the same tree in one process`(ranks: Int) throws {
+    /// To bfloat16, to nearest, ties to even, one value after the other.
+    private func rounded(_ tensor: Tensor) -> Tensor {
+        Tensor(
+            tensor.scalars.map { value in
+                let bits = value.bitPattern
+                return Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+            }, tensor.shape)
+    }
+
+    @Test(arguments: sizes, [false, true])
+    func `a shared sum has the bits of the same tree in one process`(ranks: Int, isRounded: Bool) throws {
         let count = 1037
         // Of very different sizes, so that every order of adding gives other bits.
         @Sendable func part(_ rank: Int) -> Tensor {
@@ -33,15 +43,16 @@ import Testing
         var tree = (0..<ranks).map(part)
         while tree.count > 1 {
             tree = stride(from: 0, to: tree.count, by: 2).map { index in
-                var sum = tree[index]
-                sum.add(tree[index + 1])
+                // Both summands of each sum, and never the whole.
+                var sum = isRounded ? rounded(tree[index]) : tree[index]
+                sum.add(isRounded ? rounded(tree[index + 1]) : tree[index + 1])
                 return sum
             }
         }
         let shares = shares(count, ranks)
         let results = ThreadedRanks.run(ranks) { cluster in
             var tensor = part(cluster.rank)
-            try cluster.reduceScatter(&tensor, shares, on: ThreadPool(threadCount: 1))
+            try cluster.reduceScatter(&tensor, shares, isRounded: isRounded, on: ThreadPool(threadCount: 1))
             try cluster.allGather(&tensor, shares)
             return tensor
         }
@@ -76,6 +87,24 @@ import Testing
                 #expect((error as? AgreedFailure)?.description == "no disk on 1")
             } else {
                 #expect(error as? FailedElsewhere == FailedElsewhere(rank: 1))
+            }
+        }
+    }
+
+    @Test func `a status of failure reaches all ranks`() {
+        struct Usage: FailureStatus { let failureStatus: UInt8 = 64 }
+        let results = ThreadedRanks.run(4) { cluster in
+            try cluster.together { if cluster.rank >= 1 { throw Usage() } }
+        }
+        for (rank, result) in results.enumerated() {
+            guard case .failure(let error) = result else {
+                Issue.record("rank \(rank) went on")
+                continue
+            }
+            if rank == 1 {
+                #expect((error as? AgreedFailure)?.underlying is Usage)
+            } else {
+                #expect(error as? FailedElsewhere == FailedElsewhere(rank: 1, status: 64))
             }
         }
     }

@@ -13,13 +13,28 @@ import Testing
 
     private static let bars = (0..<40).map { BarChart.Bar("\($0) \(hostile)", Double($0), label: hostile) }
 
-    private static let pictures: [Picture] = [
-        BarChart.upright(hostile, bars, axis: hostile), BarChart.upright("empty", [], axis: "none"),
-        BarChart.upright("zero", [BarChart.Bar("a", 0, label: "0")], axis: "x"),
-        BarChart.upright("not a number", [BarChart.Bar("a", .nan, label: "–")], axis: "x", full: 1),
-        BarChart.lying(hostile, bars), BarChart.lying("empty", []), BarChart.parts(hostile, bars),
-        BarChart.parts("zero", [BarChart.Bar("a", 0, label: "0")]),
-    ]
+    private static let pictures: [Picture] =
+        [
+            BarChart.upright(hostile, bars, axis: hostile), BarChart.upright("empty", [], axis: "none"),
+            BarChart.upright("zero", [BarChart.Bar("a", 0, label: "0")], axis: "x"),
+            BarChart.upright("not a number", [BarChart.Bar("a", .nan, label: "–")], axis: "x", full: 1),
+            BarChart.lying(hostile, bars), BarChart.lying("empty", []), BarChart.parts(hostile, bars),
+            BarChart.parts("zero", [BarChart.Bar("a", 0, label: "0")]),
+        ]
+        + [
+            LaneChart.picture(
+                hostile,
+                [
+                    LaneChart.Lane(
+                        name: hostile,
+                        bars: [
+                            LaneChart.Bar(kind: 0, label: hostile, start: 0, end: 3),
+                            LaneChart.Bar(kind: 7, label: "", start: 3, end: 3),
+                            LaneChart.Bar(kind: 1, label: "", start: .nan, end: .infinity),
+                        ]), LaneChart.Lane(name: "", bars: []),
+                ], kinds: [hostile, "b"], axis: hostile),
+            LaneChart.picture("empty", [LaneChart.Lane(name: "a", bars: [])], kinds: [], axis: "s"),
+        ].compactMap { $0 }
 
     @Test func `Text of any kind stays text`() {
         #expect(

@@ -42,6 +42,7 @@ import Testing
     @Test(arguments: [
         ([], 0), (["training.precision=bfloat16"], 0), (["glance.enabled=false", "optimizer.clip_norm=0.05"], 0),
         (["training.tokens_per_batch=150", "loss.offset_decay=2"], 0),
+        (["training.gradient_exchange=bfloat16"], 0),
     ]) func `any number of ranks leaves the same checkpoints and metrics`(settings: [String], _: Int) throws {
         let example = try DraftExample(sequences: 50, pool: pool)
         let recipe = try example.recipe(Self.drawing + settings)
@@ -102,6 +103,44 @@ import Testing
         let last = try #require(try RunFolder(path: example.temporary.file("one")).steps().last)
         let name = "/" + RunFolder.name(step: last)
         #expect(try files(example.temporary.file("one") + name) == files(example.temporary.file("three") + name))
+    }
+
+    @Test func `summands in bfloat16 change a step by their rounding alone`() throws {
+        let example = try DraftExample(sequences: 40, pool: pool)
+        let records = try ["float32", "bfloat16"].map { exchange in
+            try example.train(
+                example.recipe(Self.still + ["training.slices=8", "training.gradient_exchange=\(exchange)"]),
+                example.temporary.file(exchange))
+        }
+        let norms = records.map { $0.compactMap { $0.number("grad_norm") } }
+        #expect(norms[0] != norms[1] && norms[0].count == norms[1].count)
+        for (one, other) in zip(norms[0], norms[1]) { #expect(abs(one - other) < 0.02 * one) }
+        #expect(throws: RecipeError.self) {
+            try example.recipe(["training.gradient_exchange=bfloat16"]).checkExchange()
+        }
+        #expect(throws: RecipeError.self) { try example.recipe(["training.gradient_exchange=half"]) }
+    }
+
+    @Test(arguments: [1, 2]) func `steps are told part by part, in a file and in the report`(ranks: Int) throws {
+        let example = try DraftExample(sequences: 50, pool: pool)
+        let (recipe, run) = (try example.recipe(Self.drawing + ["training.epochs=1"]), example.temporary.file("run"))
+        let records = try train(example, recipe, run, ranks: ranks)
+        let lines = try String(contentsOfFile: run + "/timeline.jsonl", encoding: .utf8).split(separator: "\n")
+        let timelines = lines.compactMap { StepTimeline(json: String($0)) }
+        #expect(timelines.count == lines.count && timelines.allSatisfy { $0.ranks.count == ranks })
+        // Not the first step, and the last in any case.
+        #expect(timelines.map(\.step) == Array(2...records.count).filter { $0 <= 4 || $0 == records.count })
+        let values = try example.task(recipe).parameters.trainableCount
+        for timeline in timelines { #expect(timeline.ranks.reduce(0) { $0 + $1.momentBytes } == 8 * values) }
+        for spans in timelines.flatMap(\.ranks).map(\.spans) {
+            func numbers(_ part: StepTimeline.Part) -> [Int] { spans.filter { $0.part == part }.map(\.number) }
+            #expect(Set(numbers(.forward)).count == 8 / ranks && numbers(.move) == [0])
+            #expect(numbers(.reduceScatter) == (ranks == 1 ? [] : [0]))
+            #expect(numbers(.allGather) == (ranks == 1 ? [] : [0]))
+        }
+        let page = try String(contentsOfFile: run + "/report.html", encoding: .utf8)
+        #expect(page.contains("Steps over time") && page.contains("<h3>Step \(records.count)</h3>"))
+        #expect(page.contains("rank 0") && page.contains(">reduce-scatter<") == (ranks > 1))
     }
 
     @Test(arguments: [1, 2, 4]) func `a slice with a value that is not finite is left out by name`(ranks: Int) throws {

@@ -11,6 +11,8 @@ final class BucketReduction: @unchecked Sendable {
     private let layout: ShareLayout
     private let cluster: any ClusterCommunicator
     private let pool: ThreadPool
+    private let isRounded: Bool
+    private let clock: StepClock?
     private let places: [[Place]]
     /// By bucket; made when the first value comes.
     private var values: [Tensor?]
@@ -37,9 +39,16 @@ final class BucketReduction: @unchecked Sendable {
         let stretch: ShareLayout.Stretch
     }
 
-    /// - Parameter parameters: how many there are.
-    init(_ layout: ShareLayout, parameters: Int, cluster: any ClusterCommunicator, pool: ThreadPool) {
+    /// - Parameters:
+    ///   - parameters: how many there are.
+    ///   - isRounded: whether summands cross the network in bfloat16.
+    ///   - clock: told when each bucket is on its way.
+    init(
+        _ layout: ShareLayout, parameters: Int, isRounded: Bool = false, cluster: any ClusterCommunicator,
+        pool: ThreadPool, clock: StepClock? = nil
+    ) {
         (self.layout, self.cluster, self.pool) = (layout, cluster, pool)
+        (self.isRounded, self.clock) = (isRounded, clock)
         var places = [[Place]](repeating: [], count: parameters)
         for (index, bucket) in layout.buckets.enumerated() {
             for stretch in bucket.stretches { places[stretch.parameter].append(Place(bucket: index, stretch: stretch)) }
@@ -92,7 +101,12 @@ final class BucketReduction: @unchecked Sendable {
             guard !hasFailed else { return }
             // The step's own threads are at work elsewhere.
             let result = Result {
-                try cluster.reduceScatter(&parcel.values, layout.buckets[index].shares, on: BucketReduction.oneThread)
+                let reduce = { [self] in
+                    try cluster.reduceScatter(
+                        &parcel.values, layout.buckets[index].shares, isRounded: isRounded,
+                        on: BucketReduction.oneThread)
+                }
+                if let clock { try clock.time(.reduceScatter, index, reduce) } else { try reduce() }
             }
             lock.withLock {
                 if case .failure(let error) = result { failure = error }

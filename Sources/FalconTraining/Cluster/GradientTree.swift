@@ -7,16 +7,24 @@ import FalconTensor
 /// The order depends on the number of slices alone. Whoever has only a branch of the tree ends with that branch's sum,
 /// so that ranks add up what one process would have added, to the same bits. No more sums are kept than the tree is
 /// high.
+///
+/// Where summands are rounded to bfloat16, all are, at every node of the tree, whether the two meet within a rank or
+/// cross the network: so rounding knows nothing of ranks either. The whole sum stays float32.
 struct GradientTree {
     private let parameters: ParameterCollection
+    private let isRounded: Bool
+    private let pool: ThreadPool
     /// Sums of whole branches that wait for their neighbour, the largest first.
     private var branches: [ParameterGradients] = []
     private var slice: ParameterGradients
     private var count = 0
+    /// Whether the last slice is summed up with its last pass, and so is no branch yet.
+    private var isOpen = false
     private var isFinished = false
 
-    init(_ parameters: ParameterCollection) {
-        self.parameters = parameters
+    /// - Parameter isRounded: whether each summand is rounded to bfloat16.
+    init(_ parameters: ParameterCollection, isRounded: Bool = false, pool: ThreadPool = ThreadPool(threadCount: 1)) {
+        (self.parameters, self.isRounded, self.pool) = (parameters, isRounded, pool)
         slice = ParameterGradients(noneFor: parameters)
     }
 
@@ -33,7 +41,11 @@ struct GradientTree {
         branches.append(slice)
         slice = ParameterGradients(noneFor: parameters)
         for _ in 0..<count.trailingZeroBitCount {
-            let right = branches.removeLast()
+            var right = branches.removeLast()
+            if isRounded {
+                right.roundToBFloat16(on: pool)
+                branches[branches.count - 1].roundToBFloat16(on: pool)
+            }
             branches[branches.count - 1].add(right)
         }
     }
@@ -42,9 +54,7 @@ struct GradientTree {
     mutating func finish(
         with pass: BackwardPass, _ give: (_ gradient: Tensor, _ parameter: Int) -> Void
     ) {
-        // What the slices before left are all branches on the way from this one to the root.
-        branches.append(slice)
-        slice = ParameterGradients(noneFor: parameters)
+        isOpen = true
         let places = parameters.trainableIndices
         pass.run { owner, gradient in
             guard let index = places[owner] else { return }
@@ -65,16 +75,26 @@ struct GradientTree {
 
     /// - Parameter gradient: of the last pass; `nil`: zeros.
     private mutating func sum(_ gradient: Tensor?, _ index: Int) -> Tensor? {
+        // The slice's passes are one summand; what the slices before left are all branches on the way to the root.
         var whole = gradient
+        add(slice.take(index), to: &whole)
         for branch in branches.indices.reversed() {
-            guard let part = branches[branch].take(index) else { continue }
-            if var sum = whole.take() {
-                sum.add(part)
-                whole = sum
-            } else {
-                whole = part
+            var part = branches[branch].take(index)
+            if isRounded, isOpen || branch + 1 < branches.count {
+                // Also where the other is missing: that is a sum with zeros.
+                whole?.roundToBFloat16(on: pool)
+                part?.roundToBFloat16(on: pool)
             }
+            add(part, to: &whole)
         }
         return whole
+    }
+
+    /// Adds where `nil` is zeros. Into the part, of which there is no second owner: a tape still has its gradient.
+    private func add(_ part: consuming Tensor?, to whole: inout Tensor?) {
+        guard var sum = part else { return }
+        part = nil
+        if let whole { sum.add(whole) }
+        whole = sum
     }
 }

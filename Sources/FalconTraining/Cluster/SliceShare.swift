@@ -43,6 +43,14 @@ extension Recipe {
                 + "or start fewer ranks")
     }
 
+    /// - Throws: `RecipeError` where the recipe names an exchange of gradients, and neither it nor mpirun has slices.
+    func checkExchange() throws {
+        guard training.slices == 0, training.gradientExchange != .float32 else { return }
+        throw RecipeError(
+            source: "recipe", key: "training.gradient_exchange",
+            problem: "is of gradients of slices, and there are none; set training.slices, or start it by mpirun")
+    }
+
     /// What slices cannot do.
     func checkSlices(_ refuse: (_ key: String, _ problem: String) -> RecipeError) throws {
         guard training.slices > 0 else { return }

@@ -54,6 +54,8 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     /// Of large products' factors; sums, weights, gradients and the optimizer's state are float32 in any case: at the
     /// paper's learning rate no bfloat16 weight would move.
     package enum Precision: String, RecipeChoice, Sendable { case float32, bfloat16 }
+    /// What slices' gradients are rounded to before they are added up, and so what crosses the network.
+    package enum GradientExchange: String, RecipeChoice, Sendable { case float32, bfloat16 }
     /// What becomes of a loss or gradient with a value that is infinite or not a number.
     package enum OnNonfinite: String, RecipeChoice, Sendable {
         /// It is named and left out: the batch of such a loss, the step of such a gradient.
@@ -76,6 +78,8 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
     /// Into how many slices each batch is cut by sequences, a power of two; each is computed by itself, so that several
     /// ranks can share them. 0: none, or 8 where mpirun starts several ranks.
     package var slices = 0
+    /// Of slices' gradients and of their partial sums, whether or not they cross the network.
+    package var gradientExchange = GradientExchange.float32
     package var precision = Precision.float32
     /// Whether the backward pass recomputes the layers' activations instead of keeping them: less memory, more time,
     /// the same bits.
@@ -94,6 +98,7 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
         try walker.integer("tokens_per_batch", &tokensPerBatch, 0...1_000_000_000)
         try walker.integer("accumulation", &accumulation, 1...65_536)
         try walker.integer("slices", &slices, 0...1024)
+        try walker.choice("gradient_exchange", &gradientExchange)
         try walker.choice("precision", &precision)
         try walker.flag("recompute", &recompute)
         try walker.integer("seed", &seed, 0...Int.max)
@@ -104,6 +109,8 @@ package struct TrainingSection: RecipeSection, Equatable, Sendable {
 }
 
 extension TrainingSection {
+    var roundsGradients: Bool { gradientExchange == .bfloat16 }
+
     /// How large a batch of sequences may be.
     var batchLimit: LengthBucketSampler.Limit {
         tokensPerBatch > 0 ? .paddedTokens(tokensPerBatch) : .sequences(batchSize)

@@ -38,7 +38,7 @@ package final class EventFile {
             case .whole(let whole): add(name, Double(whole))
             case .number(let number): add(name, number)
             case .numbers(let numbers): for (index, number) in numbers.enumerated() { add("\(name)/\(index)", number) }
-            case .text: break
+            case .text, .document: break
             }
         }
         let event = EventFile.double(1, time) + EventFile.whole(2, UInt64(step)) + EventFile.bytes(5, summary)

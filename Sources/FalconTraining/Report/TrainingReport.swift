@@ -10,6 +10,7 @@ struct TrainingReport {
     private let recipe: String
     private let title: String
     private let warnings: [String]
+    private let timelines: [StepTimeline]
 
     /// Curves that belong in one picture; a list's values become one curve each, numbered from 1.
     private static let panels: [(title: String, names: [String])] = [
@@ -36,9 +37,14 @@ struct TrainingReport {
 
     /// Reads a run's `metrics.jsonl`.
     ///
-    /// - Parameter warnings: what the run hardly learns by, a line each.
-    init(metrics: String, recipe: String, title: String, warnings: [String] = []) {
+    /// - Parameters:
+    ///   - warnings: what the run hardly learns by, a line each.
+    ///   - timelines: the run's `timeline.jsonl`, where it has one.
+    init(metrics: String, recipe: String, title: String, warnings: [String] = [], timelines: String? = nil) {
         self.warnings = warnings
+        self.timelines = (timelines.map { MetricsLog.lines(path: $0, upTo: .max) } ?? []).compactMap {
+            StepTimeline(json: $0)
+        }
         records = MetricsLog.lines(path: metrics, upTo: .max).compactMap { line in
             try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? Record
         }
@@ -64,8 +70,23 @@ struct TrainingReport {
                 <main class="grid">
                 \(sections.joined(separator: "\n"))
                 </main>
+                \(steps)
                 <h2>Recipe</h2><pre>\(Markup.escaped(recipe))</pre>
                 """)
+    }
+
+    /// The last of the steps whose parts were timed.
+    private var steps: String {
+        let pictures = timelines.suffix(4).compactMap(\.picture)
+        guard !pictures.isEmpty else { return "" }
+        return """
+            <h2>Steps over time</h2>
+            <p>What each rank computes, and below it what the network does meanwhile: a reduce-scatter beside a \
+            backward pass costs nothing. Each rank's time counts from when it began the step.</p>
+            """
+                + pictures.map {
+                    "<section><h3>\(Markup.escaped($0.title))</h3>\($0.inline)</section>"
+                }.joined(separator: "\n")
     }
 
     private var explanation: String {

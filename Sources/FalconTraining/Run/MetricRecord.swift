@@ -5,6 +5,8 @@ package struct MetricRecord: Sendable, Equatable {
         case number(Double)
         case numbers([Double])
         case text(String)
+        /// JSON as it is.
+        case document(String)
     }
 
     package private(set) var entries: [(name: String, value: Value)] = []
@@ -53,6 +55,7 @@ package struct MetricRecord: Sendable, Equatable {
                 case .number(let value): MetricRecord.json(value)
                 case .numbers(let values): "[\(values.map(MetricRecord.json).joined(separator: ","))]"
                 case .text(let text): MetricRecord.quoted(text)
+                case .document(let json): json
                 }
             return "\(MetricRecord.quoted(name)):\(text)"
         }

@@ -24,8 +24,10 @@ package final class MetricsLog {
 
     deinit { try? handle.close() }
 
-    package func append(_ record: MetricRecord) throws {
-        try MetricsLog.naming(path) { try handle.write(contentsOf: Data((record.json + "\n").utf8)) }
+    package func append(_ record: MetricRecord) throws { try append(line: record.json) }
+
+    func append(line: String) throws {
+        try MetricsLog.naming(path) { try handle.write(contentsOf: Data((line + "\n").utf8)) }
     }
 
     /// Makes what was logged last through a power cut; called with every checkpoint.

@@ -7,7 +7,7 @@ import Foundation
 ///     RUN/step-000200/   ...
 ///     RUN/latest         the name of the newest whole checkpoint
 ///     RUN/best           the name of the checkpoint with the best evaluation
-///     RUN/metrics.jsonl  RUN/report.html  RUN/events.out.tfevents.*
+///     RUN/metrics.jsonl  RUN/report.html  RUN/events.out.tfevents.*  RUN/timeline.jsonl
 package struct RunFolder: Sendable {
     package let path: String
     private static let partial = ".partial-"

@@ -8,6 +8,8 @@ final class RunLog {
     private let warnings: [String]
     private let metrics: MetricsLog
     private let events: EventFile?
+    /// Where steps have parts worth telling.
+    private let timelines: MetricsLog?
 
     /// - Parameters:
     ///   - folder: the run's.
@@ -22,6 +24,9 @@ final class RunLog {
         self.folder = folder
         self.date = date
         metrics = try MetricsLog(path: folder + "/metrics.jsonl", resumingAfter: step)
+        timelines =
+            recipe.training.slices > 0
+            ? try MetricsLog(path: folder + "/timeline.jsonl", resumingAfter: step) : nil
         events = recipe.logging.tensorboard ? try EventFile(folder: folder, time: date()) : nil
     }
 
@@ -30,11 +35,14 @@ final class RunLog {
         try events?.append(record, step: step, time: date())
     }
 
+    func append(_ timeline: StepTimeline) throws { try timelines?.append(line: timeline.json) }
+
     /// Called after each checkpoint: makes the metrics last, and draws the report again.
     func checkpoint() throws {
         try metrics.synchronize()
-        try TrainingReport(metrics: metrics.path, recipe: recipe, title: title, warnings: warnings)
-            .write(folder + "/report.html")
+        try TrainingReport(
+            metrics: metrics.path, recipe: recipe, title: title, warnings: warnings, timelines: timelines?.path
+        ).write(folder + "/report.html")
     }
 
     private var title: String { folder.split(separator: "/").last.map(String.init) ?? folder }

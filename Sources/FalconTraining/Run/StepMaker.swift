@@ -5,6 +5,10 @@ import FalconTensor
 protocol StepMaker: AnyObject {
     /// Moves of the weights so far.
     var stepCount: Int { get }
+    /// Bytes of both moments that this process keeps.
+    var momentByteCount: Int { get }
+    /// Takes down when what happens, where steps have parts worth telling.
+    var clock: StepClock? { get }
 
     /// Runs batches forward and backward and keeps the sum of their gradients.
     ///

@@ -17,6 +17,8 @@ package struct TrainingEnvironment {
     package var shouldStop: () -> Bool
     /// Called after each step with what it measured, and the tokens of this run so far.
     package var report: (_ step: Int, _ totalSteps: Int, _ tokens: Int, _ metrics: MetricRecord) -> Void
+    /// Called after a step whose parts were timed; see `StepTimeline`.
+    package var timeline: (StepTimeline) -> Void
     /// A line for a person.
     package var log: (String) -> Void
 
@@ -26,6 +28,7 @@ package struct TrainingEnvironment {
         report: @escaping (_ step: Int, _ totalSteps: Int, _ tokens: Int, _ metrics: MetricRecord) -> Void = {
             _, _, _, _ in
         },
+        timeline: @escaping (StepTimeline) -> Void = { _ in },
         log: @escaping (String) -> Void = { _ in }
     ) {
         self.pool = pool
@@ -34,6 +37,7 @@ package struct TrainingEnvironment {
         self.date = date
         self.shouldStop = shouldStop
         self.report = report
+        self.timeline = timeline
         self.log = log
     }
 }
@@ -143,7 +147,7 @@ package final class TrainingLoop {
                 recipe: recipe, folder: checkpoints.folder.path, step: state.step, warnings: warnings,
                 date: environment.date) : nil
         for warning in warnings { environment.log("warning: \(warning)") }
-        var (tokens, stepStart, savedStep) = (0, environment.now(), state.step)
+        var (tokens, stepStart, savedStep, stepsMade) = (0, environment.now(), state.step, 0)
         if state.step > 0 { environment.log("resumed at step \(state.step) of \(totalSteps)") }
         while state.step < totalSteps, !hasStalled {
             // What one rank is told, all obey: they have to do the same.
@@ -152,7 +156,11 @@ package final class TrainingLoop {
                 if cluster.rank == 0 { try task.finish() }
                 return .stopped(step: state.step)
             }
+            let clock = isTimed(stepsMade) ? steps.clock : nil
+            clock?.begin()
             var (record, stepTokens) = try step()
+            stepsMade += 1
+            if let clock { try tell(clock, log) }
             tokens += stepTokens
             // Before anything is saved: weights that are as they began are no result.
             if state.step == totalSteps { try requireLearning() }
@@ -180,6 +188,26 @@ package final class TrainingLoop {
         }
         if cluster.rank == 0 { try task.finish() }
         return .finished(step: state.step)
+    }
+
+    /// Whether the next step's parts are timed, where it has any: a few after the first, which touches its memory for
+    /// the first time, and the run's last.
+    private func isTimed(_ stepsMade: Int) -> Bool { (1...3).contains(stepsMade) || state.step == totalSteps - 1 }
+
+    /// One optimizer step, and how long its parts took on this rank; none where steps have no parts worth telling.
+    package func timedStep() throws -> (seconds: Double, spans: [StepTimeline.Span]) {
+        steps.clock?.begin()
+        let start = environment.now()
+        _ = try step()
+        return (environment.now() - start, steps.clock?.end() ?? [])
+    }
+
+    private func tell(_ clock: StepClock, _ log: RunLog?) throws {
+        let rank = StepTimeline.Rank(
+            spans: clock.end(), momentBytes: steps.momentByteCount, peakMemoryBytes: ProcessMemory.peakByteCount)
+        let timeline = StepTimeline(step: state.step, ranks: try cluster.allGather(values: rank))
+        try log?.append(timeline)
+        environment.timeline(timeline)
     }
 
     /// Whether any step so far has moved the weights.

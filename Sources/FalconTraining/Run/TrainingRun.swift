@@ -54,6 +54,7 @@ package struct TrainingRun {
     }
 
     private func makeTask(folder: String, environment: TrainingEnvironment) throws -> any TrainingTask {
+        try recipe.checkExchange()
         guard recipe.pretrain == nil else {
             let make = {
                 try TargetPretraining(recipe: recipe, folder: folder, pool: environment.pool, log: environment.log)

@@ -17,6 +17,8 @@ final class WholeBatchSteps: StepMaker {
     }
 
     var stepCount: Int { optimizer.stepCount }
+    var momentByteCount: Int { 8 * task.parameters.trainableCount }
+    let clock: StepClock? = nil
 
     func gather(
         _ batches: Range<Int>, progress: TrainingProgress, leaveOut: (_ reason: String, _ ids: [String]) throws -> Void
