@@ -53,8 +53,7 @@ package struct HeadComparison {
         _ options: ComparisonOptions, heads: [ComparedHead], pool: ThreadPool, listener: Listener = Listener()
     ) throws {
         var options = options
-        for folder in ["", "/plain", "/cells"] { try HeadComparison.makeFolder(options.output + folder) }
-        options.template.now = try options.template.now ?? HeadComparison.firstTime(options.output)
+        options.template.now = options.template.now ?? HeadComparison.firstTime(options.output)
         (self.options, self.heads, self.pool, self.listener) = (options, heads, pool, listener)
         questions = try options.questions.map {
             try QuestionSet($0, limit: options.limit, sample: options.sample)
@@ -94,8 +93,12 @@ package struct HeadComparison {
     /// - Throws: what the listener's `check` throws, `FileError` where the folder cannot be written, or where plain
     ///   decoding no longer gives the answers that are kept.
     package func run() throws {
+        for folder in ["", "/plain", "/cells"] { try HeadComparison.makeFolder(options.output + folder) }
         let lock = try FolderLock(options.output, use: "compares")
         try withExtendedLifetime(lock) {
+            if let now = options.template.now {
+                try AtomicFile.write(HeadComparison.timeFile(options.output), text: now)
+            }
             var done = cells.reduce(0) { $0 + LineLog<MeasuredDialogue>.read($1.file).count }
             let total = cells.reduce(0) { $0 + questions[$1.questions].dialogues.count }
             var tokens = 0
@@ -237,11 +240,10 @@ package struct HeadComparison {
     }
 
     /// The time that templates see: that of the folder's first run, or a day later all answers would count for nothing.
-    private static func firstTime(_ folder: String) throws -> String {
-        let path = folder + "/now"
-        if let text = try? String(contentsOfFile: path, encoding: .utf8), !text.isEmpty { return text }
-        let now = TemplateChoice.currentTime()
-        try AtomicFile.write(path, text: now)
-        return now
+    private static func firstTime(_ folder: String) -> String {
+        let text = try? String(contentsOfFile: timeFile(folder), encoding: .utf8)
+        return text.flatMap { $0.isEmpty ? nil : $0 } ?? TemplateChoice.currentTime()
     }
+
+    private static func timeFile(_ folder: String) -> String { folder + "/now" }
 }

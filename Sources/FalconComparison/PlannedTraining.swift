@@ -44,9 +44,22 @@ package struct PlannedTraining {
 
     /// Reads the recipes of all rows, so that a mistake in the last one is not found hours later.
     ///
-    /// - Throws: `RecipeError` or `FileError` where a recipe is wrong, or a row was trained by other settings.
+    /// - Throws: `RecipeError` or `FileError` where a recipe is wrong, a row was trained by other settings, or what it
+    ///   reads is not there.
     package func check() throws {
-        for item in items { try checkSettings(item, try run(item)) }
+        for item in items {
+            let run = try run(item)
+            try checkSettings(item, run)
+            guard !PlannedTraining.isTrained(item) else { continue }
+            // The target has more forms than one path; the first row opens it at once.
+            for (key, path) in run.recipe.inputs
+            where key != "target.path" && !FileManager.default.fileExists(atPath: path) {
+                throw FileError(
+                    path,
+                    "is not there; row '\(item.row.name)' reads it (\(key)). Make it, set \(key), or choose other rows "
+                        + "with --rows")
+            }
+        }
     }
 
     /// Trains what is not trained yet.

@@ -121,6 +121,9 @@ import Testing
     private func refusesOtherSettings(_ compare: [String], plan: String) throws {
         let changed = try CommandRunner.run("falcon-bench", compare + ["--set", "draft.dropout=0.2"])
         #expect(changed.status == 1 && changed.stderr.contains("was trained by other settings"), "\(changed)")
+        let absent = try CommandRunner.run(
+            "falcon-bench", compare + ["--seeds", "7", "--set", "data.shards=nowhere"])
+        #expect(absent.status == 1 && absent.stderr.contains("nowhere: is not there; row 'gated'"), "\(absent)")
         let unknown = try CommandRunner.run("falcon-bench", compare + ["--rows", "gated,nobody"])
         #expect(unknown.status == 1 && unknown.stderr.contains("no row 'nobody'; it has gated, linear"), "\(unknown)")
         let untrained = try CommandRunner.run("falcon-bench", compare + ["--seeds", "5", "--trained"])
@@ -152,6 +155,7 @@ import Testing
             (try run(head: checkpoint, tree: "bush"), "bush"),
         ] {
             #expect(result.status == 1 && result.stderr.contains(words), "\(words): \(result)")
+            #expect(!FileManager.default.fileExists(atPath: folder.file("refused")))
             #expect(result.stderr.hasPrefix("falcon-bench compare: "), "\(result)")
             #expect(
                 result.stderr.split(separator: "\n").filter { $0.hasPrefix("falcon-bench") }.count == 1, "\(result)")

@@ -74,10 +74,15 @@ import Testing
         for name in names {
             let plan = try ComparisonPlan(path: folder + "/" + name)
             let output = try TemporaryFolder()
-            try PlannedTraining(
-                plan, target: "target", settings: [], output: output.path,
-                environment: TrainingEnvironment(pool: ThreadPool(threadCount: 1), now: { 0 })
-            ).check()
+            func check(_ settings: [String]) throws {
+                try PlannedTraining(
+                    plan, target: output.path, settings: settings, output: output.path,
+                    environment: TrainingEnvironment(pool: ThreadPool(threadCount: 1), now: { 0 })
+                ).check()
+            }
+            try check(["data.shards=\(output.path)"])
+            let error = #expect(throws: FileError.self) { try check(["data.shards=\(output.path)/absent"]) }
+            #expect(error?.description.contains("absent: is not there; row '\(plan.rows[0].name)'") == true)
         }
     }
 
