@@ -38,6 +38,19 @@ import Testing
         }
     }
 
+    @Test func `Distillation from statistics`() {
+        let (predicted, head) = (values([3, 4], seed: 1), values([9, 4], seed: 3))
+        let statistics = TeacherStatistics(logits: values([3, 9], seed: 2), entryCount: 4)
+        let options = Distillation.Options(softLoss: .divergence, hardLabel: .argmax, softWeight: 0.6)
+        let result = GradientCheck.check([predicted], on: pool) {
+            $0.distillation(
+                $1[0], statistics: statistics, head: VocabularyHead(StoredMatrix(head), on: $0.pool), options: options,
+                denominator: 2
+            ).loss
+        }
+        #expect(result.passes, "\(result)")
+    }
+
     @Test func `Head cross entropy, for features and weight`() {
         let inputs = [values([5, 4], seed: 1), values([7, 4], seed: 2)]
         let result = GradientCheck.check(inputs, on: pool) {

@@ -99,6 +99,26 @@ import Testing
         #expect(tape.gradients(of: tape.sum(output))[leaf] == result)
     }
 
+    @Test func `Dropout, from one source and from one for each row`() {
+        let result = GradientCheck.check([values([4, 5])]) { tape, inputs in
+            var random = RandomSource(seed: 5)
+            return tape.dropout(inputs[0], rate: 0.4, random: &random)
+        }
+        #expect(result.passes, "\(result)")
+        let rows = GradientCheck.check([values([4, 5])]) { tape, inputs in
+            var sources = (0..<4).map { RandomSource(seed: $0) }
+            return tape.dropout(inputs[0], rate: 0.4, sources: &sources)
+        }
+        #expect(rows.passes, "\(rows)")
+    }
+
+    @Test func `Rows of which one is read twice, and their sum`() {
+        let result = GradientCheck.check([values([5, 3])]) { $0.rows(of: $1[0], at: [3, 0, 3]) }
+        #expect(result.passes, "\(result)")
+        let sum = GradientCheck.check([values([5, 3])]) { $0.sum($1[0]) }
+        #expect(sum.passes, "\(sum)")
+    }
+
     @Test func `Dropout with rate 0 draws nothing`() {
         var random = RandomSource(seed: 5)
         var tape = Tape(on: pool)
