@@ -17,6 +17,13 @@ let optimizedC: [CSetting] = optimizesDebug ? [.unsafeFlags(["-O3"], .when(confi
 let optimizedSwift: [SwiftSetting] = optimizesDebug ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
 let strictC: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 
+// For --version. From the environment, which the scripts set: git's state would be that of an earlier build, since
+// manifests are cached.
+let commit: [CSetting] =
+    Context.environment["FALCON_COMMIT"].map { commit in
+        commit.allSatisfy(\.isHexDigit) ? [.define("FALCON_COMMIT", to: "\"\(commit)\"")] : []
+    } ?? []
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -78,7 +85,7 @@ let package = Package(
             cSettings: strictC + [.define("FALCON_MPI", .when(traits: ["MPI"]))]),
         .target(name: "CFalconKernels", cSettings: strictC + optimizedC),
         // What commands do to their own process. No library may depend on it: Scripts/check.sh.
-        .target(name: "CFalconProcess", cSettings: strictC),
+        .target(name: "CFalconProcess", cSettings: strictC + commit),
 
         .target(name: "FalconDigest", swiftSettings: strict + optimizedSwift),
 
@@ -190,13 +197,13 @@ let package = Package(
             "FalconInspection",
             [
                 "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconAutograd", "FalconShards",
-                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
+                "FalconTokenizer", "FalconPictures", "FalconWeights", "FalconJSON", "FalconTOML", "FalconTensor",
             ]),
         command(
             "falcon-inspect",
             [
-                "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
-                "FalconTokenizer", "FalconWeights", "FalconJSON", "FalconTensor",
+                "FalconInspection", "FalconTraining", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards",
+                "FalconTokenizer", "FalconPictures", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
 
         // For development: feeds hostile files to every reader (Scripts/fuzz.sh), by libFuzzer where it is built so.
@@ -210,7 +217,7 @@ let package = Package(
         command("falcon-fuzz", ["FalconFuzzing", "FalconTensor", "CFuzzEngine"]),
 
         // Tests
-        library("FalconTestSupport", ["FalconTensor", "FalconWeights"]),
+        library("FalconTestSupport", ["FalconTensor", "FalconWeights", "FalconTOML"]),
         tests("FalconDigest", ["FalconDigest"]),
         tests("FalconJSON", ["FalconJSON"]),
         tests("FalconTOML", ["FalconTOML"]),
@@ -253,7 +260,7 @@ let package = Package(
             "FalconInspection",
             [
                 "FalconInspection", "FalconDecoding", "FalconDraft", "FalconModels", "FalconShards", "FalconTokenizer",
-                "FalconWeights", "FalconJSON", "FalconTensor",
+                "FalconPictures", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
         tests(
             "Falcon", ["Falcon", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),

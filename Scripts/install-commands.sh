@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the commands and puts them in place, with completions for bash, zsh and fish and a unit of systemd:
+# Builds the commands and puts them in place, with man pages, completions for bash, zsh and fish and a unit of systemd:
 #   install.sh --prefix DIR [--from FOLDER]
 # DIR, e.g. /usr/local or ~/.local, gets bin, share and lib/systemd. --from takes commands that are built already.
 set -euo pipefail
@@ -30,6 +30,9 @@ fi
 cd "$(dirname "$0")/.."
 
 if [[ -z "$from" ]]; then
+    # For --version.
+    FALCON_COMMIT="$(git rev-parse --short=12 HEAD 2> /dev/null || true)"
+    [[ -z "$FALCON_COMMIT" ]] || export FALCON_COMMIT
     # Without Swift's own libraries beside them the commands run on machines that have no Swift.
     options=(-c release --traits Server)
     [[ "$(uname -s)" == Darwin ]] || options+=(--static-swift-stdlib)
@@ -55,6 +58,8 @@ for command in "${commands[@]}"; do
     for shell in bash zsh fish; do
         "$from/$command" --generate-completion-script "$shell" > "$work/$command.$shell"
     done
+    "$from/$command" --generate-manual > "$work/$command.1"
+    place 644 "$work/$command.1" "$prefix/share/man/man1/$command.1"
     place 644 "$work/$command.bash" "$prefix/share/bash-completion/completions/$command"
     place 644 "$work/$command.zsh" "$prefix/share/zsh/site-functions/_$command"
     place 644 "$work/$command.fish" "$prefix/share/fish/vendor_completions.d/$command.fish"
@@ -63,4 +68,4 @@ if [[ "$(uname -s)" == Linux ]]; then
     sed "s|@PREFIX@|$prefix|" Packaging/falcon-serve.service > "$work/unit"
     place 644 "$work/unit" "$prefix/lib/systemd/system/falcon-serve.service"
 fi
-echo "install: ${#commands[@]} commands in $prefix/bin, completions in $prefix/share"
+echo "install: ${#commands[@]} commands in $prefix/bin, man pages and completions in $prefix/share"

@@ -42,8 +42,8 @@ static inline void append_command(struct final_message *line) {
 // Writes the line and ends with status 1. Nothing is run on the way out: other threads are at work still.
 _Noreturn static inline void end_in(const struct final_message *line) {
     // Where several threads come here at once, the first one speaks and ends all.
-    static atomic_flag spoken = ATOMIC_FLAG_INIT;
-    while (atomic_flag_test_and_set(&spoken)) pause();
+    static atomic_flag written = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&written)) pause();
     for (size_t start = 0; start < line->count;) {
         ssize_t written = write(STDERR_FILENO, line->text + start, line->count - start);
         if (written < 0 && errno != EINTR) break;

@@ -11,7 +11,7 @@ package enum CommandRanks {
     /// Runs `body` on this rank and ends all of them together: each failure is told once, by the rank that has it.
     ///
     /// It is told before the ranks meet for the last time: the first process that ends with a status of failure makes
-    /// the launcher kill the others, and whoever had not spoken yet would never do so. A failure that the others do not
+    /// the launcher kill the others, and whoever had not said so would never do so. A failure that the others do not
     /// know of ends them at once, as they wait for this rank.
     ///
     /// - Parameters:

@@ -18,6 +18,11 @@ extension FalconCommand {
         ProcessSignals.letWritesFail()
         do {
             do {
+                if CommandLine.arguments.dropFirst().elementsEqual([ManualPage.option]) {
+                    try StandardOutput.write(try ManualPage(help: _dumpHelp(), version: falconVersion).text)
+                    try StandardOutput.finish()
+                    Foundation.exit(EXIT_SUCCESS)
+                }
                 let values = OptionValues(help: _dumpHelp())
                 var command = try parseAsRoot(values.joined(arguments))
                 try command.run()

@@ -69,7 +69,7 @@ package struct MaskInspection: Sendable, Encodable {
             break
         }
         if ids.count > 1, ids[0] == ids[1], tokenizer.isSpecial(ids[0]) {
-            findings.append(.problem("the beginning-of-text token stands there twice"))
+            findings.append(.problem("begins with two beginning-of-text tokens: template and tokenizer each add one"))
         }
         return findings
     }

@@ -12,6 +12,9 @@ package struct MachineLimits: Sendable {
         (self.gflops, self.gigabytesPerSecond) = (gflops, gigabytesPerSecond)
     }
 
+    /// Which loops inference takes on this processor, by the instruction set that they were written for, e.g. "avx512".
+    package static var loops: String { unsafe String(cString: falcon_products()!.pointee.name) + " loops" }
+
     /// Measures for about `2 * seconds`.
     ///
     /// - Parameters:

@@ -13,13 +13,15 @@ struct Inspect: FalconCommand {
               falcon-inspect model --target models/llama
               falcon-inspect draft --draft drafts/llama --target models/llama
               falcon-inspect tree --tree medium --block-size 2
+              falcon-inspect recipe
 
             Ends with 1 where a problem is found.
             """,
         version: falconVersion,
         subcommands: [
             InspectModel.self, InspectDraft.self, InspectShard.self, InspectTokenizer.self, InspectTree.self,
-            InspectMasks.self, InspectFeatures.self, InspectWeights.self,
+            InspectMasks.self, InspectFeatures.self, InspectWeights.self, InspectRecipe.self,
+            InspectChart.self,
         ])
 
     static func main() { launch() }

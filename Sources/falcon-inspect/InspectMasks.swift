@@ -55,7 +55,7 @@ struct InspectMasks: FalconCommand {
                 because: "is for a dialogue; give --target and --dataset, too.")
         }
         guard blockSize >= 1, (1...2048).contains(length ?? 1) else {
-            throw ValidationError("--block-size must be 1 or more, --length 1 to 2048.")
+            throw ValidationError("--block-size: give 1 or more; --length: give 1 to 2048.")
         }
         guard length == nil || target == nil || index != nil else {
             throw ValidationError("--length draws the mask of one dialogue: give its --index, too.")

@@ -37,7 +37,7 @@ import Testing
         for part in [
             "tree `small`", "`chain:8`", "exactly what the run logged at this step", "```toml\n[target]",
             "bit for bit",
-            "dataset sha256 ", "trained for ", " tokens read", "recipe SHA-256 ", "falcon-export 0.1.0 on ",
+            "dataset sha256 ", "trained for ", " tokens read", "recipe SHA-256 ", "falcon-export 0.1.0 (",
             "validation loss ",
         ] {
             #expect(whole.contains(part), "\(part)")

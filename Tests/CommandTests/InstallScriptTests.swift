@@ -25,6 +25,9 @@ import Testing
             grep -q -- --target put/share/bash-completion/completions/falcon-infer
             grep -q -- --target put/share/zsh/site-functions/_falcon-serve
             grep -q target put/share/fish/vendor_completions.d/falcon-serve.fish
+            grep -q '^\\.SH SYNOPSIS' put/share/man/man1/falcon-train.1
+            grep -q -F -- '\\-\\-tree' put/share/man/man1/falcon-infer.1
+            grep -q 'FALCON-INSPECT TREE' put/share/man/man1/falcon-inspect.1
             ls put/bin | wc -l
             find put -name '*partial*'
             """, in: folder.path)

@@ -82,14 +82,14 @@ import Testing
     }
 
     /// The embedded model with the rows of two tokens exchanged: it says the one where it would say the other.
-    private func model(saying spoken: Int, for other: Int) throws -> String {
+    private func model(saying token: Int, for other: Int) throws -> String {
         let path = folder.file("model")
         try FileManager.default.copyItem(atPath: Fixtures.repository + "/Checkpoints/target", toPath: path)
         var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path + "/model.safetensors")))
         let count = (0..<8).reduce(0) { $0 | Int(bytes[$1]) << (8 * $1) }
         let header = try JSONParser.parse(Array(bytes[8..<8 + count]))
         let offset = try #require(header["model.embed_tokens.weight"]?["data_offsets"]?.array?.first?.integer)
-        let (first, second, row) = (8 + count + offset + spoken * 256, 8 + count + offset + other * 256, 256)
+        let (first, second, row) = (8 + count + offset + token * 256, 8 + count + offset + other * 256, 256)
         for index in 0..<row { bytes.swapAt(first + index, second + index) }
         try Data(bytes).write(to: URL(fileURLWithPath: path + "/model.safetensors"))
         return path

@@ -6,35 +6,29 @@ import Testing
 
 /// `docs/recipes.md` says what every key of a recipe means and what it is where nobody sets it.
 @Suite struct RecipeDocumentationTests {
-    /// `section.key` with what is printed as its value.
-    private func defaults(_ recipe: Recipe) throws -> [String: String] {
-        var (section, found) = ("", [String: String]())
-        for line in try recipe.toml.split(separator: "\n") {
-            if line.hasPrefix("[") {
-                section = String(line.dropFirst().prefix { $0 != "]" })
-            } else if let equals = line.firstRange(of: " = ") {
-                found["\(section).\(line[..<equals.lowerBound])"] = String(line[equals.upperBound...])
-            }
-        }
-        return found
-    }
-
-    @Test func `every key stands in the tables with its default, and no other`() throws {
-        var (section, documented) = ("", [String: String]())
+    @Test func `every key stands in the tables with its default and what it takes, and no other`() throws {
+        var (section, documented) = ("", [RecipeKeys.Key]())
         let text = try String(contentsOfFile: Fixtures.repository + "/docs/recipes.md", encoding: .utf8)
         for line in text.split(separator: "\n") {
             let quoted = line.split(separator: "`", omittingEmptySubsequences: false)
             if line.hasPrefix("#"), quoted.count > 2 {
                 section = quoted[1].trimmingCharacters(in: ["[", "]"])
             } else if line.hasPrefix("| `") {
-                documented["\(section).\(quoted[1])"] = String(quoted[3])
-                #expect(line.split(separator: "|").count == 4, "\(line)")
+                let columns = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+                #expect(columns.count == 5 && columns.allSatisfy { !$0.isEmpty }, "\(line)")
+                documented.append(
+                    RecipeKeys.Key(
+                        section: section, key: String(quoted[1]), value: String(quoted[3]), allowed: columns[2]))
             }
         }
-        var recipe = Recipe()
-        var expected = try defaults(recipe)
-        recipe.pretrain = PretrainSection()
-        expected.merge(try defaults(recipe)) { first, _ in first }
-        #expect(documented == expected)
+        let keys = try RecipeKeys.all
+        #expect(documented.count == keys.count)
+        for (found, expected) in zip(documented, keys) { #expect(found == expected) }
+    }
+
+    @Test func `the list for terminals has a line for each key`() throws {
+        let lines = try RecipeKeys.lines
+        #expect(lines.count { $0.hasPrefix("[") } == Set(try RecipeKeys.all.map(\.section)).count)
+        #expect(lines.contains { $0.hasPrefix("block_size ") && $0.hasSuffix("1 to 64") }, "\(lines)")
     }
 }

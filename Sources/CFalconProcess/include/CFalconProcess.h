@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+// The commit that the program was built from, as the environment's FALCON_COMMIT named it to Package.swift; empty where
+// it did not.
+const char *_Nonnull falcon_commit(void);
+
 // Starts the command again where OpenBLAS does not know the processor and took loops for an ancient one. Called once,
 // before anything else; `arguments` are the process's own. Returns where there is nothing to gain.
 void falcon_start_with_fitting_blas(char *_Nullable *_Nonnull arguments);

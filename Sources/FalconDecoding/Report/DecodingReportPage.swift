@@ -143,7 +143,7 @@ package struct DecodingReportPage {
 
     private var run: String {
         var lines = facts.parts.map { row([$0.role, $0.name, $0.fingerprint]) }
-        lines.append(row(["machine", facts.machine, "\(facts.threads) threads"]))
+        lines.append(row(["machine", "\(facts.machine), \(MachineLimits.loops)", "\(facts.threads) threads"]))
         let formatter = ISO8601DateFormatter()
         lines.append(row(["date", formatter.string(from: facts.date), ""]))
         if let seconds = report.seconds { lines.append(row(["loading", "\(number(seconds.load)) s", ""])) }

@@ -92,7 +92,7 @@ package struct Recipe: Equatable, Sendable {
     }
 
     /// Visits the sections that this kind of recipe has, in the order in which they are printed.
-    private mutating func forEachSection(_ body: (inout any RecipeSection) throws -> Void) throws {
+    mutating func forEachSection(_ body: (inout any RecipeSection) throws -> Void) throws {
         func visit<Section: RecipeSection>(_ section: inout Section) throws {
             var existential: any RecipeSection = section
             try body(&existential)

@@ -1,0 +1,7 @@
+#include "include/CFalconProcess.h"
+
+#ifndef FALCON_COMMIT
+#define FALCON_COMMIT ""
+#endif
+
+const char *falcon_commit(void) { return FALCON_COMMIT; }
