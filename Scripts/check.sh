@@ -17,7 +17,7 @@ report() { # report TITLE FILE: the file lists what is wrong, one line each
 }
 swift_files() { git ls-files '*.swift'; }
 
-# Formatting: .swift-format, 120 columns. `swift format -i --recursive Sources Tests Datasets Package.swift` mends most.
+# Formatting: .swift-format, 120 columns. `swift format -i --recursive Sources Tests Datasets Package.swift` fixes most.
 swift_files | xargs swift format lint --strict 2> "$work/format" || true
 report "formatting (swift format lint)" "$work/format"
 git ls-files '*.swift' '*.c' '*.h' '*.sh' | xargs awk 'length > 120 { print FILENAME ":" FNR ": " length " columns" }' \
@@ -38,6 +38,24 @@ git ls-files '*.swift' '*.c' '*.h' '*.sh' '*.py' | xargs wc -l | grep -v ' total
 awk '$1 > 450 { print $2 ": " $1 " lines; split it by idea" }' "$work/lengths" > "$work/long"
 report "files of more than 450 lines" "$work/long"
 awk '$1 > 350 && $1 <= 450 { print "check: note: " $2 " has " $1 " lines" }' "$work/lengths"
+
+# Documents: links that lead somewhere, files of Sources that are there under the name that is given.
+git ls-files '*.md' ':!Datasets' | while read -r page; do
+    folder="$(dirname "$page")"
+    { grep -oE '\]\([^)#: ]+[)#]' "$page" || true; } | cut -c3- | tr -d ')#' | while read -r link; do
+        [[ -e "$folder/$link" ]] || echo "$page: links to $link"
+    done
+    { grep -oE '`C?Falcon[A-Za-z]+/[A-Za-z0-9_/+]+\.(swift|c|h)`' "$page" || true; } | tr -d '`' |
+        while read -r file; do
+            [[ -e "Sources/$file" ]] || echo "$page: names Sources/$file"
+        done
+done > "$work/links"
+report "documents that name what is not there" "$work/links"
+
+# Words: one vocabulary, plain English (docs/notation.md).
+git grep -nwiE 'rehears(e|al)|contender|anew|mend(s|ed)?|by turns|guilty|fallout|laidOutHead|TargetEnds' \
+    -- ':!Datasets' ':!Scripts/check.sh' > "$work/words" || true
+report "words that docs/notation.md has others for" "$work/words"
 
 # What must not be committed: paths of a machine, and shortcuts that hide errors.
 git grep -nE '/(root|home/[a-z]+|Users/[a-z]+)/' -- > "$work/paths" || true
