@@ -105,7 +105,7 @@ fi
 
 source Scripts/figures.sh
 all="$(cat "$out/report.json")"
-calm="$(part "$all" without_loops)"
+unlooped="$(part "$all" without_loops)"
 auto="$(cat "$out/auto.json")"
 row() { printf '  %-18s %8s   %s\n' "$1" "$2" "$3"; }
 mismatched="$(($(figure "$all" mismatched_tokens) + $(figure "$auto" mismatched_tokens)))"
@@ -115,7 +115,7 @@ echo "$(figure "$all" prompts) prompts that neither the target nor the draft hea
     "$(figure "$all" generated_tokens) tokens:"
 echo
 row "accept length" "$(figure "$all" accept_length %.2f)" "draft tokens that the target accepts in each of its passes"
-row "without loops" "$(figure "$calm" accept_length %.2f)" "the same over the answers that do not repeat themselves"
+row "without loops" "$(figure "$unlooped" accept_length %.2f)" "the same over the answers that do not repeat themselves"
 row "tokens per pass" "$(figure "$all" tokens_per_pass %.2f)" "those and the target's own one; plain decoding makes 1"
 row "mismatched tokens" "$mismatched" "tokens that differ from plain decoding: must be 0"
 row "plain decoding" "$(figure "$auto" baseline_tokens_per_second %.0f)" "tokens per second without the draft head"

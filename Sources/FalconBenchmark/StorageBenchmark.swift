@@ -71,7 +71,9 @@ package struct StorageBenchmark {
             sequences = try (0..<min(limit, store.count)).map { try store.sequence(at: $0, on: pool) }
             (source, sourceType) = (shards, store.description.storage.rawValue)
             if let ends = self.target, ends.fingerprint != store.description.targetFingerprint {
-                throw FileError(shards, "its features were made with another target than \(target ?? "")")
+                throw FileError(
+                    shards,
+                    "its features were made with another target than \(target ?? ""); give the one that made them")
             }
         } else {
             sequences = StorageBenchmark.random(count: min(limit, 32), width: self.target?.configuration.hiddenSize)

@@ -5,7 +5,7 @@ import Foundation
 /// Making one shard.
 extension FeatureGenerator {
     /// A shard whose sequences are all with its writer.
-    struct Made {
+    struct WrittenShard {
         /// Synced, named and recorded beside the next shard's passes.
         let completion: ShardCompletion
         let isOwn: Bool
@@ -24,7 +24,7 @@ extension FeatureGenerator {
     func make(
         _ shard: Int, _ claim: ShardClaim, isOwn: Bool, _ queue: AnswerQueue?,
         progress: (_ conversations: Int, _ tokens: Int) throws -> Void
-    ) throws -> Made {
+    ) throws -> WrittenShard {
         let writer = try ShardWriter(
             path: folder.shardPath(shard), description: folder.description, level: options.zstdLevel, pool: pool)
         let limit = selection.shardLimits?[shard]
@@ -87,7 +87,7 @@ extension FeatureGenerator {
         }
         try answers?.finish()
         try write()
-        return Made(
+        return WrittenShard(
             completion: ShardCompletion(of: shard, writer, claim, in: folder, skipped: skipped, failed: failed),
             isOwn: isOwn, truncated: truncated, failures: failures, faults: faults, writingSeconds: writingSeconds)
     }

@@ -126,8 +126,8 @@ package final class FeatureGenerator {
         report.selfPrompts = selfPrompts
         var done = finishedCount
         // Completed beside the passes of the next one; none is left behind, whatever happens.
-        var last: Made?
-        func settle(_ made: Made?) throws {
+        var last: WrittenShard?
+        func settle(_ made: WrittenShard?) throws {
             guard let made else { return }
             let start = ProcessInfo.processInfo.systemUptime
             report.add(try made.completion.facts())

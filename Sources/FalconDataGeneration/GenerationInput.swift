@@ -47,10 +47,10 @@ struct GenerationInput {
             notes.append("and \(counted(dataset.problems.count - shown, "more row", "more rows")) that cannot be read")
         }
         if let first = repeats.min() {
-            let fate = options.dropsDuplicates ? "left out" : "kept; --drop-duplicates leaves them out"
+            let outcome = options.dropsDuplicates ? "left out" : "kept; --drop-duplicates leaves them out"
             notes.append(
                 counted(repeats.count, "dialogue repeats", "dialogues repeat")
-                    + " an earlier one word for word, '\(dialogues[first].id)' the first of them: \(fate)")
+                    + " an earlier one word for word, '\(dialogues[first].id)' the first of them: \(outcome)")
         }
         self.notes = notes + dataset.notes(of: dialogues)
     }

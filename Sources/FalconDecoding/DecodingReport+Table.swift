@@ -5,7 +5,7 @@ import Foundation
 extension DecodingReport {
     /// One table, a line a figure, then one with a line for each category where there are several.
     package var table: String {
-        let (statistics, calm) = (all.statistics, withoutLoops.statistics)
+        let (statistics, unlooped) = (all.statistics, withoutLoops.statistics)
         var rows: [(String, String)] = [
             ("prompts", "\(all.prompts)" + (skippedPrompts > 0 ? " (\(skippedPrompts) too long, left out)" : "")),
             ("generated tokens", "\(statistics.generatedTokens)"),
@@ -42,7 +42,7 @@ extension DecodingReport {
             rows += [
                 (
                     "  without looping texts",
-                    "\(number(calm.acceptLength)) over \(counted(withoutLoops.prompts, "prompt"))"
+                    "\(number(unlooped.acceptLength)) over \(counted(withoutLoops.prompts, "prompt"))"
                 ),
                 (
                     "acceptance rate",

@@ -88,12 +88,12 @@ package struct DecodingReport: Encodable, Sendable {
             Share(
                 turns, comparing: sampling.isGreedy || isAlone, isTimed: isTimed, usesLookup: lookup != nil)
         }
-        func calm(_ turns: [AnsweredTurn]) -> Share { share(turns.filter { !$0.loops }) }
-        (all, withoutLoops) = (share(turns), calm(turns))
+        func unlooped(_ turns: [AnsweredTurn]) -> Share { share(turns.filter { !$0.loops }) }
+        (all, withoutLoops) = (share(turns), unlooped(turns))
         categories = Dictionary(grouping: dialogues.filter { $0.prompt.category != nil }) { $0.prompt.category ?? "" }
             .mapValues { dialogues in
                 let turns = dialogues.flatMap(\.turns)
-                return Category(all: share(turns), withoutLoops: calm(turns))
+                return Category(all: share(turns), withoutLoops: unlooped(turns))
             }
         skippedPrompts = dialogues.filter { $0.stopped == nil }.reduce(0) {
             $0 + $1.prompt.turns.count - $1.turns.count

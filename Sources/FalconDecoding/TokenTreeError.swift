@@ -1,4 +1,4 @@
-/// Why a draft tree was refused, in one line that names the tree, the path, and the mend.
+/// Why a draft tree was refused, in one line that names the tree, the path, and the fix.
 package enum TokenTreeError: Error, Equatable, CustomStringConvertible {
     case empty(tree: String)
     case emptyPath(tree: String)

@@ -79,7 +79,9 @@ package struct ConfigurationFields {
     /// One token id or none.
     package func token(_ key: String) throws -> Int32? {
         let tokens = try tokens(key)
-        guard tokens.count <= 1 else { throw problem(key, "must be one token id, not a list") }
+        guard tokens.count <= 1 else {
+            throw problem(key, "must be one token id, not a list; keep the one that the model was trained with")
+        }
         return tokens.first
     }
 

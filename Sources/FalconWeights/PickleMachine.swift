@@ -83,13 +83,13 @@ struct PickleMachine {
         case 0x63: try name(module: try line(), try line())  // c GLOBAL
         case 0x93:  // STACK_GLOBAL
             guard case .text(let name) = try pop(), case .text(let module) = try pop() else {
-                throw problem("names a class with something else than text")
+                throw problem("names a class by what is no text")
             }
             try self.name(module: module, name)
         case 0x51: try persistent()  // Q BINPERSID
         case 0x52: try reduce()  // R
         case 0x62: try build()  // b
-        default: throw problem("uses an instruction (\(code)) that has no place in a checkpoint")
+        default: throw problem("has the instruction \(code), which no checkpoint needs: refused, nothing was run")
         }
     }
 
@@ -118,7 +118,7 @@ struct PickleMachine {
 
     private mutating func reduce() throws {
         guard let arguments = tuple(try pop()) else { throw problem("calls without a tuple") }
-        guard case .global(let global) = try pop() else { throw problem("calls something that is no function") }
+        guard case .global(let global) = try pop() else { throw problem("calls what is no function") }
         switch global {
         case .orderedDictionary:
             guard arguments.isEmpty else { throw problem("makes a dictionary in an unknown way") }
@@ -144,15 +144,15 @@ struct PickleMachine {
     private mutating func build() throws {
         _ = try pop()
         guard case .dictionary? = stack.last else {
-            throw problem("sets attributes of something else than a dictionary")
+            throw problem("sets attributes of what is no dictionary")
         }
     }
 
     // MARK: Stack, memo and tables
 
     private mutating func pop() throws -> PickleValue {
-        guard let value = stack.popLast() else { throw problem("takes from an empty stack") }
-        if case .mark = value { throw problem("takes a mark for a value") }
+        guard let value = stack.popLast() else { throw problem("has no value where one is needed") }
+        if case .mark = value { throw problem("has a mark where a value is needed") }
         return value
     }
 
@@ -162,28 +162,28 @@ struct PickleMachine {
             if case .mark = value { return values.reversed() }
             values.append(value)
         }
-        throw problem("takes from an empty stack")
+        throw problem("has no value where one is needed")
     }
 
     private mutating func remember(_ index: Int) throws {
-        guard let value = stack.last else { throw problem("takes from an empty stack") }
-        if case .mark = value { throw problem("takes a mark for a value") }
+        guard let value = stack.last else { throw problem("has no value where one is needed") }
+        if case .mark = value { throw problem("has a mark where a value is needed") }
         memo[index] = value
     }
 
     private mutating func recall(_ index: Int) throws {
-        guard let value = memo[index] else { throw problem("recalls value \(index), which it never set") }
+        guard let value = memo[index] else { throw problem("refers to value \(index), which it never set") }
         stack.append(value)
     }
 
     private mutating func append(_ values: [PickleValue]) throws {
-        guard case .list(let index)? = stack.last else { throw problem("appends to something else than a list") }
+        guard case .list(let index)? = stack.last else { throw problem("appends to what is no list") }
         sequences[index].append(contentsOf: values)
     }
 
     private mutating func set(_ values: [PickleValue]) throws {
         guard case .dictionary(let index)? = stack.last, values.count.isMultiple(of: 2) else {
-            throw problem("sets members of something else than a dictionary")
+            throw problem("sets members of what is no dictionary")
         }
         for pair in stride(from: 0, to: values.count, by: 2) {
             dictionaries[index].append((values[pair], values[pair + 1]))
@@ -263,5 +263,7 @@ struct PickleMachine {
         return .integer(Int(Int64(bitPattern: value)))
     }
 
-    private func problem(_ text: String) -> FileError { FileError(file.path, "its pickle \(text) (byte \(position))") }
+    private func problem(_ text: String) -> FileError {
+        FileError(file.path, "its pickle \(text) (byte \(position)); if it is damaged, download or save it again")
+    }
 }

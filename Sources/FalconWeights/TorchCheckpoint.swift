@@ -31,7 +31,9 @@ package struct TorchCheckpoint: Sendable {
         var names: [String] = []
         var tensors: [String: StoredTensor] = [:]
         for (key, value) in contents.machine.dictionaries[index] {
-            guard case .text(let name) = key else { throw FileError(path, "names a tensor by \(key.kind)") }
+            guard case .text(let name) = key else {
+                throw FileError(path, "has a tensor whose name is \(key.kind), not text")
+            }
             guard case .tensor(let tensor) = value else {
                 throw FileError(path, "'\(name)' is \(value.kind), not a tensor; save the state dictionary alone")
             }

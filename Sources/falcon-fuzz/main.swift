@@ -45,8 +45,8 @@ struct Fuzz: FalconCommand {
     @Option(help: .hidden) var note: String?
 
     func validate() throws {
-        guard list || reader != nil else { throw ValidationError("name a reader, or --list them.") }
-        guard inputs > 0, from >= 0 else { throw ValidationError("--inputs and --from count inputs.") }
+        guard list || reader != nil else { throw ValidationError("Give --reader NAME, or --list to see the names.") }
+        guard inputs > 0, from >= 0 else { throw ValidationError("--inputs: give 1 or more; --from: give 0 or more.") }
     }
 
     func run() throws {

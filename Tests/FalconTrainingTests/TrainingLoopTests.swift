@@ -199,7 +199,7 @@ import Testing
         let weights = try Fixtures.tensors(whole + "/step-000004/model.safetensors")
         for parameter in task.parameters.trainable { #expect(weights[parameter.name] == parameter.value) }
         #expect(try RunFolder(path: stopped).latest() == stopped + "/step-000004")
-        // The same command goes on once the data is mended, or the recipe says skip.
+        // The same command goes on once the data is repaired, or the recipe says skip.
         #expect(try loop(stopped, recipe(), resume: true) == .finished(step: 18))
     }
 

@@ -102,6 +102,6 @@ struct Regenerator {
                 return String(try SHA256Digest.hexadecimal(ofFile: path).prefix(16))
             }
         }
-        throw FileError(folder, "has neither model.safetensors nor pytorch_model.bin")
+        throw FileError(folder, "has neither model.safetensors nor pytorch_model.bin; give a trained model's folder")
     }
 }

@@ -60,7 +60,7 @@ struct HDF5Group {
         try cursor.skip(4)
         let length = try cursor.number(8)
         try cursor.skip(8)
-        guard let start = try cursor.address() else { throw cursor.problem("a heap of names is not there") }
+        guard let start = try cursor.address() else { throw cursor.problem("the heap that holds its names is missing") }
         var segment = try HDF5Cursor(file, at: start, length: length)
         return try segment.take(length)
     }

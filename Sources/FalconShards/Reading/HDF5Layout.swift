@@ -22,7 +22,7 @@ struct HDF5Layout {
         func refuse(_ problem: String) -> FileError { FileError(path, "the dataset \(name) \(problem)") }
         guard var space = try header.first(.dataspace), var datatype = try header.first(.datatype),
             var layout = try header.first(.layout)
-        else { throw refuse("is no dataset") }
+        else { throw refuse("is a group, not a dataset") }
         type = try HDF5Datatype(&datatype)
         let largest: [Int]
         (shape, largest) = try HDF5Dataspace.sizes(&space)

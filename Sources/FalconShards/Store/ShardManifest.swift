@@ -68,7 +68,7 @@ package struct ShardManifest: Sendable, Equatable, Codable {
         for facts in shards {
             guard ShardFolder.isShardName(facts.file) else { throw FileError(path, "names the shard \(facts.file)") }
             guard facts.sequences >= 0, facts.tokens >= 0, facts.bytes >= 0 else {
-                throw FileError(path, "counts less than nothing in \(facts.file)")
+                throw FileError(path, "has a negative count for \(facts.file): damaged; make the shards again")
             }
         }
     }

@@ -37,7 +37,7 @@ struct PretrainedFolder {
         for name in ["tokenizer.json", "tokenizer_config.json"] {
             let source = tokenizer + "/" + name
             guard let bytes = FileManager.default.contents(atPath: source) else {
-                throw FileError(source, "cannot be read")
+                throw FileError(source, "cannot be read; check that it is there and may be read")
             }
             try AtomicFile.write(folder + "/" + name) { try $0.write(Array(bytes)) }
         }

@@ -19,7 +19,9 @@ package final class EventFile {
         path = folder + "/events.out.tfevents.\(Int(time)).falcon"
         let first = EventFile.record(EventFile.double(1, time) + EventFile.bytes(3, Array("brain.Event:2".utf8)))
         try AtomicFile.write(path) { try $0.write(first) }
-        guard let handle = FileHandle(forWritingAtPath: path) else { throw FileError(path, "cannot be opened") }
+        guard let handle = FileHandle(forWritingAtPath: path) else {
+            throw FileError(path, "cannot be opened for writing; choose another output folder")
+        }
         self.handle = handle
         _ = try? handle.seekToEnd()
     }
