@@ -58,10 +58,11 @@ extension Recipe {
             throw refuse(
                 "training.slices", "must be a power of two, as slices are summed two by two, but is \(training.slices)")
         }
-        if pretrain == nil, glance.enabled, glance.schedule == .adaptive {
+        if pretrain == nil, glance.enabled, glance.schedule.followsBatch {
             throw refuse(
                 "glance.schedule",
-                "cannot be \"adaptive\" with training.slices: it goes by the whole batch, and a slice knows only itself"
+                "cannot be \"\(glance.schedule.rawValue)\" with training.slices: it goes by the whole batch, and a slice "
+                    + "knows only itself"
             )
         }
     }

@@ -20,6 +20,9 @@ package enum GlanceSchedule: String, CaseIterable, Sendable, RecipeChoice {
     /// Whether lambda hangs on how many steps the run has.
     var followsSteps: Bool { self == .linear || self == .cosine }
 
+    /// Whether lambda hangs on what the first pass found in the whole batch, which no slice of it knows.
+    var followsBatch: Bool { self == .adaptive }
+
     /// Lambda of one batch.
     ///
     /// - Parameters:
