@@ -60,6 +60,10 @@ for command in "${commands[@]}"; do
     done
     "$from/$command" --generate-manual > "$work/$command.1"
     place 644 "$work/$command.1" "$prefix/share/man/man1/$command.1"
+    if [[ "$command" == falcon-bench ]]; then
+        "$from/$command" compare --generate-manual > "$work/$command-compare.1"
+        place 644 "$work/$command-compare.1" "$prefix/share/man/man1/$command-compare.1"
+    fi
     place 644 "$work/$command.bash" "$prefix/share/bash-completion/completions/$command"
     place 644 "$work/$command.zsh" "$prefix/share/zsh/site-functions/_$command"
     place 644 "$work/$command.fish" "$prefix/share/fish/vendor_completions.d/$command.fish"

@@ -18,7 +18,7 @@ extension FalconCommand {
         ProcessSignals.letWritesFail()
         do {
             do {
-                if CommandLine.arguments.dropFirst().elementsEqual([ManualPage.option]) {
+                if arguments == [ManualPage.option] {
                     try StandardOutput.write(try ManualPage(help: _dumpHelp(), version: falconVersion).text)
                     try StandardOutput.finish()
                     Foundation.exit(EXIT_SUCCESS)

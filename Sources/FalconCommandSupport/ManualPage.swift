@@ -52,8 +52,9 @@ struct ManualPage {
     }
 
     var text: String {
+        let title = command.commandName.uppercased().replacingOccurrences(of: " ", with: "-")
         var lines = [
-            ".TH \(command.commandName.uppercased()) 1 \"\" \"falcon \(ManualPage.escaped(version))\"", ".SH NAME",
+            ".TH \(title) 1 \"\" \"falcon \(ManualPage.escaped(version))\"", ".SH NAME",
             "\(ManualPage.escaped(command.commandName)) \\- \(ManualPage.escaped(command.abstract ?? ""))",
             ".SH SYNOPSIS", ManualPage.synopsis(command, named: command.commandName), ".SH DESCRIPTION",
         ]

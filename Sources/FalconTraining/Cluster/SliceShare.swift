@@ -61,8 +61,8 @@ extension Recipe {
         if pretrain == nil, glance.enabled, glance.schedule.followsBatch {
             throw refuse(
                 "glance.schedule",
-                "cannot be \"\(glance.schedule.rawValue)\" with training.slices: it goes by the whole batch, and a slice "
-                    + "knows only itself"
+                "cannot be \"\(glance.schedule.rawValue)\" with training.slices: it goes by the whole batch, and a "
+                    + "slice knows only itself"
             )
         }
     }
