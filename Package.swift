@@ -206,7 +206,7 @@ let package = Package(
                 "FalconTokenizer", "FalconPictures", "FalconWeights", "FalconJSON", "FalconTensor",
             ]),
 
-        // For development: feeds hostile files to every reader (Scripts/fuzz.sh), by libFuzzer where it is built so.
+        // For development: feeds hostile files to every reader (Scripts/verify/fuzz.sh), by libFuzzer where built so.
         .target(name: "CFuzzEngine"),
         library(
             "FalconFuzzing",

@@ -36,7 +36,7 @@ enum FuzzEngine {
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
         let status = unsafe falcon_fuzz_run(Int32(words.count), &arguments, read, change, finish)
         guard status >= 0 else {
-            throw FileError("falcon-fuzz", "was built without libFuzzer; Scripts/fuzz.sh builds it with")
+            throw FileError("falcon-fuzz", "was built without libFuzzer; Scripts/verify/fuzz.sh builds it with")
         }
     }
 

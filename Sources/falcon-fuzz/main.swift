@@ -7,7 +7,7 @@ import Foundation
 struct Fuzz: FalconCommand {
     static let configuration = CommandConfiguration(
         commandName: "falcon-fuzz",
-        abstract: "Feeds damaged and hostile files to a reader. For development; see Scripts/fuzz.sh.",
+        abstract: "Feeds damaged and hostile files to a reader. For development; see Scripts/verify/fuzz.sh.",
         discussion: """
             Example:
               falcon-fuzz shard --inputs 100000 --seed 1 --save Found

@@ -66,7 +66,7 @@ struct DistributionFit: CustomStringConvertible {
                 + "%d impossible", samples, variation, noise.mean, noise.deviation, chiSquare, degrees, impossible)
     }
 
-    /// How many texts a long run draws in each test (`Scripts/long-sampling.sh`); `nil` in the suite.
+    /// How many texts a long run draws in each test (`Scripts/verify/long-sampling.sh`); `nil` in the suite.
     static let longSamples = Int(ProcessInfo.processInfo.environment["FALCON_LONG_SAMPLES"] ?? "")
 
     /// Prints the figures of a long run, at once, so that an interrupted one leaves some.

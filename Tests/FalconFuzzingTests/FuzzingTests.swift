@@ -3,7 +3,7 @@ import FalconTensor
 import FalconTestSupport
 import Testing
 
-/// A short run of the fuzzer with a fixed seed; `Scripts/fuzz.sh` makes the long one.
+/// A short run of the fuzzer with a fixed seed; `Scripts/verify/fuzz.sh` makes the long one.
 @Suite struct FuzzingTests {
     private static let seeds = FuzzSeeds(fixtures: Fixtures.folder)
 

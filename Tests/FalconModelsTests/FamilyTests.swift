@@ -5,8 +5,8 @@ import FalconWeights
 import Foundation
 import Testing
 
-/// Tiny models of each family with what Hugging Face computes from them (Scripts/fixtures/families.py): sequences that
-/// are longer than the windows.
+/// Tiny models of each family with what Hugging Face computes from them (Fixtures/Generators/families.py):
+/// sequences that are longer than the windows.
 @Suite struct FamilyTests {
     static let names = [
         "gemma3", "smollm3", "olmo2", "phi3", "phi3_longrope", "mistral_window", "qwen2_window", "smollm3_window",

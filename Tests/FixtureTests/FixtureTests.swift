@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Every golden case of a folder of fixtures, through the commands where there is one and through the libraries
-/// elsewhere: `Scripts/fixtures.sh FOLDER`. Cases are found by looking into the families' folders, so others of the
+/// elsewhere: `Scripts/verify/fixtures.sh FOLDER`. Cases are found by looking into the folders, so others of the
 /// same kinds are tried when they lie beside the known ones.
 @Suite struct FixtureTests {
     static let families: [FixtureFamily] = [

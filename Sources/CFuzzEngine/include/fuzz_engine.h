@@ -1,5 +1,5 @@
 // Clang's libFuzzer as one call. It is there in builds with -DFALCON_FUZZ_ENGINE and its library only
-// (Scripts/fuzz.sh); others say so.
+// (Scripts/verify/fuzz.sh); others say so.
 #ifndef FALCON_FUZZ_ENGINE_H
 #define FALCON_FUZZ_ENGINE_H
 

@@ -5,7 +5,7 @@ Counts, attributes and ids of every shard, and some whole sequences: features wi
 and the target's statistics where shards have them.
 
     python -m venv venv && venv/bin/pip install h5py hdf5plugin numpy
-    venv/bin/python Scripts/peers/read_shards_h5py.py --inspect .build/release/falcon-inspect FOLDER ...
+    venv/bin/python Benchmarks/read_shards_h5py.py --inspect .build/release/falcon-inspect FOLDER ...
 """
 import argparse
 import json

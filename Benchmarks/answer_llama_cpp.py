@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Answers to question files by llama.cpp, plainly and with its own n-gram drafting, alternately:
 
-    python3 Scripts/peers/answer_llama_cpp.py MODEL.gguf FILE.jsonl... [--limit 10] [--max-new-tokens 128] [--threads 2]
+    python3 Benchmarks/answer_llama_cpp.py MODEL.gguf FILE.jsonl... [--limit 10] [--max-new-tokens 128] [--threads 2]
 
 Greedy, the model's own chat template, every turn of a question, as `falcon-infer --dataset` does it. `--ngram 2,4,10`
 says how many tokens its n-gram drafter proposes (llama-cpp-python's LlamaPromptLookupDecoding). Prints one JSON object:

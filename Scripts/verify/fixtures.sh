@@ -6,7 +6,7 @@ folder="${1:-${FALCON_SHARED:+$FALCON_SHARED/fixtures}}"
 [[ -d "$folder" ]] || { echo "fixtures: name the folder: fixtures.sh FOLDER (or set FALCON_SHARED)" >&2; exit 64; }
 FALCON_FIXTURES="$(cd "$folder" && pwd)"
 export FALCON_FIXTURES
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 source Scripts/install.sh
 
 export FALCON_OPTIMIZED_DEBUG=1

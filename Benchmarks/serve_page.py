@@ -3,7 +3,7 @@
 
     falcon-serve --target Checkpoints/target --draft lookup --tree chain:4 --port 8080 &
     apt-get install chromium chromium-driver && pip install selenium
-    python3 Scripts/peers/serve_page.py http://127.0.0.1:8080/ FOLDER
+    python3 Benchmarks/serve_page.py http://127.0.0.1:8080/ FOLDER
 
 Writes light.png and dark.png into FOLDER. Exit status 1 where an answer is missing, no token is coloured although some
 were drafted, the page asks anybody else for anything, or the console has an error.

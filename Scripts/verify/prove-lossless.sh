@@ -2,13 +2,13 @@
 # Decodes questions with draft heads over many trees, precisions and thread counts, each beside plain decoding, and adds
 # up the tokens that differ. Ends with 1 if any does, or if fewer tokens were decoded than asked for.
 #
-#   Scripts/prove-lossless.sh --target DIR --draft DIR [--draft DIR ...] [--tree NAME ...] [--threads N ...]
+#   Scripts/verify/prove-lossless.sh --target DIR --draft DIR [--draft DIR ...] [--tree NAME ...] [--threads N ...]
 #       [--precision NAME ...] [--questions FILE ...] [--limit N] [--max-new-tokens N] [--tokens 100000]
 #
 # Trees default to one of each kind; a head is skipped where a tree is made for another block size. More heads, among
 # them exports in other dtypes, make more runs.
 set -euo pipefail
-source "$(dirname "$0")/figures.sh"
+source "$(dirname "$0")/../figures.sh"
 source "$(dirname "$0")/decoding-options.sh"
 
 wanted=100000

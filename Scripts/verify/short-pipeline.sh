@@ -3,7 +3,7 @@
 # export, decoding beside plain decoding.
 #   short-pipeline.sh BUILD FOLDER [THREADS=2]      the commands' folder, and one for the results
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 build="$1" work="$2" threads="${3:-2}"
 mkdir -p "$work"
 cat > "$work/recipe.toml" << END

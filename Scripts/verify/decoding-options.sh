@@ -28,6 +28,6 @@ read_options() {
     [[ -n "$target" && ${#drafts[@]} -gt 0 ]] || stop "give --target and at least one --draft; see --help" 64
     [[ ${#questions[@]} -gt 0 ]] || questions=(mt-bench humaneval gsm8k)
     infer="$(command -v falcon-infer || true)"
-    [[ -n "$infer" ]] || infer="$(dirname "$0")/../.build/release/falcon-infer"
+    [[ -n "$infer" ]] || infer="$(dirname "$0")/../../.build/release/falcon-infer"
     [[ -x "$infer" ]] || stop "no falcon-infer; build it first: swift build -c release"
 }

@@ -2,10 +2,10 @@
 # Builds the C kernels for 64-bit Arm and runs them under emulation: one line a kernel, with its error against double
 # precision, and whether its bits are those of this machine's baseline where the same bits are promised.
 #
-#   Scripts/check-neon.sh             checks; says what is missing if it cannot
-#   Scripts/check-neon.sh --install   installs the cross compiler and the emulator first (Debian, Ubuntu)
+#   Scripts/verify/check-neon.sh             checks; says what is missing if it cannot
+#   Scripts/verify/check-neon.sh --install   installs the cross compiler and the emulator first (Debian, Ubuntu)
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 packages=(gcc-aarch64-linux-gnu qemu-user)
 case "${1:-}" in
@@ -15,11 +15,11 @@ case "${1:-}" in
         "${root[@]}" apt-get install -y "${packages[@]}"
         ;;
     "") ;;
-    *) echo "usage: Scripts/check-neon.sh [--install]" >&2; exit 64 ;;
+    *) echo "usage: Scripts/verify/check-neon.sh [--install]" >&2; exit 64 ;;
 esac
 for tool in clang aarch64-linux-gnu-gcc qemu-aarch64; do
     command -v "$tool" > /dev/null || {
-        echo "check-neon: $tool is missing; run Scripts/check-neon.sh --install" \
+        echo "check-neon: $tool is missing; run Scripts/verify/check-neon.sh --install" \
             "(clang comes with Swift: put its usr/bin on the PATH)" >&2
         exit 1
     }
@@ -30,7 +30,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/arm" "$work/here"
 flags=(-O2 -Wall -Werror) # as in a release build
-for source in Sources/CFalconKernels/*.c Scripts/neon/*.c; do
+for source in Sources/CFalconKernels/*.c Scripts/verify/neon/*.c; do
     object="$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
     clang "${flags[@]}" -c "$source" -o "$work/here/$object"
     clang --target=aarch64-linux-gnu -isystem "$sysroot/include" "${flags[@]}" -c "$source" -o "$work/arm/$object"

@@ -5,14 +5,14 @@
 # FILTER picks tests by a regular expression (default: all), KEEP=1 keeps the build, PART=build|test|pipeline does one
 # part of it (and needs KEEP=1).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 source Scripts/install.sh
 sanitizers=("$@")
 [[ ${#sanitizers[@]} -gt 0 ]] || sanitizers=(address thread)
 # Swift's own report of a crash would hide the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
 export ASAN_OPTIONS="detect_leaks=0:halt_on_error=1" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=0"
-export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/Scripts/sanitize-thread.txt"
+export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/Scripts/verify/sanitize-thread.txt"
 part="${PART:-all}"
 failed=0
 for sanitizer in "${sanitizers[@]}"; do
@@ -25,7 +25,9 @@ for sanitizer in "${sanitizers[@]}"; do
         mkdir -p "$source"
         git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$source"
         grep -rlE '\bMutex[<(]' Sources Tests | xargs grep -l 'import Synchronization' | cut -d/ -f1,2 | sort -u |
-            while read -r target; do cp -p Scripts/sanitize-mutex.swift "$source/$target/SanitizeMutex.swift"; done
+            while read -r target; do
+                cp -p Scripts/verify/sanitize-mutex.swift "$source/$target/SanitizeMutex.swift"
+            done
     fi
     options=(--package-path "$source" --scratch-path "$scratch" --sanitize "$sanitizer")
     # Swift's own checks stop at undefined behaviour; C's compiler has to be asked, and reports through the address
@@ -44,7 +46,7 @@ for sanitizer in "${sanitizers[@]}"; do
     if [[ "$part" =~ all|pipeline ]]; then
         looked+=("$logs/pipeline")
         work="$(mktemp -d)"
-        bash Scripts/short-pipeline.sh "$(swift build "${options[@]}" --show-bin-path)" "$work" \
+        bash Scripts/verify/short-pipeline.sh "$(swift build "${options[@]}" --show-bin-path)" "$work" \
             > "$logs/pipeline" 2>&1 || status=$?
         rm -rf "$work"
     fi

@@ -1,6 +1,6 @@
 // Widening and narrowing, and the plain sums: all are exact or have one order on every machine.
-#include "../../Sources/CFalconKernels/include/conversion.h"
-#include "../../Sources/CFalconKernels/include/training_elementwise.h"
+#include "../../../Sources/CFalconKernels/include/conversion.h"
+#include "../../../Sources/CFalconKernels/include/training_elementwise.h"
 #include "check.h"
 
 void check_conversion(void) {

@@ -8,7 +8,7 @@
 # folder to begin again. Found inputs lie in .build/fuzz/found/READER. SEED (default 1) makes other inputs, SECONDS_LEFT
 # ends the run after the reader that it is then at work on.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 engine=
 [[ "${1:-}" != engine ]] || { engine=engine-; shift; }
 inputs="${1:-$([[ -n "$engine" ]] && echo 100000 || echo 1000000)}"

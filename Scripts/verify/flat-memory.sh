@@ -2,7 +2,7 @@
 # Decodes 100,000 tokens in changing company and shows that memory does not grow with them: what dialogues share is
 # kept, what only one of them needed goes with it.
 #   flat-memory.sh [DIALOGUES [falcon-gen-data options, e.g. --batch 16]]
-# Each dialogue is answered beside others that come and go, some 50 tokens each. Variables: Scripts/generating.sh.
+# Each dialogue is answered beside others that come and go, some 50 tokens each. Variables: generating.sh.
 set -euo pipefail
 count=2000 dataset=Datasets/quickstart-train.json
 . "$(dirname "$0")/generating.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plain decoding of one GGUF file by Falcon and by llama.cpp, alternately, and whether both choose the same tokens:
 
-    python3 Scripts/peers/decode_llama_cpp.py MODEL.gguf [--dtype stored] [--rounds 5] [--threads 2]
+    python3 Benchmarks/decode_llama_cpp.py MODEL.gguf [--dtype stored] [--rounds 5] [--threads 2]
 
 Each round runs `falcon-bench decode --target MODEL.gguf` and `--tokens` tokens of llama.cpp, both behind 256 tokens of
 context, LM head and argmax included. Prints one JSON object: every round, medians, their ratio, and of

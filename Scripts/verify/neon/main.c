@@ -1,4 +1,4 @@
-// Checks the C kernels that every processor of this architecture runs, one line each; see Scripts/check-neon.sh.
+// Checks the C kernels that every processor of this architecture runs, one line each; see Scripts/verify/check-neon.sh.
 #include "check.h"
 
 int failures = 0;

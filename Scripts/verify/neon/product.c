@@ -1,7 +1,7 @@
 // Products of inference with 1 to 9 rows, in every form of packed weights: the bits are the same on every processor.
-#include "../../Sources/CFalconKernels/include/conversion.h"
-#include "../../Sources/CFalconKernels/include/dequantize.h"
-#include "../../Sources/CFalconKernels/include/product.h"
+#include "../../../Sources/CFalconKernels/include/conversion.h"
+#include "../../../Sources/CFalconKernels/include/dequantize.h"
+#include "../../../Sources/CFalconKernels/include/product.h"
 #include "check.h"
 
 // What a form makes of a weight: bfloat16 is exact about values that are rounded already, 8 bits are off by half a

@@ -3,7 +3,7 @@
 # TARGET and DATASET decide what is run (default: what comes with the repository), BUILD the folder with the command
 # (default: the release build's). Expects $count and $dataset to hold the defaults; leaves the options in "$@".
 name="$(basename "$0" .sh)"
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 count="${1:-$count}"
 shift || true
 target="${TARGET:-Checkpoints/target}"

@@ -1,5 +1,5 @@
 // The recurrent cell over time and the product of bfloat16 pairs, held against double precision.
-#include "../../Sources/CFalconKernels/include/training_loops.h"
+#include "../../../Sources/CFalconKernels/include/training_loops.h"
 #include "check.h"
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }

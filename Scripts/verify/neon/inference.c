@@ -1,5 +1,5 @@
 // Norms, rotary embedding, gated unit and attention of inference: the bits are the same on every processor.
-#include "../../Sources/CFalconKernels/include/inference.h"
+#include "../../../Sources/CFalconKernels/include/inference.h"
 #include "check.h"
 
 static void check_norms(const falcon_inference_kernels *k) {

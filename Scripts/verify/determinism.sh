@@ -4,7 +4,7 @@
 #   determinism.sh [THREADS ...]      1 2 3 where none is named
 # BUILD names the folder with the commands (default: the release build's).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 source Scripts/figures.sh
 build="$(realpath "${BUILD:-$(swift build -c release --show-bin-path)}")"
 counts=("$@")
@@ -23,7 +23,8 @@ digests() {
 }
 for threads in "${counts[0]}" "${counts[@]}"; do
     rm -rf "$work/run"
-    bash Scripts/short-pipeline.sh "$build" "$work/run" "$threads" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    bash Scripts/verify/short-pipeline.sh "$build" "$work/run" "$threads" > "$work/log" 2>&1 ||
+        { cat "$work/log"; exit 1; }
     digests > "$work/digests"
     [[ -e "$work/first" ]] || cp "$work/digests" "$work/first"
     diff "$work/first" "$work/digests" || { echo "determinism: $threads threads differ" >&2; exit 1; }

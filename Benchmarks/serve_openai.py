@@ -2,7 +2,7 @@
 """Asks a running falcon-serve through OpenAI's own client, each request alone and then eight at a time:
 
     falcon-serve --target Checkpoints/target --port 8080 &
-    pip install openai && python3 Scripts/peers/serve_openai.py http://127.0.0.1:8080/v1
+    pip install openai && python3 Benchmarks/serve_openai.py http://127.0.0.1:8080/v1
 
 Chats and completions, whole and streamed, greedy and drawn by a seed. Every answer must be the same text with the same
 usage in company as alone; log-probabilities must belong to the text's tokens; wrong requests must be refused with

@@ -1,5 +1,5 @@
 // The loops of training: no bits are promised across processors, so each is held against double precision.
-#include "../../Sources/CFalconKernels/include/training_loops.h"
+#include "../../../Sources/CFalconKernels/include/training_loops.h"
 #include "check.h"
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }

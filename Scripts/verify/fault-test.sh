@@ -8,7 +8,7 @@
 # release build's). A full disk and a folder that cannot be written take root (they mount small file systems); without
 # it, limits on file lengths and permissions stand in.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 moments="${1:-200}"
 shift || true
 faults=("$@")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a GGUF file of random weights in Llama's architecture, in the types that llama.cpp's Q4_K_M gives them:
 
-    python3 Scripts/peers/random_q4_k_m.py --size L|1B OUTPUT.gguf
+    python3 Benchmarks/random_q4_k_m.py --size L|1B OUTPUT.gguf
 
 Q4_K, with Q6_K for the LM head and, in half of the layers, for values and down projections. The vocabulary is of all
 bytes, of their pairs and of as many triples as it takes, with a merge for each. Needs the packages gguf and numpy.

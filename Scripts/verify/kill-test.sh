@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills falcon-gen-data at random moments and shows that a rerun ends with the same bytes as an undisturbed run.
 #   kill-test.sh [KILLS [falcon-gen-data options, e.g. --dtype int8 --regenerate]]
-# SEED decides the moments (default 1); for other variables see Scripts/generating.sh.
+# SEED decides the moments (default 1); for other variables see Scripts/verify/generating.sh.
 set -euo pipefail
 count=20 dataset=Datasets/quickstart-heldout.json
 . "$(dirname "$0")/generating.sh"

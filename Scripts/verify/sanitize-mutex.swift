@@ -1,6 +1,6 @@
 import Foundation
 
-/// In place of the standard library's `Mutex` in builds for the thread sanitizer (`Scripts/sanitize.sh`): that one is
+/// In place of the standard library's `Mutex` in builds for the thread sanitizer (`sanitize.sh`): that one is
 /// handed to a waiting thread by the kernel, which the sanitizer does not see, so that it takes what both threads did
 /// under the lock for a race. It sees this lock.
 @safe final class Mutex<Value>: @unchecked Sendable {

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Decodes a million tokens in pieces over heads, trees, arithmetics, thread counts and temperatures: greedy ones beside
-# plain decoding (Scripts/prove-lossless.sh), sampled ones, and one long run whose memory is watched. Ends with 1 where
+# plain decoding (prove-lossless.sh), sampled ones, and one long run whose memory is watched. Ends with 1 where
 # a token differs, or memory grows by more than a tenth behind the first quarter of the long run.
 #
-#   Scripts/long-decoding.sh --state FOLDER --target DIR --draft DIR [--draft DIR ...] [--questions FILE ...]
+#   Scripts/verify/long-decoding.sh --state FOLDER --target DIR --draft DIR [--draft DIR ...] [--questions FILE ...]
 #       [--tokens 1000000] [--seconds N]
 #
 # Each finished piece is noted in the state's folder, so that a run that was stopped goes on behind it; with --seconds
 # it stops by itself after the piece that it is then at work on. A folder belongs to one target.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
-source "$here/figures.sh"
+source "$here/../figures.sh"
 stop() {
     echo "long-decoding: $1" >&2
     exit "${2:-1}"
@@ -34,7 +34,7 @@ done
 [[ -n "$state" && -n "$target" && ${#drafts[@]} -gt 0 ]] || stop "give --state, --target and --draft; see --help" 64
 [[ ${#questions[@]} -gt 0 ]] || questions=(mt-bench humaneval gsm8k)
 infer="$(command -v falcon-infer || true)"
-[[ -n "$infer" ]] || infer="$here/../.build/release/falcon-infer"
+[[ -n "$infer" ]] || infer="$here/../../.build/release/falcon-infer"
 [[ -x "$infer" ]] || stop "no falcon-infer; build it first: swift build -c release"
 mkdir -p "$state"
 

@@ -3,10 +3,10 @@
 # to within the noise of so many draws, over static, random and dynamic trees and whole decodings at several
 # temperatures, top-k and top-p, and that planted defects are seen. Prints the figures of each and the sum.
 #
-#   Scripts/long-sampling.sh [DRAWS=40000 [FILTER]]     so many for each tree and model, together more than a million;
+#   Scripts/verify/long-sampling.sh [DRAWS=40000 [FILTER]]  so many for each tree and model, over a million together;
 #                                                       of the tests whose names match the expression
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 export FALCON_OPTIMIZED_DEBUG=1
