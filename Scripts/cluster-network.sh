@@ -102,28 +102,27 @@ for ((round = 0; round < rounds; round++)); do
     done
 done
 
-gflops="$(cat "$work"/pieces-*.json | numbers gflops | median)"
-memory="$(cat "$work"/pieces-*.json | numbers gigabytes_per_second | median)"
-values="$(numbers parameters < "$work/pieces-0-0.json")"
-echo "$ranks ranks, a head of $values values, $batch sequences of $tokens tokens a step, gradients in $exchange"
-echo "pieces of a rank: $gflops Gflop/s, $memory GB/s (medians of $rounds rounds, measured on all ranks at once)"
+pieces() { cat "$work"/pieces-*.json | numbers "$1"; }
+part() { numbers "$1" < "$work/plan.json" | tail -n 1; } # of the last row: the one of all ranks
+echo "$ranks ranks, a head of $(numbers parameters < "$work/pieces-0-0.json") values," \
+    "$batch sequences of $tokens tokens a step, gradients in $exchange"
+gflops="$(pieces gflops | median)" memory="$(pieces gigabytes_per_second | median)"
+echo "medians of $rounds rounds: a rank reaches $gflops Gflop/s, $memory GB/s (measured on all ranks at once)"
 status=0
 for gbit in "${gbits[@]}"; do
     plan --gflops "$gflops" --memory "$memory" --network "$gbit" --ranks "$ranks" --json "$work/plan.json"
-    # The last row is the one of all ranks.
-    part() { numbers "$1" < "$work/plan.json" | tail -n 1; }
     measured="$(median < "$work/steps-$gbit")" planned="$(part seconds)"
-    of="$(wc -l < "$work/steps-$gbit")"
-    awk -v gbit="$gbit" -v measured="$measured" -v of="$of" -v planned="$planned" 'BEGIN {
-        printf "%2d Gbit/s: a step takes %.3f s (median of %d), ", gbit, measured, of
-        printf "planned %.3f s: %+.0f %%\n", planned, 100 * (planned / measured - 1)
+    awk -v gbit="$gbit" -v measured="$measured" -v planned="$planned" 'BEGIN {
+        printf "%2d Gbit/s: a step takes %.3f s, planned %.3f s: ", gbit, measured, planned
+        printf "%+.0f %%\n", 100 * (planned / measured - 1)
         exit planned / measured > 1.2 || planned / measured < 0.8
     }' || status=1
-    echo "  planned: computing $(part compute_seconds), memory $(part memory_seconds)," \
-        "network $(part network_seconds) (and $(part hidden_network_seconds) hidden)"
+    printf '  planned: computing %.3f, memory %.3f, network %.3f (and %.3f hidden)\n' "$(part compute_seconds)" \
+        "$(part memory_seconds)" "$(part network_seconds)" "$(part hidden_network_seconds)"
     # Means of the steps that were timed part by part, over ranks.
+    all=$((ranks * $(wc -l < "$work/timeline-$gbit")))
     grep -oE '"end":[^,]*,"number":[^,]*,"part":"[^"]*","start":[^}]*' "$work/timeline-$gbit" | tr -d '"' |
-        awk -F '[:,]' -v all=$((ranks * $(wc -l < "$work/timeline-$gbit"))) '{ sum[$6] += $2 - $8 } END {
+        awk -F '[:,]' -v all="$all" '{ sum[$6] += $2 - $8 } END {
             printf "  measured:"
             for (part in sum) printf " %s %.3f", part, sum[part] / all
             print ""

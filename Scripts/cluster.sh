@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows that a head trained by mpirun on 1, 2 and 4 ranks is the same to the last bit, in float32 and bfloat16, with
-# and without glancing; then kills a random rank at random moments, goes on with another number of ranks, and compares.
+# and without glancing, and with gradients exchanged in bfloat16; then kills a random rank at random moments, goes on
+# with another number of ranks, and compares.
 #   cluster.sh [STEPS [KILLS]]      50 steps and 10 kills where they are left out
 # BUILD names the folder with a falcon-train built with the trait MPI, and falcon-gen-data (default: a release build,
 # made where it is missing). SEED decides the moments (default 1).
@@ -57,20 +58,24 @@ expect() { # expect RUN DIGEST WHAT
     [[ "$(digest "$1")" == "$2" ]] || { echo "cluster: $3 differs" >&2; exit 1; }
 }
 
-for settings in "float32 true" "float32 false" "bfloat16 true" "bfloat16 false"; do
-    read -r precision glance <<< "$settings"
-    options=(--set "training.precision=$precision" --set "glance.enabled=$glance")
+for settings in "float32 true float32" "float32 false float32" "bfloat16 true float32" "bfloat16 false float32" \
+    "float32 true bfloat16"; do
+    read -r precision glance exchange <<< "$settings"
+    options=(
+        --set "training.precision=$precision" --set "glance.enabled=$glance"
+        --set "training.gradient_exchange=$exchange"
+    )
     # One process, no mpirun, the same slices.
-    "$build/falcon-train" --recipe "$work/recipe.toml" --output "$work/one-$precision-$glance" --quiet \
+    "$build/falcon-train" --recipe "$work/recipe.toml" --output "$work/one-$precision-$glance-$exchange" --quiet \
         --set training.slices=8 "${options[@]}"
-    expected="$(digest "one-$precision-$glance")"
+    expected="$(digest "one-$precision-$glance-$exchange")"
     for ranks in 1 2 4; do
-        run="$ranks-$precision-$glance"
+        run="$ranks-$precision-$glance-$exchange"
         (train "$ranks" "$run" "${options[@]}")
-        expect "$run" "$expected" "$precision, glancing $glance, $ranks ranks"
+        expect "$run" "$expected" "$precision, glancing $glance, gradients $exchange, $ranks ranks"
         rm -rf "${work:?}/$run"
     done
-    echo "$precision, glancing $glance: $steps steps, $last = $expected on 1, 2 and 4 ranks and without mpirun"
+    echo "$precision, glancing $glance, gradients $exchange: $last = $expected on 1, 2 and 4 ranks and without mpirun"
 done
 
 # The rank's process: a child of mpirun that was told its number.
@@ -83,7 +88,7 @@ process_of() { # process_of MPIRUN RANK
     done
 }
 RANDOM="${SEED:-1}"
-expected="$(digest one-float32-true)"
+expected="$(digest one-float32-true-float32)"
 mkdir "$work/killed"
 killed=0 tries=0
 while ((killed < kills)); do
