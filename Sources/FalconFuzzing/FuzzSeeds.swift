@@ -108,7 +108,9 @@ package struct FuzzSeeds: Sendable {
                 FeatureSequence(
                     id: "chat-\(length)", tokens: (0..<length).map { Int32($0) },
                     lossMask: (0..<length).map { UInt8($0 % 2) },
-                    features: Tensor(normal: 1, [length, 6], from: &random)))
+                    features: Tensor(normal: 1, [length, 6], from: &random),
+                    auxiliary: AuxiliaryFeatures(
+                        layers: [2, 3], rows: Tensor(normal: 1, [length, 12], from: &random))))
         }
         return try writer.finish()
     }
@@ -116,7 +118,7 @@ package struct FuzzSeeds: Sendable {
     private static func description(_ storage: FeatureStorage) -> ShardDescription {
         ShardDescription(
             hiddenSize: 6, storage: storage, maxLength: 20, targetFingerprint: "target",
-            tokenizerFingerprint: "tokenizer")
+            tokenizerFingerprint: "tokenizer", auxiliaryLayers: [2, 3])
     }
 
     /// The manifest of a folder with the first of `shards`.

@@ -5,15 +5,16 @@ import FalconTestSupport
 /// Sequences and shards made from seeds.
 enum ShardExamples {
     static func description(
-        _ storage: FeatureStorage = .float32, hiddenSize: Int = 24, maxLength: Int = 100, teacherEntries: Int? = nil
+        _ storage: FeatureStorage = .float32, hiddenSize: Int = 24, maxLength: Int = 100, teacherEntries: Int? = nil,
+        layers: [Int] = []
     ) -> ShardDescription {
         ShardDescription(
             hiddenSize: hiddenSize, storage: storage, maxLength: maxLength, targetFingerprint: "target-α",
-            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries)
+            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries, auxiliaryLayers: layers)
     }
 
     static func sequences(
-        _ lengths: [Int], hiddenSize: Int = 24, seed: UInt64 = 1, teacherEntries: Int? = nil
+        _ lengths: [Int], hiddenSize: Int = 24, seed: UInt64 = 1, teacherEntries: Int? = nil, layers: [Int] = []
     ) -> [FeatureSequence] {
         var random = RandomSource(seed: seed)
         return lengths.enumerated().map { index, length in
@@ -23,7 +24,11 @@ enum ShardExamples {
                 features: Tensor(normal: 3, [length, hiddenSize], from: &random),
                 statistics: teacherEntries.map {
                     TeacherStatistics(logits: Tensor(normal: 2, [length, 50], from: &random), entryCount: $0)
-                })
+                },
+                auxiliary: layers.isEmpty
+                    ? nil
+                    : AuxiliaryFeatures(
+                        layers: layers, rows: Tensor(normal: 1, [length, layers.count * hiddenSize], from: &random)))
         }
     }
 

@@ -10,8 +10,8 @@ package final class ShardReader: Sendable {
     package let ids: [String]
     /// `[sequences + 1]`: sequence s is rows `offsets[s] ..< offsets[s + 1]`.
     package let offsets: [Int]
-    private let features: HDF5Dataset
-    private let scales: HDF5Dataset?
+    private let features: RowsReader
+    private let auxiliary: RowsReader?
     private let tokens: HDF5Dataset
     private let lossMask: HDF5Dataset
     private let statistics: StatisticsReader?
@@ -21,17 +21,22 @@ package final class ShardReader: Sendable {
         self.path = path
         let file = try HDF5File(path: path)
         description = try ShardReader.readDescription(file)
-        features = try file.dataset(ShardLayout.features)
         tokens = try file.dataset(ShardLayout.tokens)
         lossMask = try file.dataset(ShardLayout.lossMask)
-        scales = description.storage == .int8 ? try file.dataset(ShardLayout.scales) : nil
         offsets = try ShardReader.readOffsets(file)
 
         let rows = offsets[offsets.count - 1]
-        try features.require(description.storage.elementType, [rows, description.hiddenSize])
+        features = try RowsReader(
+            file, (ShardLayout.features, ShardLayout.scales), description.storage, width: description.hiddenSize,
+            count: rows)
+        auxiliary =
+            description.auxiliaryLayers.isEmpty
+            ? nil
+            : try RowsReader(
+                file, (ShardLayout.auxiliary, ShardLayout.auxiliaryScales), description.storage,
+                width: description.auxiliaryWidth, count: rows)
         try tokens.require(.int32, [rows])
         try lossMask.require(.uint8, [rows])
-        try scales?.require(.float32, [rows])
         statistics = try description.teacherEntries.map { try StatisticsReader(file, entryCount: $0, rows: rows) }
         for (index, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
             guard end - start <= description.maxLength else {
@@ -71,12 +76,16 @@ package final class ShardReader: Sendable {
     /// The same, whatever values its features have.
     func uncheckedSequence(at index: Int, limit: Int? = nil, on pool: ThreadPool? = nil) throws -> FeatureSequence {
         let stored = try stored(at: index, limit: limit, on: pool)
-        let features = description.storage.decode(
-            stored.features.bytes, scales: stored.features.scales ?? [],
-            [stored.tokens.count, description.hiddenSize])
+        let count = stored.tokens.count
+        var states: AuxiliaryFeatures?
+        if let auxiliary, let encoded = stored.auxiliary {
+            states = AuxiliaryFeatures(
+                layers: description.auxiliaryLayers, rows: auxiliary.decoded(encoded, count: count))
+        }
         return FeatureSequence(
-            id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask, features: features,
-            statistics: stored.statistics)
+            id: stored.id, tokens: stored.tokens, lossMask: stored.lossMask,
+            features: features.decoded(stored.features, count: count), statistics: stored.statistics,
+            auxiliary: states)
     }
 
     /// Reads a sequence with its features as they stand in the file.
@@ -86,13 +95,9 @@ package final class ShardReader: Sendable {
         let rows = offsets[index]..<(offsets[index] + length)
         let (tokens, statistics) = try text(of: index, rows: rows)
         let mask = try mask(of: index, rows: rows)
-        let scales = try self.scales.map { scales in
-            UInt32.array(littleEndian: try scales.bytes(rows: rows)).map(Float.init(bitPattern:))
-        }
         return StoredSequence(
-            id: ids[index], tokens: tokens, lossMask: mask,
-            features: EncodedFeatures(bytes: try features.bytes(rows: rows, on: pool), scales: scales),
-            statistics: statistics)
+            id: ids[index], tokens: tokens, lossMask: mask, features: try features.stored(rows, on: pool),
+            statistics: statistics, auxiliary: try auxiliary?.stored(rows, on: pool))
     }
 
     /// Reads a sequence's loss mask alone.
@@ -144,17 +149,32 @@ package final class ShardReader: Sendable {
             let known = FeatureStorage.allCases.map(\.rawValue).joined(separator: ", ")
             throw FileError(file.path, "its dtype is \(type), not one of \(known)")
         }
+        let layers = try readLayers(file)
         let description = ShardDescription(
             hiddenSize: try file.integer("hidden_size"), storage: storage, maxLength: try file.integer("max_length"),
             targetFingerprint: try file.text("target_fingerprint"),
             tokenizerFingerprint: try file.text("tokenizer_fingerprint"),
             teacherEntries: try file.has(ShardLayout.teacherEntries)
-                ? try file.integer(ShardLayout.teacherEntries) : nil)
+                ? try file.integer(ShardLayout.teacherEntries) : nil, auxiliaryLayers: layers)
+        // So that no product of sizes overflows.
+        guard layers.isEmpty || description.hiddenSize <= Int(Int32.max) else {
+            throw FileError(file.path, "hidden_size is \(description.hiddenSize); no model is so wide")
+        }
         guard description.hiddenSize > 0, description.maxLength > 0 else {
             throw FileError(file.path, "hidden_size and max_length must be above 0")
         }
         guard description.teacherEntries ?? 1 > 0 else { throw FileError(file.path, "teacher_entries must be above 0") }
         return description
+    }
+
+    private static func readLayers(_ file: HDF5File) throws -> [Int] {
+        guard try file.has(ShardLayout.auxiliaryLayers) else { return [] }
+        let text = try file.text(ShardLayout.auxiliaryLayers)
+        guard let layers = LayerNumbers.read(text) else {
+            throw FileError(
+                file.path, "auxiliary_layers is '\(text)', not numbers of layers that ascend from 1 on, as in 8,16")
+        }
+        return layers
     }
 
     private static func readOffsets(_ file: HDF5File) throws -> [Int] {

@@ -17,8 +17,8 @@ package final class ShardWriter {
     private var idByteCount = 0
 
     private struct Columns {
-        let features: HDF5GrowingDataset
-        let scales: HDF5GrowingDataset?
+        let features: RowsWriter
+        let auxiliary: RowsWriter?
         let tokens: HDF5GrowingDataset
         let lossMask: HDF5GrowingDataset
         let statistics: StatisticsWriter?
@@ -27,8 +27,7 @@ package final class ShardWriter {
     /// - Parameters:
     ///   - path: the finished shard's name; an older file of that name is replaced at `finish`.
     ///   - description: what goes into the root attributes.
-    ///   - chunkRows: rows of a chunk of features; `nil` takes about 256 KiB of them, enough for zstd to work with
-    ///     and little beside a sequence of ordinary length.
+    ///   - chunkRows: rows of a chunk of features; `nil` as many as suit (`RowsWriter`).
     ///   - level: zstd's compression level.
     ///   - pool: compresses chunks.
     package init(
@@ -45,16 +44,19 @@ package final class ShardWriter {
         try file.set("target_fingerprint", to: description.targetFingerprint)
         try file.set("tokenizer_fingerprint", to: description.tokenizerFingerprint)
 
-        let rowBytes = description.hiddenSize * description.storage.size
-        let featureRows = chunkRows ?? min(max((256 << 10) / rowBytes, 8), 1024)
+        let layers = description.auxiliaryLayers
+        if !layers.isEmpty { try file.set(ShardLayout.auxiliaryLayers, to: LayerNumbers.text(layers)) }
+
         let columnRows = 4096
         columns = Columns(
-            features: try file.growingDataset(
-                ShardLayout.features, description.storage.elementType, width: description.hiddenSize,
-                chunkRows: featureRows, level: level),
-            scales: description.storage == .int8
-                ? try file.growingDataset(
-                    ShardLayout.scales, .float32, width: nil, chunkRows: columnRows, level: level) : nil,
+            features: try RowsWriter(
+                file, (ShardLayout.features, ShardLayout.scales), description.storage, width: description.hiddenSize,
+                chunkRows: chunkRows, level: level),
+            auxiliary: layers.isEmpty
+                ? nil
+                : try RowsWriter(
+                    file, (ShardLayout.auxiliary, ShardLayout.auxiliaryScales), description.storage,
+                    width: description.auxiliaryWidth, chunkRows: chunkRows, level: level),
             tokens: try file.growingDataset(
                 ShardLayout.tokens, .int32, width: nil, chunkRows: columnRows, level: level),
             lossMask: try file.growingDataset(
@@ -93,11 +95,13 @@ package final class ShardWriter {
         precondition(
             sequence.statistics?.entryCount == description.teacherEntries,
             "statistics of \(sequence.statistics?.entryCount ?? 0) entries in \(path)")
-        try columns.features.append(encoded.bytes, on: pool)
+        precondition(
+            sequence.auxiliary?.bytes.count ?? 0
+                == sequence.tokens.count * description.auxiliaryWidth * description.storage.size,
+            "\(sequence.auxiliary?.bytes.count ?? 0) bytes of layers' states for \(sequence.tokens.count) tokens")
+        try columns.features.append(encoded, on: pool)
+        if let states = sequence.auxiliary { try columns.auxiliary?.append(states, on: pool) }
         if let statistics = sequence.statistics { try columns.statistics?.append(statistics, on: pool) }
-        if let scales = encoded.scales {
-            try columns.scales?.append(UInt32.bytes(of: scales.map(\.bitPattern)), on: pool)
-        }
         try columns.tokens.append(Int32.bytes(of: sequence.tokens), on: pool)
         try columns.lossMask.append(sequence.lossMask, on: pool)
         offsets.append(offsets[offsets.count - 1] + Int64(sequence.tokens.count))
@@ -125,12 +129,13 @@ package final class ShardWriter {
         func bound(_ dataset: HDF5GrowingDataset, _ rows: [UInt8]) throws -> Int {
             try dataset.byteBound(adding: rows, isExact: isExact, on: pool)
         }
-        var sum = try bound(columns.features, sequence.features.bytes)
+        var sum = try columns.features.byteBound(adding: sequence.features, isExact: isExact, on: pool)
+        if let states = sequence.auxiliary, let writer = columns.auxiliary {
+            // Each dataset has a header of its own.
+            sum += try 2048 + writer.byteBound(adding: states, isExact: isExact, on: pool)
+        }
         sum += try bound(columns.tokens, Int32.bytes(of: sequence.tokens))
         sum += try bound(columns.lossMask, sequence.lossMask)
-        if let scales = columns.scales {
-            sum += try bound(scales, UInt32.bytes(of: (sequence.features.scales ?? []).map(\.bitPattern)))
-        }
         if let statistics = sequence.statistics, let writer = columns.statistics {
             sum += try writer.byteBound(adding: statistics, isExact: isExact, on: pool)
         }
@@ -147,7 +152,7 @@ package final class ShardWriter {
         let pool = pool ?? self.pool
         guard let columns else { preconditionFailure("\(path) is finished twice") }
         try columns.features.finish(on: pool)
-        try columns.scales?.finish(on: pool)
+        try columns.auxiliary?.finish(on: pool)
         try columns.tokens.finish(on: pool)
         try columns.lossMask.finish(on: pool)
         try columns.statistics?.finish(on: pool)
