@@ -7,6 +7,8 @@ import Synchronization
 /// norms together in a small model.
 package final class SequenceFeatures: Sendable {
     package let model: TargetModel
+    /// Layers whose states stand beside the features (`AuxiliaryLayers`).
+    private let states: [Int]
     private let free = Mutex<[Idle]>([])
 
     /// A cache that nobody uses. Whoever takes it out of the list is its only user.
@@ -14,14 +16,15 @@ package final class SequenceFeatures: Sendable {
         let cache: KeyValueCache
     }
 
-    package init(_ model: TargetModel) { self.model = model }
+    /// - Parameter states: layers whose states are to stand beside the features, ascending.
+    package init(_ model: TargetModel, states: [Int] = []) { (self.model, self.states) = (model, states) }
 
-    /// Features `[tokens, hidden]` of a sequence from its start.
+    /// Features `[tokens, hidden]` of a sequence from its start, and what stands beside them.
     package func features(of tokens: [Int32], on pool: ThreadPool) -> Tensor {
         let cache = takeCache(tokens.count)
         defer { free.withLock { $0.append(Idle(cache: cache)) } }
         cache.truncate(to: 0)
-        return model.forward(tokens, cache: cache, on: pool)
+        return model.forward(tokens, cache: cache, states: states, on: pool)
     }
 
     private func takeCache(_ capacity: Int) -> KeyValueCache {

@@ -70,39 +70,54 @@ package final class TargetModel: Sendable {
 
     /// One pass over rows of several sequences, each of which sees its own sequence only. They stay provisional.
     ///
-    /// - Parameter sequences: no cache twice.
+    /// - Parameters:
+    ///   - sequences: no cache twice.
+    ///   - states: layers whose states stand beside the features (`AuxiliaryLayers`), ascending.
     /// - Returns: features `[rows, hidden]`, one sequence's rows behind the other's; each row's are the same bits in
     ///   any company.
-    package func forward(_ sequences: [PassRows], on pool: ThreadPool) -> Tensor {
+    package func forward(_ sequences: [PassRows], states: [Int] = [], on pool: ThreadPool) -> Tensor {
+        precondition(
+            states.allSatisfy { (1...layers.count).contains($0) }, "states of \(states) of \(layers.count) layers")
         let masks = sequences.map { $0.visible() }
         let positions = zip(sequences, masks).flatMap { $0.positions(visible: $1) }
         let angles = rotaries.map { $0.angles(at: positions, on: pool) }
         var x = embed(sequences.flatMap(\.tokens))
+        var beside: [Tensor] = []
         for (number, layer) in layers.enumerated() {
             let rows = zip(sequences, masks).map { sequence, visible in
                 AttentionCache.SequenceRows(
                     cache: sequence.cache.layers[number], slot: sequence.cache.committedCount, visible: visible)
             }
             x = layer.forward(x, angles: layer.rotary.map { angles[$0] }, sequences: rows, on: pool)
+            if states.contains(number + 1) {
+                let ones = Tensor(repeating: 1, [configuration.hiddenSize])
+                beside.append(x.rmsNorm(weight: ones, epsilon: configuration.normEpsilon, on: pool))
+            }
         }
         for sequence in sequences { sequence.cache.appendProvisional(sequence.tokens.count) }
-        return x.rmsNorm(weight: finalNorm, epsilon: configuration.normEpsilon, on: pool)
+        let features = x.rmsNorm(weight: finalNorm, epsilon: configuration.normEpsilon, on: pool)
+        return beside.reduce(features, Tensor.sideBySide)
     }
 
     /// One pass over the sequence's next tokens, committed at once.
     ///
+    /// - Parameter states: layers whose states stand beside the features (`AuxiliaryLayers`), ascending.
     /// - Returns: features `[tokens, hidden]`.
-    package func forward(_ tokens: [Int32], cache: KeyValueCache, on pool: ThreadPool) -> Tensor {
+    package func forward(
+        _ tokens: [Int32], cache: KeyValueCache, states: [Int] = [], on pool: ThreadPool
+    ) -> Tensor {
         var features: [Tensor] = []
         // Pieces bound the memory of activations; the result does not depend on them.
         let piece = 512
         for start in stride(from: 0, to: tokens.count, by: piece) {
             let part = Array(tokens[start..<min(start + piece, tokens.count)])
-            features.append(forward(part, parents: Array(-1..<part.count - 1), cache: cache, on: pool))
+            features.append(forward([PassRows(next: part, cache: cache)], states: states, on: pool))
             cache.commit(path: Array(0..<part.count))
         }
         return features.count == 1
-            ? features[0] : features.isEmpty ? Tensor(zeros: [0, configuration.hiddenSize]) : Tensor.stacked(features)
+            ? features[0]
+            : features.isEmpty
+                ? Tensor(zeros: [0, (1 + states.count) * configuration.hiddenSize]) : Tensor.stacked(features)
     }
 
     /// The LM head on features `[rows, hidden]`: logits `[rows, vocabulary]`.
