@@ -23,8 +23,10 @@ extension InferenceBenchmarks {
                     try randomHead(for: model, fusion: fusion ?? .lstm, arithmetic: headArithmetic)
                 }
             let cache = model.makeCache(capacity: 1024)
-            let context = model.forward((0..<256).map { Int32($0 + 1) }, cache: cache, on: pool)
+            let context = model.forward(
+                (0..<256).map { Int32($0 + 1) }, cache: cache, states: head.configuration.auxiliaryLayers, on: pool)
             let two = context.rows(0..<2)
+            let predicted = AuxiliaryLayers.features(of: two, hidden: model.configuration.hiddenSize)
             let session = DraftSession(head: head, capacity: 4096, branchRows: 2)
             session.extend(features: context, nextTokens: (0..<256).map { Int32($0 + 2) }, on: pool)
             _ = session.firstBlock(on: pool)
@@ -40,7 +42,7 @@ extension InferenceBenchmarks {
                         session.extend(features: two, nextTokens: [1, 2], on: pool)
                         _ = session.firstBlock(on: pool)
                     },
-                    { _ = head.logits(two, on: pool) },
+                    { _ = head.logits(predicted, on: pool) },
                 ])
             let (target, seconds, ranking) = (medians[0], medians[1], medians[2])
             var report = report(

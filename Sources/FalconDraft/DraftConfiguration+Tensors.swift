@@ -22,6 +22,7 @@ extension DraftConfiguration {
             if hasFusionBias { list.append(("fc.bias", [hidden])) }
         }
         if hasNewestPair { list.append((NewestPair.name, [blockSize, hidden])) }
+        if !auxiliaryLayers.isEmpty { list.append((AuxiliaryInput.name, [hidden, auxiliaryLayers.count * hidden])) }
         if correctionRank > 0 { list += BlockCorrection.tensors(hidden: hidden, rank: correctionRank) }
         for number in 0..<model.layerCount {
             // Layer 0 has no input norm (the authors' code, class of the decoder layer).

@@ -34,6 +34,8 @@ package struct DraftConfiguration: Sendable, Equatable {
     package var hasNewestPair = false
     /// How wide the correction inside a block is (see `BlockCorrection`); 0: there is none.
     package var correctionRank = 0
+    /// Layers of the target whose states the head reads beside the features, ascending (see `AuxiliaryInput`).
+    package var auxiliaryLayers: [Int] = []
 
     /// A new head for a target: its layers have the target's sizes, positions and attention biases.
     ///
@@ -119,6 +121,16 @@ package struct DraftConfiguration: Sendable, Equatable {
                     BlockCorrection.key, "is \(correctionRank), more than the hidden size of \(model.hiddenSize)")
             }
         }
+        if let layers = fields[AuxiliaryInput.key] {
+            auxiliaryLayers = (layers.array ?? []).compactMap(\.integer)
+            guard let list = layers.array, !list.isEmpty, list.count == auxiliaryLayers.count,
+                LayerNumbers.areAscending(auxiliaryLayers)
+            else {
+                throw fields.problem(
+                    AuxiliaryInput.key,
+                    "must be a list of layers' numbers that ascend from 1 on, as in [8, 16], not \(layers.text())")
+            }
+        }
         if fields[DraftVocabulary.key] != nil {
             let size = try fields.size(DraftVocabulary.key)
             guard size <= model.vocabularySize else {
@@ -182,6 +194,8 @@ package struct DraftConfiguration: Sendable, Equatable {
         object["fusion"] = .string(fusion.rawValue)
         object[NewestPair.key] = hasNewestPair ? .boolean(true) : nil
         object[BlockCorrection.key] = correctionRank > 0 ? .integer(correctionRank) : nil
+        object[AuxiliaryInput.key] =
+            auxiliaryLayers.isEmpty ? nil : .array(auxiliaryLayers.map { .integer($0) })
         object[DraftVocabulary.key] = draftVocabularySize.map { .integer($0) }
         return object
     }

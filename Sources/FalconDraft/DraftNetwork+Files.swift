@@ -22,21 +22,24 @@ extension DraftNetwork {
     /// - Parameters:
     ///   - vocabulary: the tokens that it is to rank, whatever the folder says.
     ///   - newCorrection: draws the correction's weights (`BlockCorrection`) where the folder has none.
+    ///   - addsAuxiliary: whether the folder has no weights for the states of lower layers (`AuxiliaryInput`), which
+    ///     the configuration asks for.
     package convenience init(
         _ configuration: DraftConfiguration, weightsIn folder: String, embedding: StoredMatrix? = nil,
-        vocabulary: VocabularySubset? = nil, newCorrection: RandomSource? = nil
+        vocabulary: VocabularySubset? = nil, newCorrection: RandomSource? = nil, addsAuxiliary: Bool = false
     ) throws {
         try self.init(
             configuration, WeightFolder(path: folder), path: folder, embedding: embedding, vocabulary: vocabulary,
-            newCorrection: newCorrection)
+            newCorrection: newCorrection, addsAuxiliary: addsAuxiliary)
     }
 
     private convenience init(
         _ configuration: DraftConfiguration, _ weights: WeightFolder, path folder: String, embedding: StoredMatrix?,
-        vocabulary: VocabularySubset?, newCorrection: RandomSource? = nil
+        vocabulary: VocabularySubset?, newCorrection: RandomSource? = nil, addsAuxiliary: Bool = false
     ) throws {
         do {
             var stored = StoredParameters(weights)
+            if addsAuxiliary { stored = stored.adding(AuxiliaryInput.fresh(configuration)) }
             if let newCorrection {
                 stored = try stored.adding(
                     BlockCorrection.fresh(

@@ -13,6 +13,8 @@ import FalconWeights
 ///            ├ concat ── fusion ── │ decoder layers, relaxed  │ ── g_i   (no final norm)
 /// f_i ───────┘  2H          H      └ causal mask, blocks of k ┘
 /// ```
+///
+/// Some heads add states of the target's lower layers to what the fusion gives (`AuxiliaryInput`).
 package final class DraftNetwork {
     package let configuration: DraftConfiguration
     /// Under the authors' state-dict names; the frozen `embed_tokens.weight` first where the head has its own.
@@ -23,6 +25,7 @@ package final class DraftNetwork {
     let borrowed: StoredMatrix?
     private let embedding: Embedding
     private let fusion: FusionLayer
+    private let auxiliary: Linear?
     /// See `NewestPair`.
     private let offsets: Parameter?
     private let layers: [DecoderLayer]
@@ -62,6 +65,7 @@ package final class DraftNetwork {
         }
         borrowed = embedding
         fusion = FusionLayer(root, configuration)
+        auxiliary = AuxiliaryInput.layer(root, configuration)
         offsets =
             configuration.hasNewestPair
             ? root.parameter(NewestPair.name, [configuration.blockSize, model.hiddenSize], .zeros) : nil
@@ -91,6 +95,8 @@ package final class DraftNetwork {
     ///
     /// - Parameters:
     ///   - features: f, `[batch, time, hidden]`, padded on the right with anything finite.
+    ///   - states: of the layers that the head reads (`AuxiliaryInput`), `[batch, time, layers * hidden]`, 0 where
+    ///     there are none; left out for a head that reads none, and where there are none at all.
     ///   - nextTokens: t one step ahead, `batch` rows of `time`, padded with any token.
     ///   - ownTokens: t k steps ahead, for heads with a correction (`BlockCorrection`); those that `nextTokens` has
     ///     where they are left out, which is right unless glancing put others there.
@@ -98,25 +104,31 @@ package final class DraftNetwork {
     ///   - dropout: between the layers of an LSTM fusion; `nil` in evaluation.
     /// - Returns: g, `[batch, time, hidden]`. Rows of padding are defined and mean nothing.
     package func forward(
-        features: Variable, nextTokens: [[Int32]], ownTokens: [[Int32]]? = nil, lengths: [Int],
-        dropout: inout Dropout?, tape: inout Tape
+        features: Variable, states: Variable? = nil, nextTokens: [[Int32]], ownTokens: [[Int32]]? = nil,
+        lengths: [Int], dropout: inout Dropout?, tape: inout Tape
     ) -> Variable {
         let predicted = uncorrected(
-            features: features, nextTokens: nextTokens, lengths: lengths, dropout: &dropout, tape: &tape)
+            features: features, states: states, nextTokens: nextTokens, lengths: lengths, dropout: &dropout,
+            tape: &tape)
         guard let correction else { return predicted }
         let own = ownTokens ?? BlockCorrection.ownTokens(nextTokens, blockSize: configuration.blockSize)
         return correction.forward(predicted, own: embedding.forward(own, tape: &tape), tape: &tape)
     }
 
     private func uncorrected(
-        features: Variable, nextTokens: [[Int32]], lengths: [Int], dropout: inout Dropout?, tape: inout Tape
+        features: Variable, states: Variable?, nextTokens: [[Int32]], lengths: [Int], dropout: inout Dropout?,
+        tape: inout Tape
     ) -> Variable {
         let embedded = embedding.forward(nextTokens, tape: &tape)
         precondition(
             features.shape == embedded.shape,
             "features of shape \(features.shape) for tokens whose embeddings have the shape \(embedded.shape)")
         let input = tape.concatenate(embedded, features)
-        let fused = fusion.forward(input, dropout: &dropout, tape: &tape)
+        var fused = fusion.forward(input, dropout: &dropout, tape: &tape)
+        if let states {
+            guard let auxiliary else { preconditionFailure("layers' states for a head that reads none") }
+            fused = tape.add(fused, auxiliary.forward(states, tape: &tape))
+        }
         let (time, size) = (features.shape[1], configuration.blockSize)
         guard let offsets else {
             let pass = DecoderPass(lengths: lengths, time: time, blockSize: size, table: table)
@@ -137,12 +149,13 @@ package final class DraftNetwork {
 
     /// Predicted features without dropout and without a trace on any tape.
     package func features(
-        _ features: Tensor, nextTokens: [[Int32]], lengths: [Int], on pool: ThreadPool
+        _ features: Tensor, states: Tensor? = nil, nextTokens: [[Int32]], lengths: [Int], on pool: ThreadPool
     ) -> Tensor {
         var tape = Tape(on: pool, recordsGradients: false)
         var dropout: Dropout?
         return forward(
-            features: Tape.constant(features), nextTokens: nextTokens, lengths: lengths, dropout: &dropout, tape: &tape
+            features: Tape.constant(features), states: states.map { Tape.constant($0) }, nextTokens: nextTokens,
+            lengths: lengths, dropout: &dropout, tape: &tape
         ).value
     }
 }

@@ -76,7 +76,8 @@ package final class DraftSession {
     /// Adds committed positions: the target's features and, for each, the token that follows it.
     ///
     /// - Parameters:
-    ///   - features: `[new, hidden]`.
+    ///   - features: `[new, hidden]`, and beside them the states of the layers that the head reads
+    ///     (`AuxiliaryLayers`): `[new, (1 + layers) * hidden]`.
     ///   - nextTokens: `new` tokens; the last one is the newest of all, which the target has not seen yet.
     package func extend(features: Tensor, nextTokens: [Int32], on pool: ThreadPool) {
         DraftSession.extend([(self, features, nextTokens)], on: pool)
@@ -86,11 +87,17 @@ package final class DraftSession {
     package static func extend(_ all: [Committed], on pool: ThreadPool) {
         let parts = all.filter { !$0.nextTokens.isEmpty }
         guard let head = parts.first?.session.head else { return }
+        let given = parts.count == 1 ? parts[0].features : .stacked(parts.map(\.features))
+        let hidden = head.configuration.model.hiddenSize
+        precondition(
+            given.width == (1 + head.configuration.auxiliaryLayers.count) * hidden,
+            "features of shape \(given.shape) for a head that reads the layers \(head.configuration.auxiliaryLayers)")
         let inputs = head.inputs(
-            features: parts.count == 1 ? parts[0].features : .stacked(parts.map(\.features)),
+            features: AuxiliaryLayers.features(of: given, hidden: hidden),
             nextTokens: parts.count == 1 ? parts[0].nextTokens : parts.flatMap(\.nextTokens))
         let (rows, states) = head.fusion.fuse(
-            inputs, steps: parts.map(\.nextTokens.count), from: .joined(parts.map(\.session.state)), on: pool)
+            inputs, states: AuxiliaryLayers.states(of: given, hidden: hidden), steps: parts.map(\.nextTokens.count),
+            from: .joined(parts.map(\.session.state)), on: pool)
         var row = 0
         for (index, (session, _, nextTokens)) in parts.enumerated() {
             let own = parts.count == 1 ? rows : rows.rows(row..<row + nextTokens.count)

@@ -64,6 +64,9 @@ package struct DraftTarget: Sendable {
     /// What must agree whatever somebody means.
     private func sizeProblems(with head: DraftFolder) -> [String] {
         let own = head.configuration.model
+        if let layer = head.configuration.auxiliaryLayers.last, layer > configuration.layerCount {
+            return ["auxiliary_layers names layer \(layer), the target has \(configuration.layerCount)"]
+        }
         return [
             ("hidden_size", own.hiddenSize, configuration.hiddenSize),
             ("vocab_size", own.vocabularySize, configuration.vocabularySize),

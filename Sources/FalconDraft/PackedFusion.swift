@@ -42,6 +42,8 @@ struct PackedFusion: Sendable {
     }
 
     private let form: Form
+    /// Of the layers' states that are added to what comes out (`AuxiliaryInput`).
+    private let auxiliary: PackedMatrix?
     private let hiddenSize: Int
 
     /// - Parameter weights: scope of the draft head's weights, by the names of its state dictionary.
@@ -55,6 +57,11 @@ struct PackedFusion: Sendable {
         }
         let hiddenSize = configuration.model.hiddenSize
         self.hiddenSize = hiddenSize
+        let layers = configuration.auxiliaryLayers.count
+        auxiliary =
+            layers == 0
+            ? nil
+            : packed(try weights.matrix(AuxiliaryInput.name, rows: hiddenSize, columns: layers * hiddenSize))
         let lstm = weights.scope("lstm")
         let gates = 4 * hiddenSize
         func bias(_ layer: Int) throws -> Tensor {
@@ -91,10 +98,11 @@ struct PackedFusion: Sendable {
 
     /// Bytes of the packed weights.
     var byteCount: Int {
+        let own = auxiliary?.byteCount ?? 0
         switch form {
-        case .linear(let matrix, _): matrix.byteCount
-        case .gated(let layers): layers.reduce(0) { $0 + $1.input.byteCount }
-        case .recurrent(let layers): layers.reduce(0) { $0 + $1.input.byteCount + $1.hidden.byteCount }
+        case .linear(let matrix, _): return own + matrix.byteCount
+        case .gated(let layers): return layers.reduce(own) { $0 + $1.input.byteCount }
+        case .recurrent(let layers): return layers.reduce(own) { $0 + $1.input.byteCount + $1.hidden.byteCount }
         }
     }
 
@@ -108,10 +116,24 @@ struct PackedFusion: Sendable {
     ///
     /// - Parameters:
     ///   - inputs: `[rows, 2 * hidden]`, each branch's rows together; embedding before feature.
+    ///   - states: of the layers that the head reads, `[rows, layers * hidden]`; `nil` where there are none.
     ///   - steps: how many rows each branch has, 1 or more.
     ///   - state: where the branches stand.
     /// - Returns: `[rows, hidden]` in the same order, and where the branches stand now.
-    func fuse(_ inputs: Tensor, steps: [Int], from state: State, on pool: ThreadPool) -> (rows: Tensor, state: State) {
+    func fuse(
+        _ inputs: Tensor, states: Tensor? = nil, steps: [Int], from state: State, on pool: ThreadPool
+    ) -> (rows: Tensor, state: State) {
+        var fused = fuse(inputs, steps: steps, from: state, on: pool)
+        if let states {
+            guard let auxiliary else { preconditionFailure("layers' states for a head that reads none") }
+            fused.rows.add(auxiliary.multiply(states, on: pool), on: pool)
+        }
+        return fused
+    }
+
+    private func fuse(
+        _ inputs: Tensor, steps: [Int], from state: State, on pool: ThreadPool
+    ) -> (rows: Tensor, state: State) {
         switch form {
         case .linear(let matrix, let bias):
             return (matrix.multiply(inputs, bias: bias, on: pool), state)

@@ -8,6 +8,8 @@ package struct DraftInspection: Sendable, Encodable {
     package let blockSize, layers, hiddenSize, vocabularySize: Int
     /// How many of the vocabulary's tokens the head ranks; `nil` where it ranks all.
     package let draftVocabularySize: Int?
+    /// Layers of the target whose states the head reads beside the features; `nil` where it reads none.
+    package let auxiliaryLayers: [Int]?
     package let fusion: String
     package let rotary: String
     /// Values of the head without the embedding, which is the target's.
@@ -29,6 +31,7 @@ package struct DraftInspection: Sendable, Encodable {
         (blockSize, layers) = (configuration.blockSize, model.layerCount)
         (hiddenSize, vocabularySize) = (model.hiddenSize, model.vocabularySize)
         draftVocabularySize = configuration.draftVocabularySize
+        auxiliaryLayers = configuration.auxiliaryLayers.isEmpty ? nil : configuration.auxiliaryLayers
         self.fusion = configuration.fusion.rawValue
         rotary = model.rotary.words
         let stored = weights.names.compactMap { weights.stored($0) }
@@ -60,18 +63,21 @@ package struct DraftInspection: Sendable, Encodable {
     /// The report for people.
     package var lines: [String] {
         let types = storedTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-        return FactTable.lines([
-            ("block size", "\(blockSize)"), ("fusion", fusion), ("layers", "\(layers), hidden size \(hiddenSize)"),
-            ("vocabulary", "\(vocabularySize)" + (draftVocabularySize.map { ", of which it ranks \($0)" } ?? "")),
-            ("positions", rotary),
-            ("parameters", "\(parameters) without the embedding"), ("stored", "tensors: \(types)"),
-        ]) + findings.map(\.line)
+        let states = auxiliaryLayers.map { [("reads", "states of the target's layers \(LayerNumbers.text($0)), too")] }
+        return FactTable.lines(
+            [
+                ("block size", "\(blockSize)"), ("fusion", fusion), ("layers", "\(layers), hidden size \(hiddenSize)"),
+                ("vocabulary", "\(vocabularySize)" + (draftVocabularySize.map { ", of which it ranks \($0)" } ?? "")),
+                ("positions", rotary),
+            ] + (states ?? []) + [
+                ("parameters", "\(parameters) without the embedding"), ("stored", "tensors: \(types)"),
+            ]) + findings.map(\.line)
     }
 
     enum CodingKeys: String, CodingKey {
         case folder, layers, fusion, rotary, parameters, findings
         case blockSize = "block_size", hiddenSize = "hidden_size", vocabularySize = "vocabulary_size"
-        case draftVocabularySize = "draft_vocabulary_size"
+        case draftVocabularySize = "draft_vocabulary_size", auxiliaryLayers = "auxiliary_layers"
         case storedTypes = "stored_types"
     }
 }

@@ -5,8 +5,9 @@ import FalconWeights
 /// Runs a draft head over features and tokens from a file, for comparison with other programs.
 package enum DraftRun {
     /// Reads `hidden_states` `[batch, time, hidden]`, `input_ids` `[batch, time]` (already one step ahead) and, where
-    /// it is there, `attention_mask` `[batch, time]` (1, then 0 for padding on the right); writes `draft_hidden`
-    /// `[batch, time, hidden]`, float32.
+    /// it is there, `attention_mask` `[batch, time]` (1, then 0 for padding on the right); for a head that reads the
+    /// states of layers, `auxiliary` `[batch, time, layers * hidden]`. Writes `draft_hidden` `[batch, time, hidden]`,
+    /// float32.
     ///
     /// - Parameters:
     ///   - folder: the draft head's.
@@ -43,7 +44,20 @@ package enum DraftRun {
                 return length
             }
         }
-        let result = network.features(features, nextTokens: tokens, lengths: lengths, on: pool)
+        var states: Tensor?
+        let layers = network.configuration.auxiliaryLayers
+        if !layers.isEmpty {
+            let given = try file.tensor("auxiliary")
+            let shape = Array(features.shape.prefix(2)) + [layers.count * model.hiddenSize]
+            guard given.shape == shape else {
+                throw FileError(
+                    input,
+                    "auxiliary has shape \(given.shape), not \(shape): the states of the target's layers "
+                        + LayerNumbers.text(layers))
+            }
+            states = given
+        }
+        let result = network.features(features, states: states, nextTokens: tokens, lengths: lengths, on: pool)
         try SafetensorsWriter.write(output, tensors: [("draft_hidden", result)])
     }
 
