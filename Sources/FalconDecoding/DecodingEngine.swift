@@ -21,6 +21,8 @@ package final class DecodingEngine {
         package var cacheBytes: Int?
         /// Whether finished texts come with the target's features of the passes that made them.
         package var keepsFeatures: Bool
+        /// Layers whose states stand beside the features of finished texts (`AuxiliaryLayers`), ascending.
+        package var states: [Int] = []
 
         /// Beginnings of many texts: a sixteenth of the memory, 256 MiB at most.
         package static var usualCacheBytes: Int { min(1 << 28, MemoryLimit.byteCount / 16) }
@@ -60,7 +62,8 @@ package final class DecodingEngine {
         package let id: TextID
         package let text: DecodedText
         /// Of the prompt and of every token of the text, the last one's included, `[prompt + tokens, hidden]`: the bits
-        /// that one pass over the whole sequence gives. `nil` where they are not kept or there is no token.
+        /// that one pass over the whole sequence gives, and beside them the states that the engine's options ask for.
+        /// `nil` where they are not kept or there is no token.
         package let features: Tensor?
     }
 
@@ -75,6 +78,8 @@ package final class DecodingEngine {
     private var texts: [TextInProgress] = []
     private var submitted = 0
     private let beginnings: SharedBeginnings?
+    /// Layers whose states stand beside all features of passes: the head's, and those that were asked for.
+    private let states: [Int]
 
     /// - Parameters:
     ///   - head: drafts for every text; with `shape`, for its block size.
@@ -86,6 +91,7 @@ package final class DecodingEngine {
     ) {
         (self.target, self.head, self.shape, self.lookup, self.options) = (target, head, shape, lookup, options)
         (self.pool, self.clock) = (pool, clock)
+        states = AuxiliaryLayers.union(options.states, head?.configuration.auxiliaryLayers ?? [])
         beginnings = options.cacheBytes.flatMap { $0 > 0 ? SharedBeginnings(byteLimit: $0) : nil }
     }
 
@@ -140,7 +146,7 @@ package final class DecodingEngine {
         guard !rows.isEmpty else { return finished }
 
         let before = clock()
-        let features = target.forward(rows.map(\.rows), on: pool)
+        let features = target.forward(rows.map(\.rows), states: states, on: pool)
         let chosen = choose(rows, features)
         let decided = clock()
 
@@ -175,7 +181,11 @@ package final class DecodingEngine {
         for text in texts where text.hasEnded && !text.isWaiting && !text.wantsClosing {
             if let beginnings { text.share(with: beginnings) }
             learn(from: text)
-            finished.append(FinishedText(id: text.id, text: text.text, features: text.features()))
+            let kept = text.features().map {
+                AuxiliaryLayers.rows(
+                    $0, of: options.states, from: states, hidden: target.configuration.hiddenSize)
+            }
+            finished.append(FinishedText(id: text.id, text: text.text, features: kept))
         }
         texts.removeAll { text in finished.contains { $0.id == text.id } }
         return finished
@@ -215,7 +225,8 @@ package final class DecodingEngine {
         // In company the plan follows the number of texts; what is drawn must not, so it keeps the first one.
         case .planned(let planner) where options.maximumTexts > 1 && request.sampling.isGreedy:
             return HeadDrafter(
-                head: head, positions: positions, treeRows: TreePlanner.rowLimit, alignment: .newest, pool: pool,
+                head: head, states: states, positions: positions, treeRows: TreePlanner.rowLimit, alignment: .newest,
+                pool: pool,
                 clock: clock
             ) { [unowned self] in HeadDrafter.Round(planner.plan(sharedBy: texts.count)) ?? .plain }
         case .fixed(let tree):
@@ -227,7 +238,8 @@ package final class DecodingEngine {
         }
         return round.map { round in
             HeadDrafter(
-                head: head, positions: positions, treeRows: treeRows, alignment: .newest, pool: pool, clock: clock
+                head: head, states: states, positions: positions, treeRows: treeRows, alignment: .newest, pool: pool,
+                clock: clock
             ) { round }
         }
     }
@@ -288,7 +300,11 @@ package final class DecodingEngine {
             }
             first += rows.tokens.count
         }
-        func selected(_ rows: [Int]) -> Tensor { rows.count == features.rowCount ? features : features.rows(rows) }
+        func selected(_ rows: [Int]) -> Tensor {
+            AuxiliaryLayers.features(
+                of: rows.count == features.rowCount ? features : features.rows(rows),
+                hidden: target.configuration.hiddenSize)
+        }
         let best = greedy.isEmpty ? [] : target.greedyTokens(selected(greedy), on: pool)
         let logits = drawn.isEmpty ? nil : target.logits(selected(drawn), on: pool)
         let scores = rows.indices.map { index -> TokenChoice.Scores in

@@ -1,4 +1,5 @@
 import FalconDraft
+import FalconModels
 import FalconTensor
 
 /// Drafts the rounds of one text.
@@ -20,7 +21,7 @@ protocol RoundDrafter: AnyObject {
     ///
     /// - Parameters:
     ///   - features: `[positions, hidden]`: of the whole prompt at first, where it wants features, then of each round's
-    ///     positions.
+    ///     positions. The states that the engine's passes give stand beside them (`AuxiliaryLayers`).
     ///   - nextTokens: the token after each of them.
     func committed(_ features: Tensor, nextTokens: [Int32])
 
@@ -69,6 +70,8 @@ final class HeadDrafter: RoundDrafter {
 
     let treeRows: Int
     private let session: DraftSession
+    /// Layers whose states stand beside the features that it is given.
+    private let states: [Int]
     private let pool: ThreadPool
     private let clock: SecondsClock
     private let round: () -> Round
@@ -81,17 +84,20 @@ final class HeadDrafter: RoundDrafter {
     private var prepared: TokenChoice.Draft?
 
     /// - Parameters:
+    ///   - states: layers whose states stand beside the features that passes give; those of the head are among them.
     ///   - positions: the most positions of the text.
     ///   - treeRows: the most rows of a target's pass.
     ///   - observe: gets the times of each round.
     ///   - round: asked before each round.
     init(
-        head: DraftHead, positions: Int, treeRows: Int, alignment: DraftSession.Alignment, pool: ThreadPool,
+        head: DraftHead, states: [Int], positions: Int, treeRows: Int, alignment: DraftSession.Alignment,
+        pool: ThreadPool,
         clock: @escaping SecondsClock, observe: @escaping (RoundTimes) -> Void = { _ in },
         round: @escaping () -> Round
     ) {
         session = DraftSession(
             head: head, capacity: positions, branchRows: treeRows * head.blockSize, alignment: alignment)
+        self.states = states
         (self.treeRows, self.pool, self.clock, self.observe, self.round) = (treeRows, pool, clock, observe, round)
     }
 
@@ -120,7 +126,12 @@ final class HeadDrafter: RoundDrafter {
         }
     }
 
-    func committed(_ features: Tensor, nextTokens: [Int32]) { unseen.append((features, nextTokens)) }
+    func committed(_ features: Tensor, nextTokens: [Int32]) {
+        let configuration = session.head.configuration
+        let own = AuxiliaryLayers.rows(
+            features, of: configuration.auxiliaryLayers, from: states, hidden: configuration.model.hiddenSize)
+        unseen.append((own, nextTokens))
+    }
 
     func timed(_ round: RoundTimes) { observe(round) }
 

@@ -170,7 +170,8 @@ package struct SpeculativeDecoder: TextDecoder {
     ) throws -> DecodedText {
         try decode(prompt, stop: stop, lookup: lookup, receive: receive) { [head, alignment, pool, clock] positions in
             HeadDrafter(
-                head: head, positions: positions, treeRows: treeRows, alignment: alignment, pool: pool, clock: clock,
+                head: head, states: head.configuration.auxiliaryLayers, positions: positions, treeRows: treeRows,
+                alignment: alignment, pool: pool, clock: clock,
                 observe: observe, round: next)
         }
     }
@@ -179,8 +180,10 @@ package struct SpeculativeDecoder: TextDecoder {
         _ prompt: [Int32], stop: StopRule, lookup: LookupPlanner?, receive: (DecodedPass) throws -> Void,
         drafter: @escaping (_ positions: Int) -> any RoundDrafter
     ) throws -> DecodedText {
+        var options = DecodingEngine.Options(maximumTexts: 1)
+        options.states = head.configuration.auxiliaryLayers
         let engine = DecodingEngine(
-            target: target, shape: shape, lookup: lookup, options: .init(maximumTexts: 1), pool: pool, clock: clock)
+            target: target, shape: shape, lookup: lookup, options: options, pool: pool, clock: clock)
         var request = DecodingEngine.Request(prompt: prompt, stop: stop, sampling: sampling)
         request.drafter = drafter
         return try engine.decode(request, receive: receive)

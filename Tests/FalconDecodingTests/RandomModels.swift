@@ -65,18 +65,24 @@ struct RandomModels {
     /// - Parameters:
     ///   - ranked: the tokens that it ranks, where those are not all.
     ///   - correction: the rank of a correction that matters.
+    ///   - auxiliary: layers whose states the head reads, and not in vain.
     func network(
-        blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64, ranked: [Int32]? = nil, correction: Int = 0
+        blockSize: Int, layers: Int = 1, fusion: FusionKind, seed: UInt64, ranked: [Int32]? = nil, correction: Int = 0,
+        auxiliary: [Int] = []
     ) throws -> DraftNetwork {
         var configuration = DraftConfiguration(
             target: target.configuration, blockSize: blockSize, layerCount: layers, fusion: fusion)
         (configuration.correctionRank, configuration.hasNewestPair) = (correction, correction > 0)
+        configuration.auxiliaryLayers = auxiliary
         let network = try DraftNetwork(
             configuration, .random(RandomSource(seed: seed)), embedding: target.embedding,
             vocabulary: ranked.map { VocabularySubset($0, of: target.configuration.vocabularySize) })
         var random = RandomSource(seed: seed, stream: 7)
         for parameter in network.parameters.trainable where parameter.name.hasPrefix("correction.output") {
             parameter.value = Tensor(normal: 0.5, parameter.value.shape, from: &random)
+        }
+        if let weight = network.parameters["auxiliary.weight"] {
+            weight.value = Tensor(normal: 0.3, weight.value.shape, from: &random)
         }
         return network
     }

@@ -16,19 +16,22 @@ import Testing
         let head: DraftHead
         let tree: TokenTree
         let stop: StopRule
+        /// Layers whose states are stored beside the features; the head reads them.
+        let auxiliary: [Int]
         var sequences: [FeatureSequence] = []
         var live: [DecodedText] = []
         let pool = ThreadPool(threadCount: 2)
 
         init(
             blockSize: Int, fusion: FusionKind, layers: Int, tree name: String, seed: UInt64, dialogues: Int = 3,
-            ranked: [Int32]? = nil, correction: Int = 0
+            ranked: [Int32]? = nil, correction: Int = 0, auxiliary: [Int] = []
         ) throws {
+            self.auxiliary = auxiliary
             models = try RandomModels(seed: seed, pool: pool)
             head = try models.head(
                 models.network(
                     blockSize: blockSize, layers: layers, fusion: fusion, seed: seed, ranked: ranked,
-                    correction: correction),
+                    correction: correction, auxiliary: auxiliary),
                 pool: pool)
             var random = RandomSource(seed: seed)
             tree =
@@ -63,8 +66,12 @@ import Testing
 
         func sequence(_ id: String, _ tokens: [Int32], _ mask: [UInt8]) -> FeatureSequence {
             let cache = models.target.makeCache(capacity: tokens.count)
-            let features = models.target.forward(tokens, cache: cache, on: pool)
-            return FeatureSequence(id: id, tokens: tokens, lossMask: mask, features: features)
+            let rows = models.target.forward(tokens, cache: cache, states: auxiliary, on: pool)
+            return FeatureSequence(
+                id: id, tokens: tokens, lossMask: mask, features: AuxiliaryLayers.features(of: rows, hidden: 16),
+                auxiliary: AuxiliaryLayers.states(of: rows, hidden: 16).map {
+                    AuxiliaryFeatures(layers: auxiliary, rows: $0)
+                })
         }
 
         var replay: FeatureReplay { FeatureReplay(ends: models.target.ends, head: head, tree: tree, stop: stop) }
@@ -75,7 +82,7 @@ import Testing
                 path: models.folder.file("shards-\(storage.rawValue)"),
                 description: ShardDescription(
                     hiddenSize: 16, storage: storage, maxLength: 512, targetFingerprint: models.target.fingerprint,
-                    tokenizerFingerprint: "none"), settings: [:])
+                    tokenizerFingerprint: "none", auxiliaryLayers: auxiliary), settings: [:])
             let writer = try ShardWriter(path: folder.shardPath(0), description: folder.description, pool: pool)
             for sequence in sequences { try writer.append(sequence) }
             try folder.record(0, writer.finish())

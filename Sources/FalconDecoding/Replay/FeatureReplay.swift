@@ -28,7 +28,7 @@ import FalconTensor
 /// `AcceptStatistics.acceptLengthEstimate` puts those together (the product-limit estimate of Kaplan and Meier).
 package struct FeatureReplay: Sendable {
     private let ends: EmbeddingAndHead
-    private let head: DraftHead
+    let head: DraftHead
     private let shape: Shape
     private let stop: StopRule
     /// What a planner expects of a pass over a tree.
@@ -76,12 +76,14 @@ package struct FeatureReplay: Sendable {
         }
     }
 
-    /// Replays every answer of a conversation: each run of tokens that the loss mask marks.
+    /// Replays every answer of a conversation: each run of tokens that the loss mask marks. It has the states of the
+    /// layers that the head reads, where that reads any.
     package func replay(_ sequence: FeatureSequence, on pool: ThreadPool) -> [ReplayedAnswer] {
         let answers = StoredAnswer.all(in: sequence, stop: stop, context: ends.configuration.positionLimit)
         guard let last = answers.last else { return [] }
         // One block a pass, at most.
         let session = DraftSession(head: head, capacity: last.tokens.upperBound, branchRows: branchRows)
+        let rows = sequence.rows(with: head.configuration.auxiliaryLayers)
         var fed = 0
         return answers.map { answer in
             let choices = choices(of: answer, in: sequence, on: pool)
@@ -90,7 +92,7 @@ package struct FeatureReplay: Sendable {
             var newest = answer.tokens.lowerBound
             while !ended {
                 session.extend(
-                    features: sequence.features.rows(fed..<newest),
+                    features: rows.rows(fed..<newest),
                     nextTokens: Array(sequence.tokens[fed + 1..<newest + 1]), on: pool)
                 fed = newest
                 let (walk, tree, expectation) = pass(

@@ -27,13 +27,14 @@ package struct ReplayRunner {
     ///   - limit: the most conversations to take, from the start.
     ///   - progress: told how many conversations and answer tokens are done; may throw to stop the work.
     /// - Returns: what was replayed, and what `progress` threw, if it did.
-    /// - Throws: `FileError` or `HDF5Error` where a shard is damaged, `DecodingError` where no conversation has an
-    ///   answer, and whatever `progress` throws before there is one.
+    /// - Throws: `FileError` or `HDF5Error` where a shard is damaged or lacks states that the head reads,
+    ///   `DecodingError` where no conversation has an answer, and whatever `progress` throws before there is one.
     package func run(
         limit: Int? = nil, on pool: ThreadPool,
         progress: (_ conversations: Int, _ tokens: Int) throws -> Void = { _, _ in }
     ) throws -> (dialogues: [AnsweredDialogue], facts: ReplayFacts, stopped: (any Error)?) {
         let start = clock()
+        try store.requireLayers(replay.head.configuration.auxiliaryLayers)
         let count = min(limit ?? store.count, store.count)
         var (dialogues, agreeing, tokens): ([AnsweredDialogue], Int, Int) = ([], 0, 0)
         var (expectation, ranks) = (ReplayedAnswer.Expectation(), RankStatistics())
