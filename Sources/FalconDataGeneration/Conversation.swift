@@ -9,7 +9,8 @@ struct Conversation: Sendable {
     let lossMask: [UInt8]
     /// Whether tokens beyond the greatest length were cut off.
     let isTruncated: Bool
-    /// The target's, `[tokens, hidden]`, where the passes that made the tokens left them.
+    /// The target's, `[tokens, hidden]`, where the passes that made the tokens left them, with the states of the layers
+    /// that are stored (`AuxiliaryLayers`).
     var features: Tensor?
 }
 

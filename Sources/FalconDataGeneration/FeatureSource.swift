@@ -14,6 +14,8 @@ struct FeatureSource: Sendable {
     let pool: ThreadPool
     /// Of the `TeacherStatistics` that are made beside the features; `nil` for none.
     let teacherEntries: Int?
+    /// Layers whose states stand beside the features.
+    let auxiliaryLayers: [Int]
     /// What a user should know, a line each.
     let notes: [String]
 
@@ -38,8 +40,14 @@ struct FeatureSource: Sendable {
                 options.target,
                 "has \(model.configuration.vocabularySize) tokens, fewer than --teacher-statistics \(entries) asks for")
         }
-        teacherEntries = options.teacherEntries
-        whole = SequenceFeatures(model)
+        if let layer = options.auxiliaryLayers.last, layer > model.configuration.layerCount {
+            throw FileError(
+                options.target,
+                "has \(model.configuration.layerCount) layers, and there is no layer \(layer): give lower numbers as "
+                    + "auxiliary layers")
+        }
+        (teacherEntries, auxiliaryLayers) = (options.teacherEntries, options.auxiliaryLayers)
+        whole = SequenceFeatures(model, states: auxiliaryLayers)
         let maxLength = min(options.maxLength, model.configuration.positionLimit)
         encoder = ConversationEncoder(
             dialogues: DialogueEncoder(template, tokenizer), vocabularySize: model.configuration.vocabularySize,
@@ -57,7 +65,7 @@ struct FeatureSource: Sendable {
         ShardDescription(
             hiddenSize: model.configuration.hiddenSize, storage: storage, maxLength: encoder.maxLength,
             targetFingerprint: model.fingerprint, tokenizerFingerprint: tokenizer.fingerprint,
-            teacherEntries: teacherEntries)
+            teacherEntries: teacherEntries, auxiliaryLayers: auxiliaryLayers)
     }
 
     /// Conversations with the target's features, and its statistics where they are asked for.
@@ -82,10 +90,14 @@ struct FeatureSource: Sendable {
     }
 
     private func sequence(of conversation: Conversation, on pool: ThreadPool) -> FeatureSequence {
-        let features = conversation.features ?? whole.features(of: conversation.tokens, on: pool)
+        let rows = conversation.features ?? whole.features(of: conversation.tokens, on: pool)
+        let hidden = model.configuration.hiddenSize
+        let features = AuxiliaryLayers.features(of: rows, hidden: hidden)
+        let states = AuxiliaryLayers.states(of: rows, hidden: hidden)
         return FeatureSequence(
             id: conversation.id, tokens: conversation.tokens, lossMask: conversation.lossMask, features: features,
-            statistics: teacherEntries.map { statistics(features, $0, on: pool) })
+            statistics: teacherEntries.map { statistics(features, $0, on: pool) },
+            auxiliary: states.map { AuxiliaryFeatures(layers: auxiliaryLayers, rows: $0) })
     }
 
     /// In pieces, so that `[tokens, vocabulary]` never exists.

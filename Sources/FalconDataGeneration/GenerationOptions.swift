@@ -24,6 +24,9 @@ package struct GenerationOptions: Sendable {
     /// How many of the target's most likely next tokens are stored with each token; see `TeacherStatistics`. `nil`
     /// stores none.
     package var teacherEntries: Int?
+    /// Layers of the target whose hidden states are stored beside the features, ascending from 1 on; see
+    /// `AuxiliaryFeatures`.
+    package var auxiliaryLayers: [Int] = []
     /// zstd's compression level.
     package var zstdLevel = ShardWriter.usualLevel
     /// Whether a dialogue that repeats an earlier one word for word is left out.

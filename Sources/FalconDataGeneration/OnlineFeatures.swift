@@ -27,10 +27,15 @@ package struct OnlineFeatures: FeatureSequences {
     ///   - dataset: chats, as `GenerationOptions` takes them.
     ///   - template: as `TemplateChoice` names it.
     ///   - maxLength: tokens of a dialogue beyond this many are cut off.
+    ///   - auxiliaryLayers: as `GenerationOptions` takes them.
     /// - Throws: `FileError` or `TokenizerError`, naming the file.
-    package init(target: String, dataset: String, template: String, maxLength: Int, pool: ThreadPool) throws {
+    package init(
+        target: String, dataset: String, template: String, maxLength: Int, auxiliaryLayers: [Int] = [],
+        pool: ThreadPool
+    ) throws {
         var options = GenerationOptions(target: target, dataset: dataset, output: "")
         (options.template, options.maxLength) = (TemplateChoice(template), maxLength)
+        options.auxiliaryLayers = auxiliaryLayers
         let input = try GenerationInput(options)
         let source = try FeatureSource(options, pool: pool)
         var conversations: [Conversation] = []

@@ -73,7 +73,8 @@ package struct ShardInspection: Sendable, Encodable {
     }
 
     /// Writes one sequence: `hidden` `[time, hidden]`, `input_ids` and `loss_mask` `[time]`, and what there is of
-    /// `teacher_tokens`, `teacher_log_probabilities` `[time, entries]` and `teacher_log_normalizer` `[time]`.
+    /// `teacher_tokens`, `teacher_log_probabilities` `[time, entries]`, `teacher_log_normalizer` `[time]` and
+    /// `auxiliary` `[time, layers * hidden]`.
     ///
     /// - Throws: `FileError` where there is no such sequence.
     package static func dump(path: String, sequence index: Int, to output: String) throws {
@@ -93,6 +94,7 @@ package struct ShardInspection: Sendable, Encodable {
             tensors.append(("teacher_log_probabilities", Tensor(statistics.logProbabilities, shape)))
             tensors.append(("teacher_log_normalizer", Tensor(statistics.logNormalizers, [sequence.length])))
         }
+        if let auxiliary = sequence.auxiliary { tensors.append(("auxiliary", auxiliary.rows)) }
         try SafetensorsWriter.write(output, tensors: tensors, integers: integers, metadata: ["id": sequence.id])
     }
 
@@ -102,18 +104,24 @@ package struct ShardInspection: Sendable, Encodable {
             let percent = String(format: "%.1f", Double(lossTokens) / Double(max(1, tokens)) * 100)
             return ", of them the assistant's \(lossTokens) (\(percent) %)"
         }
-        return FactTable.lines([
-            (
-                "shards",
-                "\(shards), \(counted(bytes, "byte")), \(String(format: "%.1f", bytesPerToken)) bytes per token"
-            ),
-            ("features", "\(description.hiddenSize) wide, stored as \(description.storage.rawValue)"),
-            ("statistics", description.teacherEntries.map { "\($0) likeliest next tokens" } ?? "none"),
-            ("sequences", "\(sequences)"),
-            ("tokens", "\(tokens)\(share ?? "")"),
-            ("lengths", "\(shortest) to \(longest), median \(median), limit \(description.maxLength)"),
-            ("target", description.targetFingerprint), ("tokenizer", description.tokenizerFingerprint),
-        ]) + findings.map(\.line)
+        return FactTable.lines(
+            [
+                (
+                    "shards",
+                    "\(shards), \(counted(bytes, "byte")), \(String(format: "%.1f", bytesPerToken)) bytes per token"
+                ),
+                ("features", "\(description.hiddenSize) wide, stored as \(description.storage.rawValue)"),
+                ("statistics", description.teacherEntries.map { "\($0) likeliest next tokens" } ?? "none"),
+            ]
+                + (description.auxiliaryLayers.isEmpty
+                    ? []
+                    : [("layers", "states of \(LayerNumbers.text(description.auxiliaryLayers)) beside the features")])
+                + [
+                    ("sequences", "\(sequences)"),
+                    ("tokens", "\(tokens)\(share ?? "")"),
+                    ("lengths", "\(shortest) to \(longest), median \(median), limit \(description.maxLength)"),
+                    ("target", description.targetFingerprint), ("tokenizer", description.tokenizerFingerprint),
+                ]) + findings.map(\.line)
     }
 
     enum CodingKeys: String, CodingKey {

@@ -63,6 +63,12 @@ struct GenerateData: FalconCommand {
             valueName: "n"))
     var teacherStatistics: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Store the states of these decoder layers too, e.g. 8,16 (from 1 on), for draft.auxiliary_layers.",
+            valueName: "layers"))
+    var auxiliaryLayers: String?
+
     @Option(help: "zstd's compression level, 1 (quick) to 19 (small).")
     var zstdLevel = ShardWriter.usualLevel
 
@@ -106,6 +112,11 @@ struct GenerateData: FalconCommand {
                 because: "is for --dataset; --self-prompts makes as many as are asked for, without duplicates.")
         }
         guard teacherStatistics ?? 1 >= 1 else { throw ValidationError("--teacher-statistics: give 1 or more.") }
+        guard auxiliaryLayers.map({ LayerNumbers.read($0) != nil }) ?? true else {
+            throw ValidationError(
+                "--auxiliary-layers \(auxiliaryLayers ?? ""): give numbers of layers from 1 on, ascending, each once, "
+                    + "as in 8,16.")
+        }
         guard (1...19).contains(zstdLevel) else { throw ValidationError("--zstd-level \(zstdLevel): give 1 to 19.") }
         // The names of a GGUF file's templates are known when it is opened.
         if !target.lowercased().hasSuffix(".gguf"),
@@ -148,6 +159,7 @@ struct GenerateData: FalconCommand {
         options.budget = budget
         options.zstdLevel = zstdLevel
         options.teacherEntries = teacherStatistics
+        options.auxiliaryLayers = auxiliaryLayers.flatMap(LayerNumbers.read) ?? []
         options.dropsDuplicates = dropDuplicates
 
         options.regeneration = regeneration.options

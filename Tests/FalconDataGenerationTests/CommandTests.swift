@@ -35,6 +35,8 @@ import Testing
         for wrong in [
             ["--part", "0/2"], ["--range", "5:2"], ["--dtype", "int4"], ["--template", "alpaca"], ["--nonsense"],
             ["--top-p", "0.9"], ["--max-new-tokens", "64"], ["--regenerate", "--plan"], ["--budget", "x"],
+            ["--auxiliary-layers", "8,8"], ["--auxiliary-layers", "16,8"], ["--auxiliary-layers", "0"],
+            ["--auxiliary-layers", "last"],
         ] {
             #expect(try CommandRunner.run("falcon-gen-data", good + wrong).status == 64)
         }

@@ -69,10 +69,9 @@ struct Regenerator {
 
     /// Decodes this many texts at a time, and keeps their features.
     func makeEngine(texts: Int) -> DecodingEngine {
-        DecodingEngine(
-            target: source.model, head: head, shape: shape,
-            options: DecodingEngine.Options(maximumTexts: texts, cacheBytes: cacheBytes, keepsFeatures: true),
-            pool: source.pool)
+        var options = DecodingEngine.Options(maximumTexts: texts, cacheBytes: cacheBytes, keepsFeatures: true)
+        options.states = source.auxiliaryLayers
+        return DecodingEngine(target: source.model, head: head, shape: shape, options: options, pool: source.pool)
     }
 
     /// Measures rounds on some of the dialogues' first questions, where the head's tree is planned.
