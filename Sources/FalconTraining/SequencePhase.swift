@@ -12,6 +12,7 @@ extension FeatureSequence {
         return FeatureSequence(
             id: id, tokens: Array(tokens.dropFirst(first)), lossMask: Array(lossMask.dropFirst(first)),
             features: features.rows(first..<length),
-            statistics: statistics.map { all in .gather((first..<length).map { (all, $0) }) })
+            statistics: statistics.map { all in .gather((first..<length).map { (all, $0) }) },
+            auxiliary: auxiliary.map { AuxiliaryFeatures(layers: $0.layers, rows: $0.rows.rows(first..<length)) })
     }
 }

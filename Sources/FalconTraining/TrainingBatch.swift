@@ -17,6 +17,10 @@ package struct TrainingBatch: Sendable {
     package let blockSize: Int
     /// f_i: `[batch, time, hidden]`.
     package var features: Tensor
+    /// s_i, states of the target's lower layers: `[batch, time, layers * hidden]`; `nil` for heads that read none.
+    package var states: Tensor?
+    /// The same before any were taken away or changed places.
+    private let storedStates: Tensor?
     /// t_{i+1}: `[batch][time]`.
     package var nextTokens: [[Int32]]
     /// t_{i+k}, the token at the position that is asked for: `[batch][time]`.
@@ -36,9 +40,10 @@ package struct TrainingBatch: Sendable {
     ///   - sequences: `features` is `[tokens, hidden]`, `lossMask` is 1 on the assistant's tokens.
     ///   - maxLength: longer sequences are cut first.
     ///   - needsTargetToken: positions without a t_{i+k+1} do not count, as when the text gives the hard label.
+    ///   - layers: whose states the head reads; the sequences have them.
     package init(
         _ sequences: [FeatureSequence], blockSize k: Int, maskShift: MaskShift, maxLength: Int,
-        needsTargetToken: Bool = false
+        needsTargetToken: Bool = false, layers: [Int] = []
     ) {
         precondition(!sequences.isEmpty && k > 0, "a batch of \(sequences.count) sequences, block size \(k)")
         ids = sequences.map(\.id)
@@ -66,6 +71,11 @@ package struct TrainingBatch: Sendable {
         features = Tensor(fed, [sequences.count, time, hidden])
         targetFeatures = Tensor(asked, [sequences.count, time, hidden])
 
+        storedStates =
+            layers.isEmpty
+            ? nil : TrainingBatch.states(zip(sequences, lengths).map { $0.states(of: layers).rows(0..<$1) }, time: time)
+        states = storedStates
+
         func shifted(by shift: Int) -> [[Int32]] {
             zip(sequences, lengths).map { sequence, length in
                 (0..<time).map { $0 + shift < length ? sequence.tokens[$0 + shift] : 0 }
@@ -81,6 +91,18 @@ package struct TrainingBatch: Sendable {
         }
     }
 
+    /// States of sequences of different lengths, padded to one.
+    private static func states(_ parts: [Tensor], time: Int) -> Tensor {
+        let width = parts[0].width
+        var values: [Float] = []
+        values.reserveCapacity(parts.count * time * width)
+        for part in parts {
+            values += part.scalars
+            values.append(contentsOf: repeatElement(0, count: (time - part.rowCount) * width))
+        }
+        return Tensor(values, [parts.count, time, width])
+    }
+
     /// A batch of rows that are laid out already, all of one length; every position counts.
     init(features: Tensor, nextTokens: [[Int32]], targetFeatures: Tensor, targetTokens: [[Int32]], blockSize: Int = 2) {
         let (rows, time) = (features.shape[0], features.shape[1])
@@ -88,6 +110,7 @@ package struct TrainingBatch: Sendable {
         lengths = [Int](repeating: time, count: rows)
         self.blockSize = blockSize
         self.features = features
+        (states, storedStates) = (nil, nil)
         self.nextTokens = nextTokens
         ownTokens = BlockCorrection.ownTokens(nextTokens, blockSize: blockSize)
         self.targetFeatures = targetFeatures
@@ -121,7 +144,8 @@ package struct TrainingBatch: Sendable {
         features = Tensor(values, features.shape)
     }
 
-    /// Shows positions the truth that they are asked for: `f_i <- f_{i+k}` and `t_{i+1} <- t_{i+k+1}`, together.
+    /// Shows positions the truth that they are asked for: `f_i <- f_{i+k}` and `t_{i+1} <- t_{i+k+1}`, together, and
+    /// with them the states that belong to the feature.
     package func glancing(_ plans: [GlancePlan]) -> TrainingBatch {
         precondition(plans.count == lengths.count, "\(plans.count) plans for \(lengths.count) sequences")
         guard plans.contains(where: { !$0.positions.isEmpty }) else { return self }
@@ -137,6 +161,19 @@ package struct TrainingBatch: Sendable {
             }
         }
         result.features = Tensor(values, features.shape)
+        if let states, let storedStates {
+            let (width, stored) = (states.width, storedStates.scalars)
+            var values = states.scalars
+            for (row, plan) in plans.enumerated() {
+                for position in plan.positions {
+                    let (to, from) = ((row * time + position) * width, (row * time + position + blockSize) * width)
+                    // Where nothing is stored that far ahead, nothing is asked for and nothing shown.
+                    guard position + blockSize < time else { continue }
+                    values.replaceSubrange(to..<to + width, with: stored[from..<from + width])
+                }
+            }
+            result.states = Tensor(values, states.shape)
+        }
         return result
     }
 

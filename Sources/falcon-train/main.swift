@@ -88,7 +88,7 @@ struct Train: FalconCommand {
     private static func onlineFeatures(_ recipe: Recipe, _ environment: TrainingEnvironment) throws -> OnlineFeatures {
         let features = try OnlineFeatures(
             target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
-            maxLength: recipe.data.maxLength, pool: environment.pool)
+            maxLength: recipe.data.maxLength, auxiliaryLayers: recipe.draft.auxiliaryLayers, pool: environment.pool)
         features.notes.forEach(environment.log)
         return features
     }

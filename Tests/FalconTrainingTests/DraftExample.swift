@@ -21,8 +21,10 @@ struct DraftExample {
     /// - Parameters:
     ///   - poisoned: sequences with another value in the first feature of their token 8.
     ///   - teacherEntries: of the teacher statistics in the shards.
+    ///   - layers: whose states are in the shards: of the token two steps ahead, which features say nothing of.
     init(
-        sequences count: Int = 80, poisoned: [Int: Float] = [:], teacherEntries: Int? = nil, pool: ThreadPool
+        sequences count: Int = 80, poisoned: [Int: Float] = [:], teacherEntries: Int? = nil, layers: [Int] = [],
+        pool: ThreadPool
     ) throws {
         temporary = try TemporaryFolder()
         self.pool = pool
@@ -32,12 +34,13 @@ struct DraftExample {
         let head = Tensor(normal: 1, [vocabulary, hidden], from: &random)
         target = EmbeddingAndHead(
             ModelConfiguration(
-                vocabularySize: vocabulary, hiddenSize: hidden, layerCount: 1, headCount: 2, intermediateSize: 32),
+                vocabularySize: vocabulary, hiddenSize: hidden, layerCount: layers.last ?? 1, headCount: 2,
+                intermediateSize: 32),
             fingerprint: "target", embedding: StoredMatrix(Tensor(normal: 1, [vocabulary, hidden], from: &random)),
             head: StoredMatrix(head))
         let description = ShardDescription(
             hiddenSize: hidden, storage: .float32, maxLength: 64, targetFingerprint: "target",
-            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries)
+            tokenizerFingerprint: "tokenizer", teacherEntries: teacherEntries, auxiliaryLayers: layers)
         let folder = try ShardFolder(path: shards, description: description, settings: [:])
         let writer = try ShardWriter(path: folder.shardPath(0), description: description, pool: pool)
         for index in 0..<count {
@@ -58,9 +61,25 @@ struct DraftExample {
                         let logits = PackedMatrix([StoredMatrix(head)], arithmetic: .float32, on: pool).multiply(
                             tensor, on: pool)
                         return TeacherStatistics(logits: logits, entryCount: $0)
-                    }))
+                    },
+                    auxiliary: layers.isEmpty
+                        ? nil
+                        : EncodedFeatures(
+                            bytes: DraftExample.states(tokens, head, layers: layers.count).bytes(as: .float32),
+                            scales: nil)))
         }
         try folder.record(0, writer.finish())
+    }
+
+    /// States at all tokens but the last.
+    private static func states(_ tokens: [Int32], _ head: Tensor, layers: Int) -> Tensor {
+        let rows = (0..<tokens.count - 1).flatMap { position in
+            (0..<layers).flatMap { layer in
+                let ahead = tokens[min(position + 2, tokens.count - 1)]
+                return head.row(Int((ahead + Int32(layer)) % Int32(vocabulary)))
+            }
+        }
+        return Tensor(rows, [tokens.count - 1, layers * hidden])
     }
 
     func recipe(_ settings: [String] = []) throws -> Recipe {

@@ -29,6 +29,7 @@ extension DraftNetwork {
             let looksAhead = recipe.draft.lookAhead
             configuration.hasNewestPair = recipe.draft.newestPair
             configuration.correctionRank = recipe.draft.correctionRank
+            configuration.auxiliaryLayers = recipe.draft.auxiliaryLayers
             configuration.model.plan.hasAttentionBias = looksAhead || configuration.model.plan.hasAttentionBias
             try self.init(
                 configuration, .random(source), embedding: target.embedding, vocabulary: vocabulary,
@@ -73,6 +74,14 @@ extension DraftNetwork {
                 "correction_rank is \(configuration.correctionRank), draft.correction_rank is "
                     + "\(recipe.draft.correctionRank); set draft.correction_rank to \(configuration.correctionRank)")
         }
+        let (own, wanted) = (configuration.auxiliaryLayers, recipe.draft.auxiliaryLayers)
+        let addsAuxiliary = own.isEmpty && !wanted.isEmpty
+        guard addsAuxiliary || own == wanted else {
+            throw FileError(
+                folder + "/config.json",
+                "auxiliary_layers is \(own), draft.auxiliary_layers is \(wanted); set draft.auxiliary_layers to \(own)")
+        }
+        if addsAuxiliary { changes.append("the layers \(LayerNumbers.text(wanted)) are added to its input") }
         if newCorrection > 0 { changes.append("a correction of rank \(newCorrection) is added to it") }
         if configuration.blockSize != recipe.draft.blockSize {
             changes.append("block size \(configuration.blockSize), trained on with \(recipe.draft.blockSize)")
@@ -90,11 +99,12 @@ extension DraftNetwork {
         log("starts from \(folder)" + (changes.isEmpty ? "" : " (\(changes.joined(separator: "; ")))"))
         (configuration.blockSize, configuration.fusion) = (recipe.draft.blockSize, fusion)
         configuration.correctionRank = recipe.draft.correctionRank
+        configuration.auxiliaryLayers = wanted
         // What a new correction starts from is a new head's, which drafts as one without it.
         let fresh = RandomSource(seed: UInt64(recipe.draft.initSeed)).stream("weights")
         try self.init(
             configuration, weightsIn: folder, embedding: target.embedding, vocabulary: vocabulary,
-            newCorrection: newCorrection > 0 ? fresh : nil)
+            newCorrection: newCorrection > 0 ? fresh : nil, addsAuxiliary: addsAuxiliary)
     }
 
     /// The folder of the head itself, where a run's is given.

@@ -48,6 +48,13 @@ package final class DraftTraining: TrainingTask {
                 "has features of width \(source.description.hiddenSize), but the target's are "
                     + "\(target.configuration.hiddenSize) wide; make them again with falcon-gen-data")
         }
+        let layers = recipe.draft.auxiliaryLayers
+        if let last = layers.last, last > target.configuration.layerCount {
+            throw RecipeError(
+                source: "recipe", key: "draft.auxiliary_layers",
+                problem: "names layer \(last), but the target has \(target.configuration.layerCount); name lower ones")
+        }
+        try source.requireLayers(layers)
         if recipe.loss.teacher == .stored, source.description.teacherEntries == nil {
             throw FileError(
                 source.path,
@@ -154,7 +161,8 @@ package final class DraftTraining: TrainingTask {
         }
         var batch = TrainingBatch(
             shifted(sequences, epoch: epoch), blockSize: recipe.draft.blockSize, maskShift: recipe.glance.maskShift,
-            maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data)
+            maxLength: recipe.data.maxLength, needsTargetToken: recipe.loss.hardLabel == .data,
+            layers: recipe.draft.auxiliaryLayers)
         draw("noise", batch.ids, epoch) { random in
             batch.add(
                 FeatureNoise(kind: recipe.noise.kind, halfWidth: Float(recipe.noise.halfWidth)), random: &random)

@@ -67,11 +67,12 @@ struct DraftValidation {
         for part in parts {
             let batch = TrainingBatch(
                 try source.finiteBatch(part, limit: recipe.data.maxLength, on: pool),
-                blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength)
+                blockSize: recipe.draft.blockSize, maskShift: .target, maxLength: recipe.data.maxLength,
+                layers: recipe.draft.auxiliaryLayers)
             let rows = batch.countingRows()
             guard !rows.isEmpty else { continue }
             let predicted = network.features(
-                batch.features, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
+                batch.features, states: batch.states, nextTokens: batch.nextTokens, lengths: batch.lengths, on: pool)
             var tape = Tape(on: pool, recordsGradients: false)
             var unused = RandomSource(seed: 0)
             let (_, result) = loss(

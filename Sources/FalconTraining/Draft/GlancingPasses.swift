@@ -50,8 +50,8 @@ struct GlancingPasses {
         var tape = Tape(on: pool, precision: precision, recordsGradients: false)
         var nothing: Dropout?
         return network.forward(
-            features: Tape.constant(batch.features), nextTokens: batch.nextTokens, ownTokens: batch.ownTokens,
-            lengths: batch.lengths,
+            features: Tape.constant(batch.features), states: batch.states.map { Tape.constant($0) },
+            nextTokens: batch.nextTokens, ownTokens: batch.ownTokens, lengths: batch.lengths,
             dropout: &nothing, tape: &tape
         ).value
     }
@@ -96,8 +96,8 @@ struct GlancingPasses {
         var tape = Tape(on: pool, precision: precision, recomputes: recomputes)
         var dropping = dropoutRate > 0 ? Dropout(rate: dropoutRate, random: dropout[0], rows: dropout.own) : nil
         let predicted = network.forward(
-            features: Tape.constant(batch.features), nextTokens: batch.nextTokens, ownTokens: batch.ownTokens,
-            lengths: batch.lengths,
+            features: Tape.constant(batch.features), states: batch.states.map { Tape.constant($0) },
+            nextTokens: batch.nextTokens, ownTokens: batch.ownTokens, lengths: batch.lengths,
             dropout: &dropping, tape: &tape)
         if let dropping, dropout.isShared { dropout[0] = dropping.random }
         let heads = first?.heads ?? laidOutHeads()

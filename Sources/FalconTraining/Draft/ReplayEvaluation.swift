@@ -88,10 +88,12 @@ package struct ReplayEvaluation {
     /// - Parameters:
     ///   - recipe: `[evaluation]` says which tree, how deep the chain, and how many of the dialogues.
     ///   - indices: the source's dialogues that are held out.
-    /// - Throws: `TokenTreeError`; a recipe that was read has named it before.
+    /// - Throws: `TokenTreeError`; a recipe that was read has named it before. `FileError` where the source lacks
+    ///   states that the recipe's head reads.
     package init(
         recipe: Recipe, target: EmbeddingAndHead, source: any FeatureSequences, indices: [Int], pool: ThreadPool
     ) throws {
+        try source.requireLayers(recipe.draft.auxiliaryLayers)
         (self.target, self.source, self.pool) = (target, source, pool)
         self.indices = Array(indices.prefix(recipe.evaluation.dialogues))
         maxLength = recipe.data.maxLength

@@ -35,7 +35,8 @@ package struct SelfFedBlocks: Equatable, Sendable {
 }
 
 extension TrainingBatch {
-    /// Feeds blocks what the head predicted for them: `f_i <- g_{i-k}`. The tokens stay.
+    /// Feeds blocks what the head predicted for them: `f_i <- g_{i-k}`. The tokens stay; states of lower layers are 0
+    /// there, as in drafting, where nobody predicts any.
     ///
     /// - Parameters:
     ///   - blocks: of each sequence.
@@ -55,6 +56,17 @@ extension TrainingBatch {
             }
         }
         result.features = Tensor(values, features.shape)
+        if let states {
+            var values = states.scalars
+            for (row, blocks) in blocks.enumerated() {
+                for start in blocks.starts {
+                    let first = (row * time + start) * states.width
+                    let stretch = first..<first + blockSize * states.width
+                    values.replaceSubrange(stretch, with: repeatElement(0, count: stretch.count))
+                }
+            }
+            result.states = Tensor(values, states.shape)
+        }
         return result
     }
 }

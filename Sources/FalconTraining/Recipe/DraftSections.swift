@@ -65,6 +65,9 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
     package var newestPair = false
     /// How wide the correction inside a block is (`BlockCorrection`); 0: there is none.
     package var correctionRank = 0
+    /// Layers of the target whose states the head reads beside the features, numbered from 1 (`AuxiliaryInput`); the
+    /// features must have been made with them.
+    package var auxiliaryLayers: [Int] = []
     /// How many tokens the head ranks: those that the target says most. 0: by `vocabulary_coverage`, or all.
     package var vocabularySize = 0
     /// As many tokens as make up this share of what the target says, in place of `vocabulary_size`; 0: off.
@@ -82,6 +85,7 @@ package struct DraftSection: RecipeSection, Equatable, Sendable {
         try walker.flag("balanced_start", &balancedStart)
         try walker.flag("newest_pair", &newestPair)
         try walker.integer("correction_rank", &correctionRank, 0...4096)
+        try walker.layers("auxiliary_layers", &auxiliaryLayers)
         try walker.integer("vocabulary_size", &vocabularySize, 0...Int(Int32.max))
         try walker.number("vocabulary_coverage", &vocabularyCoverage, 0...1)
         try walker.integer("init_seed", &initSeed, 0...Int.max)

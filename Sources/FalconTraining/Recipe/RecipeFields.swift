@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// Something that walks over the fields of a recipe's section: one declaration of a section serves to read it, to
 /// check it and to print it.
 protocol RecipeFields {
@@ -6,6 +8,8 @@ protocol RecipeFields {
     mutating func integer(_ key: String, _ value: inout Int, _ range: ClosedRange<Int>) throws
     mutating func number(_ key: String, _ value: inout Double, _ range: ClosedRange<Double>) throws
     mutating func pair(_ key: String, _ value: inout [Double], _ range: ClosedRange<Double>) throws
+    /// Layers by their numbers: ascending from 1 on, none twice, or none at all.
+    mutating func layers(_ key: String, _ value: inout [Int]) throws
     mutating func choice<Choice: RecipeChoice>(_ key: String, _ value: inout Choice) throws
 }
 
@@ -78,6 +82,17 @@ struct RecipeReader: RecipeFields {
         value = numbers
     }
 
+    mutating func layers(_ key: String, _ value: inout [Int]) throws {
+        guard let written = take(key) else { return }
+        guard case .list(let list) = written,
+            case let numbers = list.compactMap({ if case .integer(let number) = $0 { number } else { nil } }),
+            numbers.count == list.count, LayerNumbers.areAscending(numbers)
+        else {
+            throw wrong(key, written, "a list of layers' numbers, ascending from 1 on, as in [8, 16]")
+        }
+        value = numbers
+    }
+
     mutating func choice<Choice: RecipeChoice>(_ key: String, _ value: inout Choice) throws {
         guard let written = take(key) else { return }
         let names = Choice.allCases.map(\.rawValue)
@@ -132,6 +147,9 @@ struct RecipeWriter: RecipeFields {
     }
     mutating func pair(_ key: String, _ value: inout [Double], _ range: ClosedRange<Double>) {
         write(key, .list(value.map { .number($0) }))
+    }
+    mutating func layers(_ key: String, _ value: inout [Int]) {
+        write(key, .list(value.map { .integer($0) }))
     }
     mutating func choice<Choice: RecipeChoice>(_ key: String, _ value: inout Choice) {
         write(key, .text(value.rawValue))

@@ -72,6 +72,9 @@ package struct RecipeKeys: Sendable {
         mutating func pair(_ key: String, _ value: inout [Double], _ range: ClosedRange<Double>) {
             add(key, .list(value.map { .number($0) }), "two of " + Walker.words(range))
         }
+        mutating func layers(_ key: String, _ value: inout [Int]) {
+            add(key, .list(value.map { .integer($0) }), "layers, ascending")
+        }
         mutating func choice<Choice: RecipeChoice>(_ key: String, _ value: inout Choice) {
             add(key, .text(value.rawValue), Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
