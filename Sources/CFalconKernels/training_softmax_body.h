@@ -146,6 +146,48 @@ static float distil(
     return sum_of(sum);
 }
 
+static float overlap(
+    const float *student, const float *teacher, size_t count, float student_maximum, float student_log_sum,
+    float teacher_maximum, float teacher_log_sum, float *smaller
+) {
+    floats common = 0, below = 0;
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t left = count - i;
+        int whole_vector = left >= LANES;
+        floats o = whole_vector ? load(student + i) : load_first(student + i, left, -1e30f);
+        floats t = whole_vector ? load(teacher + i) : load_first(teacher + i, left, -1e30f);
+        floats q = vector_exp((o - student_maximum) - student_log_sum);
+        floats p = vector_exp((t - teacher_maximum) - teacher_log_sum);
+        common += q < p ? q : p;
+        below += q < p ? q : (floats)0.0f;
+    }
+    *smaller = sum_of(below);
+    return sum_of(common);
+}
+
+static float distil_overlap(
+    float *student, const float *teacher, size_t count, float student_maximum, float student_log_sum,
+    float teacher_maximum, float teacher_log_sum, float smaller, float weight, float soft, float hard
+) {
+    floats sum = 0;
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t left = count - i;
+        int whole_vector = left >= LANES;
+        floats o = whole_vector ? load(student + i) : load_first(student + i, left, student_maximum);
+        floats t = whole_vector ? load(teacher + i) : load_first(teacher + i, left, -1e30f);
+        floats log_q = (o - student_maximum) - student_log_sum;
+        floats log_p = (t - teacher_maximum) - teacher_log_sum;
+        floats q = vector_exp(log_q);
+        floats p = log_p < -100.0f ? (floats)0.0f : vector_exp(log_p);
+        sum += p > 0.0f ? p * (log_p - log_q) : (floats)0.0f;
+        floats short_of = q < p ? (floats)1.0f : (floats)0.0f;
+        floats gradient = (soft + hard) * q - soft * p + weight * q * (smaller - short_of);
+        if (whole_vector) store(student + i, gradient);
+        else store_first(student + i, left, gradient);
+    }
+    return sum_of(sum);
+}
+
 static float distil_authors_code(
     float *student, const float *teacher, size_t count, float student_maximum, float student_log_sum,
     float student_soft_log_sum, float teacher_maximum, float teacher_log_sum, float teacher_soft_log_sum,

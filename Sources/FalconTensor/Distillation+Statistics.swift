@@ -11,6 +11,8 @@ internal import CFalconKernels
 ///                      q_i (1 - p_r / q_r)          where it is not
 ///
 /// It is never larger than the divergence over all tokens, and equal to it where the statistics name all.
+/// `SoftLoss.overlap` likewise takes what remains as one part: min(p_r, q_r) is never less than the sum of its tokens'
+/// minima, so acceptance looks a little better than it is.
 ///
 /// With a draft vocabulary D, named tokens outside of it are dropped, and m = p(D) is 1 less their probabilities: what
 /// no statistics name counts as inside. The loss is m times the divergence from p / m, its slope m q_i - p_i, or
@@ -20,7 +22,7 @@ extension Distillation {
     ///   - predicted: `[rows, hidden]`, only the rows that count.
     ///   - statistics: one row for each of these.
     ///   - subset: the draft vocabulary that the rows of `head` are, where there is one.
-    ///   - options: with `.divergence`; a label is drawn from what is known, so `.sample` is not possible.
+    ///   - options: without `.authorsCode`; a label would be drawn from what is known, so `.sample` is not possible.
     ///   - denominator, needsGradient: as for exact targets.
     package static func evaluate(
         predicted: Tensor, statistics: TeacherStatistics, head: VocabularyHead, subset: VocabularySubset? = nil,
@@ -33,7 +35,7 @@ extension Distillation {
                 + "\(head.hidden)")
         precondition(subset?.count ?? width == width, "\(width) rows of a head for \(subset?.count ?? 0) tokens")
         precondition(rows == 0 || denominator > 0, "\(rows) rows over a denominator of \(denominator)")
-        precondition(options.softLoss == .divergence, "statistics know no other temperature than 1")
+        if case .authorsCode = options.softLoss { preconditionFailure("statistics know no other temperature than 1") }
         let given: [Int32]?
         switch options.hardLabel {
         case .argmax: given = nil
@@ -118,12 +120,33 @@ extension Distillation {
         if rest > 0 { divergence += rest * log(rest / draftedRest) }
         let mass = missing > 0 ? known + rest : 1
         if mass > 0, mass < 1 { divergence -= mass * log(mass) }
-        row.soft = Float(divergence)
 
+        // A slope is weight * (mass q - p), and overlap * q * (smaller - 1 where q < p): of the divergence and of -a.
+        var (weight, overlap, smaller, restIsSmaller) = (soft, Float(0), Float(0), false)
+        if case .overlap(let measure, let divergenceShare) = options.softLoss {
+            var common = 0.0
+            for (_, p, q) in slopes {
+                common += min(p, q)
+                if q < p { smaller += Float(q) }
+            }
+            if rest > 0 {
+                common += min(rest, draftedRest)
+                restIsSmaller = draftedRest < rest
+                if restIsSmaller { smaller += Float(draftedRest) }
+            }
+            let (loss, slope) = measure.evaluate(common, of: mass)
+            weight = soft * divergenceShare
+            overlap = (soft - weight) * Float(slope)
+            row.soft = divergenceShare * Float(divergence) + (1 - divergenceShare) * Float(loss)
+        } else {
+            row.soft = Float(divergence)
+        }
         unsafe loops.scaled_softmax(
-            draft, width, maximum, logSum, soft * Float(mass - rest / draftedRest) + hard)
+            draft, width, maximum, logSum,
+            weight * Float(mass - rest / draftedRest) + overlap * (smaller - (restIsSmaller ? 1 : 0)) + hard)
         for (column, p, q) in slopes {
-            unsafe draft[column] = (soft * Float(mass) + hard) * Float(q) - soft * Float(p)
+            let pull = overlap * (smaller - (q < p ? 1 : 0))
+            unsafe draft[column] = (weight * Float(mass) + pull + hard) * Float(q) - weight * Float(p)
         }
         if let hardColumn { unsafe draft[hardColumn] -= hard }
         return row

@@ -21,7 +21,8 @@ package struct SubsetHead: Sendable {
 ///     d soft / d z_i = p(D) q_i - p_i
 ///
 /// That is p(D) times the divergence from p / p(D): p itself is what decides about acceptance, and a row whose
-/// tokens are mostly outside must not teach as loudly as others.
+/// tokens are mostly outside must not teach as loudly as others. What `Overlap` makes of the common share
+/// sum over D of min(p, q) is not weighed: a row's acceptance counts alike in every text.
 extension Distillation {
     static func evaluate(
         predicted: Tensor, target: Tensor, head: VocabularyHead, within draft: SubsetHead,

@@ -15,6 +15,36 @@ package enum Distillation {
         /// The authors' code: sum of p * (log pT - log(qT + 1e-8)), where pT and qT are softened by a temperature
         /// (0.95) but the weight p is not, and no factor T^2. It can be negative.
         case authorsCode(temperature: Float)
+        /// By how often a token drawn from q is accepted, which is by a = sum of min(p, q), at temperature 1.
+        ///
+        /// - Parameters:
+        ///   - measure: how a becomes a loss.
+        ///   - divergenceShare: how much of the loss is the divergence all the same: where p and q have nothing in
+        ///     common a has no slope that leads anywhere.
+        case overlap(Overlap, divergenceShare: Float)
+    }
+
+    /// Losses of the share a that two distributions have in common, 0 where q is all that it can be. m is p(D), the
+    /// probability of the tokens that the draft head ranks: 1 without a draft vocabulary.
+    package enum Overlap: Sendable, Equatable {
+        /// m - a: the total variation distance, where m is 1.
+        case totalVariation
+        /// -log(a / m): a row of which little is accepted pulls harder than by its total variation.
+        case logarithm
+
+        /// a of `mass` counts as no less than this share of it, so that the logarithm and its slope stay finite.
+        private static let least: Double = 1e-6
+
+        /// The loss, and the factor that the slope of `-a` has in it.
+        func evaluate(_ common: Double, of mass: Double) -> (loss: Double, slope: Double) {
+            guard mass > 0 else { return (0, 0) }
+            switch self {
+            case .totalVariation: return (max(0, mass - common), 1)
+            case .logarithm:
+                let common = max(common, Overlap.least * mass)
+                return (max(0, -log(common / mass)), 1 / common)
+            }
+        }
     }
 
     /// Which token the cross entropy asks for.
@@ -209,6 +239,17 @@ package enum Distillation {
                 draft, teacher.logits, width, draftMaximum, draftLog, teacher.maximum, targetLog, soft,
                 hard + soft * (mass - 1))
             if mass > 0, mass < 1 { row.soft -= mass * log(mass) }
+        case .overlap(let measure, let divergenceShare):
+            var smaller: Float = 0
+            let common = unsafe loops.overlap(
+                draft, teacher.logits, width, draftMaximum, draftLog, teacher.maximum, targetLog, &smaller)
+            let (loss, slope) = measure.evaluate(Double(common), of: Double(mass))
+            let divergent = soft * divergenceShare
+            var divergence = unsafe loops.distil_overlap(
+                draft, teacher.logits, width, draftMaximum, draftLog, teacher.maximum, targetLog, smaller,
+                (soft - divergent) * Float(slope), divergent, hard + divergent * (mass - 1))
+            if mass > 0, mass < 1 { divergence -= mass * log(mass) }
+            row.soft = divergenceShare * divergence + (1 - divergenceShare) * Float(loss)
         case .authorsCode(let temperature):
             let sharpness = 1 / temperature
             let draftSoftSum = unsafe loops.sum_of_exponentials(draft, width, draftMaximum, sharpness)

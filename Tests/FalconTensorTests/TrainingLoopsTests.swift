@@ -84,6 +84,15 @@ import Testing
                         &slopes, target, count, 3, log(sums[0]), log(sums[0]), 3, log(sums[1]), log(sums[1]), 0.95,
                         1e-8, 0.9, 0.1))
                 results += slopes
+                slopes = draft
+                var smaller: Float = 0
+                results.append(
+                    table.overlap(draft, target, count, 3, log(sums[0]), 3, log(sums[1]), &smaller))
+                results.append(smaller)
+                results.append(
+                    table.distil_overlap(
+                        &slopes, target, count, 3, log(sums[0]), 3, log(sums[1]), smaller, 1.7, 0.9, 0.1))
+                results += slopes
                 var gates = draft + target + draft
                 var hidden = target
                 table.gated_cell(&gates, target + target + draft, &hidden, count)

@@ -17,6 +17,7 @@ import Testing
     @Test func `all are off by default`() throws {
         let recipe = try Recipe(toml: "", source: "test")
         #expect(!recipe.data.randomPhase && !recipe.draft.balancedStart)
+        #expect(recipe.loss.softLoss == .divergence && recipe.loss.divergenceShare == 0)
         #expect(recipe.loss.offsetDecay == 0 && recipe.schedule.warmupShare == 0 && recipe.noise.selfFed == 0)
         let example = try DraftExample(sequences: 12, pool: pool)
         #expect(
@@ -131,6 +132,36 @@ import Testing
     ) throws {
         let example = try DraftExample(sequences: 40, teacherEntries: 16, pool: pool)
         let settings = ["loss.offset_decay=2.0", "training.max_steps=8", "loss.teacher=\(teacher)"]
+        try expectResumes(example, try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
+    }
+
+    // MARK: glance.shows_truth
+
+    @Test func `without shown truth the chosen rows leave the loss and inputs stay as they are`() throws {
+        let example = try DraftExample(sequences: 20, pool: pool)
+        let settings = ["draft.dropout=0.0", "noise.kind=none", "glance.lambda=1.0", "glance.schedule=constant"]
+        let progress = TrainingProgress(epoch: 0, epochs: 2, step: 0, totalSteps: 4)
+        func outcome(_ more: String...) throws -> BatchOutcome {
+            try example.task(try example.recipe(settings + more)).trainBatch(0, progress: progress)
+        }
+        let (shown, kept) = (try outcome(), try outcome("glance.shows_truth=false"))
+        let plain = try outcome("glance.enabled=false")
+        // The same rows, chosen by the same draw; but where nothing is replaced each row's loss is plain training's.
+        #expect(shown.weight == kept.weight && kept.weight < plain.weight)
+        #expect(shown.loss != kept.loss)
+        let total = kept.loss * kept.weight
+        let left = try #require(kept.metrics.record.number("glanced_loss"))
+        #expect(total < plain.loss * plain.weight && left > 0)
+    }
+
+    // MARK: loss.soft_loss
+
+    @Test(arguments: ["exact", "stored"], ["total_variation", "acceptance"])
+    func `a run by acceptance learns and resumes bit by bit`(teacher: String, loss: String) throws {
+        let example = try DraftExample(sequences: 40, teacherEntries: 16, pool: pool)
+        let settings = [
+            "loss.soft_loss=\(loss)", "loss.divergence_share=0.25", "training.max_steps=8", "loss.teacher=\(teacher)",
+        ]
         try expectResumes(example, try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
     }
 

@@ -74,6 +74,20 @@ import Testing
             "[loss]\nteacher = \"stored\"\n[data]\nsource = \"online\"",
             "r.toml: loss.teacher can only be \"stored\" with data.source = \"shards\""
         ),
+        (
+            "[glance]\nshows_truth = false\nloss_on_glanced = true",
+            "r.toml: glance.shows_truth = false and glance.loss_on_glanced = true leave nothing of glancing; set "
+                + "glance.enabled to false"
+        ),
+        (
+            "[loss]\nsoft_loss = \"acceptance\"\ntemperature = 0.95",
+            "r.toml: loss.temperature is of soft_loss = \"divergence\" alone; set one of them back"
+        ),
+        (
+            "[loss]\ndivergence_share = 0.5",
+            "r.toml: loss.divergence_share is of soft_loss = \"total_variation\" and \"acceptance\"; without them "
+                + "all is the divergence"
+        ),
         ("[pretrain]\n[glance]\nenabled = true", "r.toml: [glance] is not a section of this recipe"),
     ])
     func `a wrong recipe gets one line that names the key`(toml: String, expected: String) {

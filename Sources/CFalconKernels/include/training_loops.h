@@ -149,6 +149,17 @@ typedef struct falcon_training_loops {
     float (*_Nonnull distil)(
         float *_Nonnull student, const float *_Nonnull teacher, size_t count, float student_maximum,
         float student_log_sum, float teacher_maximum, float teacher_log_sum, float soft, float hard);
+    // Sum of min(p, q) over one row of logits, p from the teacher's and q from the student's: the chance that a token
+    // drawn from q is accepted. `smaller` becomes the sum of those q that are smaller than their p.
+    float (*_Nonnull overlap)(
+        const float *_Nonnull student, const float *_Nonnull teacher, size_t count, float student_maximum,
+        float student_log_sum, float teacher_maximum, float teacher_log_sum, float *_Nonnull smaller);
+    // As `distil`, and adds to the gradient `weight` times the slope of -sum of min(p, q), which is
+    // q * (smaller - 1) where q < p and q * smaller elsewhere. Returns KL(p || q).
+    float (*_Nonnull distil_overlap)(
+        float *_Nonnull student, const float *_Nonnull teacher, size_t count, float student_maximum,
+        float student_log_sum, float teacher_maximum, float teacher_log_sum, float smaller, float weight, float soft,
+        float hard);
     // The authors' form: sum of p * (log pT - log(qT + epsilon)), where pT and qT are softened by `temperature` but
     // the weight p is not. `*_soft_log_sum` belong to the softened logits.
     float (*_Nonnull distil_authors_code)(

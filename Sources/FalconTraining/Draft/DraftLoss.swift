@@ -46,11 +46,8 @@ struct DraftLoss {
             case .sample: .sample(random.stream("\(random.next())"))
             case .data: .tokens(dataTokens)
             }
-        // A temperature of 1 is the paper's divergence; any other one is the authors' mixed form.
-        let softLoss: Distillation.SoftLoss =
-            recipe.temperature == 1 ? .divergence : .authorsCode(temperature: Float(recipe.temperature))
         let options = Distillation.Options(
-            softLoss: softLoss, hardLabel: hardLabel, softWeight: Float(recipe.softWeight))
+            softLoss: recipe.distillation, hardLabel: hardLabel, softWeight: Float(recipe.softWeight))
         let (distilled, parts) =
             switch teacher {
             case .logits(let logits, let rows):
@@ -102,5 +99,17 @@ extension DraftLoss.Result {
             total: parts.reduce(0) { $0 + $1.total }, feature: parts.reduce(0) { $0 + $1.feature },
             soft: parts.reduce(0) { $0 + $1.soft }, hard: parts.reduce(0) { $0 + $1.hard }, rowLosses: losses,
             ranks: ranks)
+    }
+}
+
+extension LossSection {
+    /// The soft loss as it is computed. A divergence at another temperature than 1 is the authors' mixed form.
+    var distillation: Distillation.SoftLoss {
+        let share = Float(divergenceShare)
+        return switch softLoss {
+        case .divergence: temperature == 1 ? .divergence : .authorsCode(temperature: Float(temperature))
+        case .totalVariation: .overlap(.totalVariation, divergenceShare: share)
+        case .acceptance: .overlap(.logarithm, divergenceShare: share)
+        }
     }
 }

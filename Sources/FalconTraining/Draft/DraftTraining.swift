@@ -178,13 +178,14 @@ package final class DraftTraining: TrainingTask {
             return BatchOutcome(backward: nil, loss: 0, weight: 0, tokens: tokens, metrics: metrics, ids: batch.ids)
         }
 
+        let inputs = recipe.glance.showsTruth ? fed.glancing(plans) : fed
         let shown = plans.enumerated().flatMap { row, plan in plan.positions.map { row * batch.time + $0 } }
         let watched = recipe.glance.lossOnGlanced ? [] : Array(shown.prefix(DraftTraining.mostWatched))
         let (backward, result, seen) = draw("dropout", batch.ids, epoch) { dropout in
             // Labels are drawn over the rows of all sequences at once.
             draw("labels", [batch.ids.joined(separator: "\n")], epoch) { labels in
                 passes.second(
-                    fed.glancing(plans), rows: learned, watched: watched, first: first,
+                    inputs, rows: learned, watched: watched, first: first,
                     dataTokens: batch.dataTokens(at: learned), dropoutRate: Float(recipe.draft.dropout),
                     dropout: &dropout, labels: &labels[0])
             }

@@ -102,6 +102,9 @@ package struct GlanceSection: RecipeSection, Equatable, Sendable {
     package var lambda = 0.4
     /// Whether a position that was handed its own label counts in the loss all the same, as in the authors' code.
     package var lossOnGlanced = false
+    /// Whether inputs are replaced at all. Without, the chosen positions leave the loss and nothing else changes: what
+    /// of glancing's effect is the examples that it takes away.
+    package var showsTruth = true
     package var maskShift = MaskShift.target
 
     mutating func fields<Walker: RecipeFields>(_ walker: inout Walker) throws {
@@ -109,6 +112,7 @@ package struct GlanceSection: RecipeSection, Equatable, Sendable {
         try walker.choice("schedule", &schedule)
         try walker.number("lambda", &lambda, 0...1)
         try walker.flag("loss_on_glanced", &lossOnGlanced)
+        try walker.flag("shows_truth", &showsTruth)
         try walker.choice("mask_shift", &maskShift)
     }
 }
@@ -136,10 +140,21 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
     /// Where the hard label comes from: the target's most likely token, a draw from its distribution, or the text.
     package enum HardLabel: String, RecipeChoice, Sendable { case argmax, sample, data }
 
+    /// How the head's distribution q is compared with the target's p: KL(p || q); 1 - a; or -log a, where
+    /// a = sum of min(p, q) is how often a token drawn from q is accepted (`Distillation.Overlap`).
+    package enum Soft: String, RecipeChoice, Sendable {
+        case divergence
+        case totalVariation = "total_variation"
+        case acceptance
+    }
+
     static let name = "loss"
     package var featureWeight = 1.0
     package var distillWeight = 0.1
     package var softWeight = 0.9
+    package var softLoss = Soft.divergence
+    /// How much of another soft loss than the divergence is the divergence all the same.
+    package var divergenceShare = 0.0
     /// 1: the Kullback-Leibler divergence. Else the authors' form: p at temperature 1 weighs log ratios at this one.
     package var temperature = 1.0
     /// gamma: a position at offset o of its block weighs `exp(-o / gamma)` in the loss, since a token is accepted only
@@ -152,6 +167,8 @@ package struct LossSection: RecipeSection, Equatable, Sendable {
         try walker.number("feature_weight", &featureWeight, 0...1e6)
         try walker.number("distill_weight", &distillWeight, 0...1e6)
         try walker.number("soft_weight", &softWeight, 0...1)
+        try walker.choice("soft_loss", &softLoss)
+        try walker.number("divergence_share", &divergenceShare, 0...1)
         try walker.number("temperature", &temperature, 0.01...100)
         try walker.number("offset_decay", &offsetDecay, 0...1e6)
         try walker.choice("hard_label", &hardLabel)

@@ -164,11 +164,27 @@ package struct Recipe: Equatable, Sendable {
                 "glance.enabled", "needs draft.block_size of at least 2; set it to false for block_size 1",
                 "draft.block_size")
         }
+        guard glance.showsTruth || !glance.lossOnGlanced else {
+            throw refuse(
+                "glance.shows_truth",
+                "= false and glance.loss_on_glanced = true leave nothing of glancing; set glance.enabled to false",
+                "glance.loss_on_glanced")
+        }
         guard loss.featureWeight > 0 || loss.distillWeight > 0 else {
             throw refuse(
                 "loss.feature_weight",
                 "and loss.distill_weight are both 0, so that nothing would be learned; give one "
                     + "of them a weight", "loss.distill_weight")
+        }
+        guard loss.softLoss == .divergence || loss.temperature == 1 else {
+            throw refuse(
+                "loss.temperature", "is of soft_loss = \"divergence\" alone; set one of them back", "loss.soft_loss")
+        }
+        guard loss.softLoss != .divergence || loss.divergenceShare == 0 else {
+            throw refuse(
+                "loss.divergence_share",
+                "is of soft_loss = \"total_variation\" and \"acceptance\"; without them all is the divergence",
+                "loss.soft_loss")
         }
         if loss.teacher == .stored {
             guard loss.temperature == 1, loss.hardLabel != .sample else {
