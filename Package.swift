@@ -121,7 +121,7 @@ let package = Package(
                 "FalconJSON", "FalconTensor", "FalconTOML",
             ]),
 
-        // Layer 6: what uses layer 5.
+        // Layer 6: what uses layer 5; FalconInspection below is of it, too.
         library(
             "FalconDataGeneration",
             [
@@ -134,10 +134,10 @@ let package = Package(
             [
                 "FalconDecoding", "FalconDraft", "FalconModels", "FalconNN", "FalconShards", "FalconWeights",
                 "FalconTokenizer", "FalconPictures", "FalconAutograd", "FalconCluster", "FalconTensor", "FalconDigest",
-                "FalconTOML",
+                "FalconJSON", "FalconTOML",
             ]),
 
-        // Layer 7: the front door, for other packages; and the server on it, without its network.
+        // Layer 7: the front door, for other packages; layer 8: the server on it, without its network.
         library(
             "Falcon",
             [
@@ -146,7 +146,7 @@ let package = Package(
             ]),
         library("FalconServer", ["Falcon", "FalconTokenizer", "FalconJSON"]),
 
-        // Layer 8: commands, and what they share: progress, errors, signals.
+        // Layer 9: commands, and, in layer 8, what they share: progress, errors, signals.
         .target(
             name: "FalconCommandSupport",
             dependencies: [
@@ -265,6 +265,7 @@ let package = Package(
         tests(
             "Falcon", ["Falcon", "FalconDecoding", "FalconDraft", "FalconModels", "FalconTokenizer", "FalconTensor"]),
         tests("FalconServer", ["FalconServer", "Falcon", "FalconTokenizer", "FalconJSON", "FalconTensor"]),
+        tests("FalconBenchmark", ["FalconBenchmark", "FalconDraft", "FalconWeights"]),
         tests(
             "FalconComparison", ["FalconComparison", "FalconTraining", "FalconDecoding", "FalconJSON", "FalconTensor"]),
         tests("FalconFuzzing", ["FalconFuzzing", "FalconTensor"]),

@@ -1,5 +1,6 @@
 import FalconDraft
 import FalconTensor
+import FalconTraining
 import FalconWeights
 import Foundation
 
@@ -116,22 +117,26 @@ package struct ClusterPlan: Codable, Sendable {
         let work = TrainingWork(head.model, fusion: task.fusion, length: task.tokens, glance: task.glance)
         // The rank with the most sequences decides.
         let sequences = (batch + ranks - 1) / ranks
-        let operations = 2 * work.multiplications * Double(task.tokens * sequences)
-        let compute = operations / rates.gflops / 1e9
+        func computeSeconds(_ multiplications: Double, sequences: Double) -> Double {
+            2 * multiplications * Double(task.tokens) * sequences / rates.gflops / 1e9
+        }
+        let compute = computeSeconds(work.multiplications, sequences: Double(sequences))
 
         let (own, share) = (Double(slices / ranks), 1 / Double(ranks))
         let memory =
             ClusterPlan.touchedBytes(values, slices: slices / ranks, ranks: ranks) / rates.gigabytesPerSecond / 1e9
 
-        let (gradientBytes, weightBytes) = (
-            (task.roundsGradients ? 2 : 4) * values * (1 - share), 4 * values * (1 - share)
-        )
-        let wire = gradientBytes + weightBytes
         func seconds(_ bytes: Double) -> Double { bytes * 8 / (rates.networkGigabits * payload) / 1e9 }
-        // Gradients go while the last slice's backward pass, two thirds of a pass with gradient, still runs.
-        let backward = compute / max(1, own) * (task.glance ? 0.5 : 2.0 / 3)
-        let hidden = min(seconds(gradientBytes), backward)
-        let network = seconds(wire) - hidden
+        // Of each value: its gradient on the way there, its weight on the way back.
+        let (gradientBytes, weightBytes) = ((task.roundsGradients ? 2 : 4) * (1 - share), 4 * (1 - share))
+        let wire = (gradientBytes + weightBytes) * values
+        // Gradients go while the last slice's backward pass still runs; weights when AdamW has moved them.
+        let lastSlice = Double(sequences) / min(own, Double(sequences))
+        let exchange = GradientExchange(
+            behind: ClusterPlan.backward(head, work) { computeSeconds($0, sequences: lastSlice) },
+            bucket: Double(ShareLayout.bucketCount), secondsPerValue: seconds(gradientBytes))
+        let hidden = exchange.hiddenSeconds
+        let network = exchange.waitingSeconds + seconds(weightBytes * values)
         let seconds = compute + memory + network
 
         let (hidden64, model) = (Double(head.model.hiddenSize), head.model)
@@ -146,6 +151,20 @@ package struct ClusterPlan: Codable, Sendable {
             networkSeconds: network, hiddenNetworkSeconds: hidden, wireBytes: wire,
             wireBytesInAll: wire * Double(ranks) * Double(steps), momentBytes: 8 * values * share,
             memoryBytes: values * (4 + 4 + 12 * share) + tree + ends + activations)
+    }
+
+    /// A backward pass as the gradients' exchange sees it.
+    ///
+    /// - Parameter seconds: what so many multiply-adds for each token take.
+    private static func backward(
+        _ head: DraftConfiguration, _ work: TrainingWork, seconds: (Double) -> Double
+    ) -> [GradientExchange.Stage] {
+        let layers = fusionCounts(head).reversed()
+        let decoder = trainableCount(head) - layers.reduce(0, +)
+        return [
+            .init(seconds: seconds(work.backward.vocabulary), values: 0),
+            .init(seconds: seconds(work.backward.decoder), values: Double(decoder), isGradual: true),
+        ] + zip(work.backward.fusion, layers).map { .init(seconds: seconds($0), values: Double($1)) }
     }
 
     /// What TCP leaves of a network's bits, in frames of 1500 bytes.
@@ -196,20 +215,24 @@ package struct ClusterPlan: Codable, Sendable {
 
     /// Values that the optimizer moves.
     static func trainableCount(_ head: DraftConfiguration) -> Int {
-        let hidden = head.model.hiddenSize
-        let fusion =
-            switch head.fusion {
-            // Weights of input and state of two layers, and their biases.
-            case .lstm, .gated: 20 * hidden * hidden + (head.hasFusionBias ? 16 * hidden : 0)
-            case .linear: 2 * hidden * hidden + (head.hasFusionBias ? hidden : 0)
-            }
-        return fusion
+        fusionCounts(head).reduce(0, +)
             + (0..<head.model.layerCount).reduce(0) { sum, number in
                 sum
                     + ModelTensors.layer(head.model, hasInputNorm: number > 0).reduce(0) {
                         $0 + $1.shape.reduce(1, *)
                     }
             }
+    }
+
+    /// Values of each layer of the fusion.
+    private static func fusionCounts(_ head: DraftConfiguration) -> [Int] {
+        let hidden = head.model.hiddenSize
+        let (square, bias) = (hidden * hidden, head.hasFusionBias ? hidden : 0)
+        return switch head.fusion {
+        // Weights of input and state, and their biases; the first layer's input is twice as wide.
+        case .lstm, .gated: [12 * square + 8 * bias, 8 * square + 8 * bias]
+        case .linear: [2 * square + bias]
+        }
     }
 
     /// For people.

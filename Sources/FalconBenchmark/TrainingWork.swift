@@ -10,6 +10,9 @@ struct TrainingWork {
     let recurrentReads: Double
     /// Recurrent weights of one layer.
     let recurrentWeights: Double
+    /// Multiply-adds for each token of the backward pass alone, in its order: the vocabulary, the decoder layers, and
+    /// the fusion's layers, the last one first.
+    let backward: (vocabulary: Double, decoder: Double, fusion: [Double])
 
     /// - Parameters:
     ///   - length: tokens of a sequence.
@@ -33,6 +36,9 @@ struct TrainingWork {
         let forward = firstLayer + others + 2 * recurrent + decoder
         let vocabulary = Double(model.vocabularySize) * hidden
         multiplications = 3 * forward - firstLayer + 3 * vocabulary + (glance ? forward + vocabulary : 0)
+        // The first layer's input is given: it needs no gradient.
+        let first = firstLayer + 2 * recurrent
+        backward = (vocabulary, 2 * decoder, fusion == .linear ? [first] : [2 * (others + recurrent), first])
         recurrentReads = (glance ? 3 : 2) * 2 * recurrent
         recurrentWeights = recurrent
     }

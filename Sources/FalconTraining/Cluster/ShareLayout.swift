@@ -5,7 +5,7 @@ import FalconCluster
 /// All trainable values, one parameter behind the other, are cut into tiles that never reach over a parameter's end,
 /// and tiles are gathered in buckets, which are what goes over the network at once. Each rank has a share of each.
 /// Sums over values are made tile by tile, in order: so they do not depend on who has which tile.
-struct ShareLayout {
+package struct ShareLayout {
     /// Neighbouring values of one parameter.
     struct Stretch: Equatable {
         /// Its place among the trainable ones.
@@ -32,6 +32,9 @@ struct ShareLayout {
         let stretch: Stretch
     }
 
+    /// Values that go over the network at once, at most.
+    package static let bucketCount = 1 << 22
+
     let ranks: Int
     let buckets: [Bucket]
     /// All tiles; starts counted over all values.
@@ -42,7 +45,7 @@ struct ShareLayout {
     ///   - ranks: a power of two.
     ///   - tile: values of a tile at most.
     ///   - bucket: values of a bucket at most, or one tile.
-    init(counts: [Int], ranks: Int, tile: Int = 1 << 14, bucket: Int = 1 << 22) {
+    init(counts: [Int], ranks: Int, tile: Int = 1 << 14, bucket: Int = bucketCount) {
         self.ranks = ranks
         var tiles: [Stretch] = []
         var total = 0
