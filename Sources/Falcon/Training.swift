@@ -55,7 +55,9 @@ public enum Training {
         let stop = StopFlag()
         return try await withTaskCancellationHandler {
             try await onThread {
-                let run = try TrainingRun(recipePath: path, settings: settings, folder: output, online: onlineFeatures)
+                let run = try TrainingRun(
+                    recipePath: path, settings: settings, folder: output,
+                    online: OnlineFeatures.init(target:dataset:template:maxLength:auxiliaryLayers:pool:log:))
                 let environment = TrainingEnvironment(
                     pool: ThreadPool(threadCount: threads), now: { ProcessInfo.processInfo.systemUptime },
                     date: { Date().timeIntervalSince1970 }, shouldStop: { stop.isRaised },
@@ -73,14 +75,6 @@ public enum Training {
         } onCancel: {
             stop.raise()
         }
-    }
-
-    private static func onlineFeatures(_ recipe: Recipe, _ environment: TrainingEnvironment) throws -> OnlineFeatures {
-        let features = try OnlineFeatures(
-            target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
-            maxLength: recipe.data.maxLength, auxiliaryLayers: recipe.draft.auxiliaryLayers, pool: environment.pool)
-        features.notes.forEach(environment.log)
-        return features
     }
 
     /// Runs long work on a thread of its own: those of Swift's tasks are for short pieces.

@@ -103,14 +103,8 @@ package struct PlannedTraining {
             recipePath: plan.recipePath(item.row.recipe ?? ""),
             settings: ["target.path=\(target)"] + plan.settings + steps + item.row.settings + extra
                 + ["training.seed=\(item.seed)", "draft.init_seed=\(item.seed)"],
-            folder: item.folder + "/run"
-        ) { recipe, environment in
-            let features = try OnlineFeatures(
-                target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
-                maxLength: recipe.data.maxLength, pool: environment.pool)
-            features.notes.forEach(environment.log)
-            return features
-        }
+            folder: item.folder + "/run",
+            online: OnlineFeatures.init(target:dataset:template:maxLength:auxiliaryLayers:pool:log:))
         guard run.recipe.pretrain == nil else {
             throw FileError(
                 plan.recipePath(item.row.recipe ?? ""),

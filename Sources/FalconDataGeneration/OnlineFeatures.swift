@@ -28,10 +28,11 @@ package struct OnlineFeatures: FeatureSequences {
     ///   - template: as `TemplateChoice` names it.
     ///   - maxLength: tokens of a dialogue beyond this many are cut off.
     ///   - auxiliaryLayers: as `GenerationOptions` takes them.
+    ///   - log: gets the notes.
     /// - Throws: `FileError` or `TokenizerError`, naming the file.
     package init(
         target: String, dataset: String, template: String, maxLength: Int, auxiliaryLayers: [Int] = [],
-        pool: ThreadPool
+        pool: ThreadPool, log: (String) -> Void = { _ in }
     ) throws {
         var options = GenerationOptions(target: target, dataset: dataset, output: "")
         (options.template, options.maxLength) = (TemplateChoice(template), maxLength)
@@ -64,6 +65,7 @@ package struct OnlineFeatures: FeatureSequences {
             source.notes + input.notes + input.losses(source.encoder.dialogues)
             + reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "left out \($0.value): \($0.key)" }
         (self.source, self.conversations) = (source, conversations)
+        notes.forEach(log)
     }
 
     package func lossMask(_ index: Int) throws -> [UInt8] { conversations[index].lossMask }

@@ -76,21 +76,14 @@ struct Train: FalconCommand {
     private func makeRun(on cluster: any ClusterCommunicator) throws -> TrainingRun {
         do {
             var run = try TrainingRun(
-                recipePath: recipe, settings: settings, folder: output, online: Train.onlineFeatures)
+                recipePath: recipe, settings: settings, folder: output,
+                online: OnlineFeatures.init(target:dataset:template:maxLength:auxiliaryLayers:pool:log:))
             if CommandRanks.launch != nil { try run.share(by: cluster) }
             return run
         } catch let error as RecipeError where error.isUsage {
             if cluster.rank == 0 { StandardError.print("\(Train._commandName): \(ErrorLine.text(of: error))") }
             throw ExitCode(EX_USAGE)
         }
-    }
-
-    private static func onlineFeatures(_ recipe: Recipe, _ environment: TrainingEnvironment) throws -> OnlineFeatures {
-        let features = try OnlineFeatures(
-            target: recipe.target.path, dataset: recipe.data.dataset, template: recipe.data.template.rawValue,
-            maxLength: recipe.data.maxLength, auxiliaryLayers: recipe.draft.auxiliaryLayers, pool: environment.pool)
-        features.notes.forEach(environment.log)
-        return features
     }
 
     private func train(_ run: TrainingRun, _ environment: TrainingEnvironment) throws {

@@ -1,3 +1,4 @@
+import FalconTOML
 import Foundation
 
 /// Everything that decides a training run: read from TOML, strictly, and printed back with every default filled in.
@@ -46,8 +47,8 @@ package struct Recipe: Equatable, Sendable {
     }
 
     private init(toml: [UInt8], source: String, settings: [String]) throws {
-        var sections: [String: [String: RecipeValue]] = [:]
-        for (name, value) in try RecipeValue.table(toml: toml, source: source) {
+        var sections: [String: TOMLTable] = [:]
+        for (name, value) in try Recipe.table(toml, source: source).members {
             guard case .table(let entries) = value else {
                 throw RecipeError(
                     source: source, key: name, problem: "stands outside every section; write [section] above it")
@@ -57,7 +58,7 @@ package struct Recipe: Equatable, Sendable {
         var given: Set<String> = []
         for setting in settings {
             let (section, key, value) = try Recipe.parse(setting: setting)
-            sections[section, default: [:]][key] = value
+            sections[section, default: TOMLTable()][key] = value
             given.insert("\(section).\(key)")
         }
         if sections[PretrainSection.name] != nil { pretrain = PretrainSection() }
@@ -66,7 +67,8 @@ package struct Recipe: Equatable, Sendable {
         try forEachSection { section in
             let name = type(of: section).name
             names.append(name)
-            var reader = RecipeReader(section: name, entries: sections.removeValue(forKey: name) ?? [:]) { key in
+            let entries = sections.removeValue(forKey: name) ?? TOMLTable()
+            var reader = RecipeReader(section: name, entries: entries) { key in
                 given.contains("\(name).\(key)") ? RecipeError.setting : source
             }
             try section.fields(&reader)
@@ -203,8 +205,19 @@ package struct Recipe: Equatable, Sendable {
         }
     }
 
+    /// Reads a recipe's TOML, whatever its keys are.
+    ///
+    /// - Throws: `RecipeError` with the line and column of the first mistake.
+    static func table(_ toml: [UInt8], source: String) throws -> TOMLTable {
+        do {
+            return try TOMLValue.parse(toml)
+        } catch {
+            throw RecipeError(source: source, key: "", problem: "is not TOML at \(error)")
+        }
+    }
+
     /// `section.key=value`, where the value is TOML, or else a text without quotes.
-    private static func parse(setting: String) throws -> (section: String, key: String, value: RecipeValue) {
+    private static func parse(setting: String) throws -> (section: String, key: String, value: TOMLValue) {
         func refuse() -> RecipeError {
             RecipeError(source: RecipeError.setting, key: setting, problem: "is not of the form section.key=value")
         }
@@ -214,7 +227,7 @@ package struct Recipe: Equatable, Sendable {
         }
         let written = setting[setting.index(after: equals)...].trimmingCharacters(in: .whitespaces)
         guard name.count == 2, !name[0].isEmpty, !name[1].isEmpty else { throw refuse() }
-        let parsed = try? RecipeValue.table(toml: "value = \(written)", source: "--set")
+        let parsed = try? TOMLValue.parse("value = \(written)")
         return (name[0], name[1], parsed?["value"] ?? .text(written))
     }
 }

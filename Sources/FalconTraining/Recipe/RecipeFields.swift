@@ -1,3 +1,4 @@
+import FalconTOML
 import FalconTensor
 
 /// Something that walks over the fields of a recipe's section: one declaration of a section serves to read it, to
@@ -28,10 +29,10 @@ struct RecipeReader: RecipeFields {
     let section: String
     /// Where each value came from: the file, or `--set`.
     let source: (_ key: String) -> String
-    private var entries: [String: RecipeValue]
+    private var entries: TOMLTable
     private var known: [String] = []
 
-    init(section: String, entries: [String: RecipeValue], source: @escaping (_ key: String) -> String) {
+    init(section: String, entries: TOMLTable, source: @escaping (_ key: String) -> String) {
         self.section = section
         self.entries = entries
         self.source = source
@@ -39,7 +40,7 @@ struct RecipeReader: RecipeFields {
 
     /// - Throws: `RecipeError` where a key is left over.
     func finish() throws {
-        guard let key = entries.keys.min() else { return }
+        guard let key = entries.keys.first else { return }
         throw error(key, "is not a key of a recipe" + NearestName.suggestion(for: key, among: known))
     }
 
@@ -105,13 +106,14 @@ struct RecipeReader: RecipeFields {
         value = choice
     }
 
-    private mutating func take(_ key: String) -> RecipeValue? {
+    private mutating func take(_ key: String) -> TOMLValue? {
         known.append(key)
-        return entries.removeValue(forKey: key)
+        defer { entries[key] = nil }
+        return entries[key]
     }
 
     /// A whole number is a number too: `clip_norm = 1` is as good as `1.0`.
-    private static func double(_ value: RecipeValue) -> Double? {
+    private static func double(_ value: TOMLValue) -> Double? {
         switch value {
         case .number(let number): number
         case .integer(let number): Double(number)
@@ -119,7 +121,7 @@ struct RecipeReader: RecipeFields {
         }
     }
 
-    private func wrong(_ key: String, _ found: RecipeValue, _ expected: String) -> RecipeError {
+    private func wrong(_ key: String, _ found: TOMLValue, _ expected: String) -> RecipeError {
         error(key, "must be \(expected), but is \(found.kind)")
     }
 
@@ -155,5 +157,5 @@ struct RecipeWriter: RecipeFields {
         write(key, .text(value.rawValue))
     }
 
-    private mutating func write(_ key: String, _ value: RecipeValue) { toml += "\(key) = \(value.toml)\n" }
+    private mutating func write(_ key: String, _ value: TOMLValue) { toml += "\(key) = \(value.toml)\n" }
 }

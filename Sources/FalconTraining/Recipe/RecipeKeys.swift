@@ -1,4 +1,6 @@
-/// What a recipe's keys take, for people: `falcon-train --keys`, and the tables of `docs/recipes.md`.
+import FalconTOML
+
+/// What a recipe's keys take, for people: `falcon-inspect recipe`, and the tables of `docs/recipes.md`.
 package struct RecipeKeys: Sendable {
     package struct Key: Sendable, Equatable {
         package let section, key: String
@@ -79,7 +81,7 @@ package struct RecipeKeys: Sendable {
             add(key, .text(value.rawValue), Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
 
-        private mutating func add(_ key: String, _ value: RecipeValue, _ allowed: String) {
+        private mutating func add(_ key: String, _ value: TOMLValue, _ allowed: String) {
             keys.append(Key(section: section, key: key, value: value.toml, allowed: allowed))
         }
 

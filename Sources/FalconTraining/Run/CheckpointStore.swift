@@ -1,4 +1,5 @@
 import FalconNN
+import FalconTOML
 import FalconTensor
 import FalconWeights
 
@@ -109,8 +110,8 @@ struct CheckpointStore {
     private static func differingKeys(_ stored: String, _ recipe: Recipe, source: String) throws -> [String] {
         // Read and printed, so that keys which came later have their defaults.
         let completed = (try? Recipe(toml: stored, source: source).toml) ?? stored
-        let old = try RecipeValue.table(toml: completed, source: source)
-        let new = try RecipeValue.table(toml: try recipe.toml, source: "recipe")
+        let old = try Recipe.table(Array(completed.utf8), source: source)
+        let new = try Recipe.table(Array(recipe.toml.utf8), source: "recipe")
         var names: [String] = []
         for section in Set(old.keys).union(new.keys).sorted() {
             guard case .table(let before)? = old[section], case .table(let after)? = new[section] else {

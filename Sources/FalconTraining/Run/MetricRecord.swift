@@ -1,3 +1,5 @@
+import FalconJSON
+
 /// What one step measured: names and values in the order in which they are written.
 package struct MetricRecord: Sendable, Equatable {
     package enum Value: Sendable, Equatable {
@@ -54,27 +56,14 @@ package struct MetricRecord: Sendable, Equatable {
                 case .whole(let value): "\(value)"
                 case .number(let value): MetricRecord.json(value)
                 case .numbers(let values): "[\(values.map(MetricRecord.json).joined(separator: ","))]"
-                case .text(let text): MetricRecord.quoted(text)
+                case .text(let text): JSONValue.string(text).text()
                 case .document(let json): json
                 }
-            return "\(MetricRecord.quoted(name)):\(text)"
+            return "\(JSONValue.string(name).text()):\(text)"
         }
         return "{\(parts.joined(separator: ","))}"
     }
 
     /// Seven digits are what a float32 holds; more would only be noise in the file.
     private static func json(_ value: Double) -> String { value.isFinite ? "\(Float(value))" : "null" }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case let other where other.value < 0x20: result += " "
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
 }

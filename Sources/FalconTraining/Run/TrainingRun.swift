@@ -7,7 +7,10 @@ import Foundation
 /// A training run as the command starts it: from a recipe to a finished folder.
 package struct TrainingRun {
     /// Makes the features of a recipe's chats as they are needed. Handed in, because it lies a layer above.
-    package typealias OnlineSource = (Recipe, TrainingEnvironment) throws -> any FeatureSequences
+    package typealias OnlineSource = (
+        _ target: String, _ dataset: String, _ template: String, _ maxLength: Int, _ auxiliaryLayers: [Int],
+        _ pool: ThreadPool, _ log: (String) -> Void
+    ) throws -> any FeatureSequences
 
     package private(set) var recipe: Recipe
     private let online: OnlineSource
@@ -70,7 +73,10 @@ package struct TrainingRun {
         let source: any FeatureSequences =
             switch recipe.data.source {
             case .shards: try FeatureStore(folder: recipe.data.shards)
-            case .online: try online(recipe, environment)
+            case .online:
+                try online(
+                    recipe.target.path, recipe.data.dataset, recipe.data.template.rawValue, recipe.data.maxLength,
+                    recipe.draft.auxiliaryLayers, environment.pool, environment.log)
             }
         let tokenizer = try model.tokenizer()
         return try DraftTraining(
