@@ -87,6 +87,17 @@ struct Modules {
     }
 }
 
+/// The numbers that docs/architecture.md gives to targets, in tables whose rows begin with a number and names in code.
+func layers(in page: String) -> [String: Int] {
+    var layers: [String: Int] = [:]
+    for row in page.split(separator: "\n") {
+        guard let match = row.firstMatch(of: /^\| (\d+|T) \| (`[^|]*) \|/) else { continue }
+        // What is for tests and development stands above all else.
+        for name in match.2.matches(of: /`([\w-]+)`/) { layers[String(name.1)] = Int(match.1) ?? .max }
+    }
+    return layers
+}
+
 guard CommandLine.arguments.count == 2, let json = FileManager.default.contents(atPath: CommandLine.arguments[1]) else {
     print("usage: check-layers PACKAGE.json, from `swift package dump-package`")
     exit(64)
@@ -94,6 +105,18 @@ guard CommandLine.arguments.count == 2, let json = FileManager.default.contents(
 let package = try JSONDecoder().decode(PackageDescription.self, from: json)
 let modules = Modules(package)
 var problems: [String] = []
+let page = "docs/architecture.md"
+let numbers = layers(in: (try? String(contentsOfFile: page, encoding: .utf8)) ?? "")
+for target in package.targets where target.type != "test" {
+    guard let number = numbers[target.name] else {
+        problems.append("\(page): \(target.name) has no row with its layer")
+        continue
+    }
+    for dependency in target.dependencies.map(\.name) where number < .max && !modules.foreign.contains(target.name) {
+        guard let other = numbers[dependency], other >= number else { continue }
+        problems.append("\(page): \(target.name) in layer \(number) depends on \(dependency) in layer \(other)")
+    }
+}
 for target in package.targets {
     for (module, homes) in homesOfProcess where !homes.contains(target.name) {
         guard target.dependencies.contains(where: { $0.name == module }) else { continue }

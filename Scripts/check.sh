@@ -39,6 +39,17 @@ awk '$1 > 450 { print $2 ": " $1 " lines; split it by idea" }' "$work/lengths" >
 report "files of more than 450 lines" "$work/long"
 awk '$1 > 350 && $1 <= 450 { print "check: note: " $2 " has " $1 " lines" }' "$work/lengths"
 
+# What a file offers to others says what it is.
+git ls-files 'Sources/*.swift' | xargs awk '
+    FNR == 1 { documented = 0 }
+    /^\/\/\// { documented = 1; next }
+    /^@/ && !/ (package|public) / { next }
+    /^(@[A-Za-z()]+ )*(package|public) .*(func|struct|enum|class|protocol|actor|typealias) / && !documented {
+        print FILENAME ":" FNR ": " $0
+    }
+    { documented = 0 }' > "$work/undocumented"
+report "package and public symbols without a comment of ///" "$work/undocumented"
+
 # Documents: links that lead somewhere, files of Sources that are there under the name that is given.
 git ls-files '*.md' ':!Datasets' | while read -r page; do
     folder="$(dirname "$page")"
