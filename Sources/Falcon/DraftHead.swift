@@ -31,12 +31,14 @@ public final class DraftHead: Sendable {
     ///     `auto`: the tree that pays most on this machine, a smaller one the more texts are decoded at once. What is
     ///     drawn follows the tree, so that with `auto` it repeats only until the head is loaded again.
     ///   - precision: arithmetic of the head's products; what suits the model where it is `nil`.
+    ///   - lookup: whether drafts from the text itself are added to the head's, as ``lookup(for:tree:measuring:)``
+    ///     makes them. Pays where answers repeat their questions.
     ///   - seconds: how long `auto` measures.
     /// - Throws: `FalconError` where a file is missing or damaged, the head is another model's, or there is no such
     ///   tree.
     public static func load(
         _ path: String, for model: LanguageModel, tree: String = "medium", precision: Precision? = nil,
-        measuring seconds: Double = 3
+        addingLookup lookup: Bool = false, measuring seconds: Double = 3
     ) async throws -> DraftHead {
         let target = model.loaded
         let (loaded, measured) = try await model.thread.value { pool in
@@ -46,10 +48,11 @@ public final class DraftHead: Sendable {
                 throw FalconError("tree '\(tree)' grows by the times of one text alone: give auto, or one by its name")
             }
             let shape = try DraftShape.select(tree, blockSize: head.blockSize)
-            guard let planner = shape.planner else { return (LoadedHead(head: head, shape: shape), String?.none) }
+            let loaded = LoadedHead(head: head, shape: shape, addsLookup: lookup)
+            guard let planner = shape.planner else { return (loaded, String?.none) }
             try SpeculativeDecoder(target: target.target, head: head, shape: shape, pool: pool)
                 .calibrate(target.samplePrompts, stop: target.sampleStop, seconds: seconds)
-            return (LoadedHead(head: head, shape: shape), planner.summary(sharedBy: target.options.maximumTexts))
+            return (loaded, planner.summary(sharedBy: target.options.maximumTexts))
         }
         return DraftHead(model, path, loaded, measured: measured)
     }
@@ -94,9 +97,10 @@ final class LoadedHead: @unchecked Sendable {
     let lookup: LookupPlanner?
     let name: String
 
-    init(head: FalconDraft.DraftHead, shape: DraftShape) {
-        (self.head, self.shape, lookup) = (head, shape, nil)
-        name = shape.tree?.name ?? shape.planner?.name ?? ""
+    init(head: FalconDraft.DraftHead, shape: DraftShape, addsLookup: Bool) {
+        (self.head, self.shape) = (head, shape)
+        lookup = addsLookup ? LookupPlanner(head: shape.planner) : nil
+        name = (shape.tree?.name ?? shape.planner?.name ?? "") + (addsLookup ? " + lookup" : "")
     }
 
     init(lookup: LookupPlanner) {

@@ -88,34 +88,32 @@ package struct Completion: Sendable {
 
     /// The data of the stream's events, each a JSON object, the last one `[DONE]`. Whoever stops reading drops the
     /// texts.
-    package func events(observe: @escaping Observer = { _ in }) -> AsyncThrowingStream<String, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                do {
-                    let summaries = try await withThrowingTaskGroup(of: GenerationSummary.self) { group in
-                        for choice in choices {
-                            group.addTask {
-                                let summary = try await tell(choice) { continuation.yield($0.text()) }
-                                observe(summary)
-                                return summary
-                            }
-                        }
-                        return try await group.reduce(into: []) { $0.append($1) }
+    ///
+    /// - Parameter mostBytes: of events that wait for their reader; beyond, the stream ends with an error.
+    package func events(
+        mostBytes: Int = EventStream.mostBytes, observe: @escaping Observer = { _ in }
+    ) -> EventStream {
+        EventStream(mostBytes: mostBytes) { send in
+            let summaries = try await withThrowingTaskGroup(of: GenerationSummary.self) { group in
+                for choice in choices {
+                    group.addTask {
+                        let summary = try await tell(choice) { try send($0.text()) }
+                        observe(summary)
+                        return summary
                     }
-                    if includesUsage { continuation.yield(chunk([], usage: usage(summaries)).text()) }
-                    continuation.yield("[DONE]")
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
                 }
+                return try await group.reduce(into: []) { $0.append($1) }
             }
-            continuation.onTermination = { _ in task.cancel() }
+            if includesUsage { try send(chunk([], usage: usage(summaries)).text()) }
+            try send("[DONE]")
         }
     }
 
-    private func tell(_ choice: Choice, _ send: @Sendable (JSONValue) -> Void) async throws -> GenerationSummary {
+    private func tell(
+        _ choice: Choice, _ send: @Sendable (JSONValue) throws -> Void
+    ) async throws -> GenerationSummary {
         if kind == .chat {
-            send(part(choice.index, .members([("role", .string("assistant")), ("content", .string(""))])))
+            try send(part(choice.index, .members([("role", .string("assistant")), ("content", .string(""))])))
         }
         var summary: GenerationSummary?
         var start = 0
@@ -125,14 +123,14 @@ package struct Completion: Sendable {
                     kind == .chat ? JSONValue.members([("content", .string(piece.text))]) : .string(piece.text)
                 var more = [("logprobs", scored?.json(piece.tokens, start: start) ?? .null)]
                 if tellsDraftDepths { more.append(("draft_depths", depths(piece.tokens))) }
-                send(self.part(choice.index, content, more))
+                try send(self.part(choice.index, content, more))
                 start += piece.text.unicodeScalars.count
             }
             summary = part.summary ?? summary
         }
         guard let summary else { throw CancellationError() }
         let nothing = kind == .chat ? JSONValue.members([]) : .string("")
-        send(part(choice.index, nothing, reason: summary.finishReason))
+        try send(part(choice.index, nothing, reason: summary.finishReason))
         return summary
     }
 

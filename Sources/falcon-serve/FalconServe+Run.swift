@@ -30,7 +30,7 @@
             if draftsByLookup {
                 head = try await DraftHead.lookup(for: model, tree: tree ?? "auto")
             } else if let draft {
-                head = try await DraftHead.load(draft, for: model, tree: tree ?? "medium")
+                head = try await DraftHead.load(draft, for: model, tree: tree ?? "medium", addingLookup: lookup)
             }
             if let measured = head?.measured { note(measured) }
             let served = ServedModel(
@@ -43,9 +43,17 @@
             if key == nil, !["127.0.0.1", "::1", "localhost"].contains(host) {
                 note("listening on \(host) without --api-key-file: whoever reaches it may use it")
             }
+            let limits = ConnectionGuard.Limits(patience: .seconds(Int64(clientTimeout)))
+            var configuration = ApplicationConfiguration(address: .hostname(host, port: port))
+            // Those that do nothing are closed; the others fit beside them.
+            configuration.availableConnectionsDelegate = .maximum(
+                max(512, 2 * responder.mostInFlight), logger: logger)
             let app = Application(
-                responder: responder, server: .http1(configuration: .init(idleTimeout: .seconds(60))),
-                configuration: .init(address: .hostname(host, port: port)),
+                responder: responder,
+                server: .http1(
+                    configuration: .init(
+                        additionalChannelHandlers: [ConnectionGuard(limits)], idleTimeout: limits.patience)),
+                configuration: configuration,
                 onServerRunning: { channel in
                     let port = channel.localAddress?.port ?? self.port
                     let host = self.host.contains(":") ? "[\(self.host)]" : self.host

@@ -31,6 +31,9 @@ struct FalconServe: FalconCommand {
             """)
     var draft: String?
 
+    @Flag(help: "Add to the head's trees what followed where the end of the text came before in it.")
+    var lookup = false
+
     @Option(
         help: """
             Draft tree: auto (chosen for this machine, smaller in company), small, medium, large, chain:D, or a file \
@@ -56,6 +59,14 @@ struct FalconServe: FalconCommand {
             "Memory for the beginnings of texts that are kept, e.g. 512MB; 0 keeps none.", valueName: "size"))
     var cacheBytes = "256MB"
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A client is given up that takes longer to send a request, sends none, or takes nothing of its answer for \
+            so long.
+            """, valueName: "seconds"))
+    var clientTimeout = 60
+
     @Option(help: "A file with the key that requests must carry as 'Authorization: Bearer KEY'.")
     var apiKeyFile: String?
 
@@ -78,6 +89,12 @@ struct FalconServe: FalconCommand {
         if let context, context < 2 { throw ValidationError("--context \(context): give 2 or more.") }
         if ByteSize(cacheBytes) == nil {
             throw ValidationError("--cache-bytes \(cacheBytes): give a size such as 512MB, 2GB or 0.")
+        }
+        if !(1...86400).contains(clientTimeout) {
+            throw ValidationError("--client-timeout \(clientTimeout): give 1 to 86400 seconds.")
+        }
+        if lookup, draft == nil || draftsByLookup {
+            throw ValidationError("--lookup is for a head given with --draft; without one give --draft lookup.")
         }
         guard let tree else { return }
         if draft == nil { throw ValidationError("--tree is for a head given with --draft.") }

@@ -6,10 +6,11 @@
     import HTTPTypes
     import Hummingbird
     import NIOCore
+    import NIOHTTP1
 
     /// Answers requests by method and path; every refusal has OpenAI's form.
     struct ServerResponder: HTTPResponder {
-        typealias Context = BasicRequestContext
+        typealias Context = ConnectionContext
 
         let served: ServedModel
         let key: APIKey?
@@ -23,7 +24,7 @@
         func respond(to request: Request, context: Context) async -> Response {
             let path = request.uri.path
             let response: Response
-            do { response = try await answer(request, path: path) } catch {
+            do { response = try await answer(request, path: path, on: context.channel) } catch {
                 response = ServerResponder.refusal(error)
             }
             let known = ["/", "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"]
@@ -31,7 +32,7 @@
             return response
         }
 
-        private func answer(_ request: Request, path: String) async throws -> Response {
+        private func answer(_ request: Request, path: String, on channel: any Channel) async throws -> Response {
             if path == "/health" {
                 try require(.get, request)
                 return .json(.members([("status", .string("ok"))]))
@@ -54,12 +55,12 @@
                 try require(.get, request)
                 return .text(figures.page, type: "text/plain; version=0.0.4; charset=utf-8")
             case "/v1/chat/completions":
-                return try await complete(request) {
+                return try await complete(request, on: channel) {
                     let parsed = try ChatCompletionRequest($0)
                     return (parsed.fields.streams, try served.answer(parsed, id: newID("chatcmpl"), now: now))
                 }
             case "/v1/completions":
-                return try await complete(request) {
+                return try await complete(request, on: channel) {
                     let parsed = try CompletionRequest($0)
                     return (parsed.fields.streams, try served.answer(parsed, id: newID("cmpl"), now: now))
                 }
@@ -91,7 +92,8 @@
         // MARK: Completions
 
         private func complete(
-            _ request: Request, begin: @Sendable ([UInt8]) throws -> (streams: Bool, Completion)
+            _ request: Request, on channel: any Channel,
+            begin: @Sendable ([UInt8]) throws -> (streams: Bool, Completion)
         ) async throws -> Response {
             try require(.post, request)
             // A page of another site cannot send this type without asking first.
@@ -106,29 +108,42 @@
                     503, "the server has \(mostInFlight) requests in flight: try again later", code: "overloaded")
             }
             let end = RequestEnd(figures)
-            // Where the client goes before its answer is whole, the task is cancelled, and with it the texts.
-            return try await request.body.consumeWithCancellationOnInboundClose { body in
-                let buffer: ByteBuffer
-                do { buffer = try await body.collect(upTo: ServerResponder.longestBody) } catch is NIOTooManyBytesError
-                {
-                    throw ServerResponder.tooLong
-                }
-                let (streams, completion) = try begin(Array(buffer.readableBytesView))
-                guard streams else {
-                    let whole = try await completion.whole { figures.add($0) }
-                    end.isWhole()
-                    return Response.json(whole, closes: true)
-                }
-                return stream(completion, end)
+            let (streams, completion): (Bool, Completion)
+            do { (streams, completion) = try begin(await body(of: request)) } catch let refusal as APIError {
+                end.isWhole()
+                throw refusal
             }
+            guard !streams else { return stream(completion, end, on: channel) }
+            let figures = figures
+            let work = Task { try await completion.whole { figures.add($0) } }
+            // Where the client goes before its answer is whole, its texts are dropped.
+            let departure = Departure(of: channel) { work.cancel() }
+            defer { departure.forget() }
+            let whole = try await withTaskCancellationHandler {
+                try await work.value
+            } onCancel: {
+                work.cancel()
+            }
+            end.isWhole()
+            return .json(whole)
         }
 
-        /// Server-sent events. Whoever goes away makes writing fail, which drops the texts.
-        private func stream(_ completion: Completion, _ end: RequestEnd) -> Response {
+        private func body(of request: Request) async throws -> [UInt8] {
+            do {
+                return try await Array(request.body.collect(upTo: ServerResponder.longestBody).readableBytesView)
+            } catch is NIOTooManyBytesError { throw ServerResponder.tooLong }
+        }
+
+        /// Server-sent events. Where the client goes away, or does not take them, the connection closes, which drops
+        /// the texts.
+        private func stream(_ completion: Completion, _ end: RequestEnd, on channel: any Channel) -> Response {
             let figures = figures
+            let events = completion.events { figures.add($0) }
+            let departure = Departure(of: channel) { events.cancel() }
             let body = ResponseBody { writer in
+                defer { departure.forget() }
                 do {
-                    for try await event in completion.events(observe: { figures.add($0) }) {
+                    for try await event in events {
                         try await writer.write(ByteBuffer(string: "data: \(event)\n\n"))
                     }
                 } catch let error where !(error is CancellationError) {
@@ -142,25 +157,53 @@
             }
             return Response(
                 status: .ok,
-                headers: [
-                    .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .connection: "close",
-                ], body: body)
+                headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"], body: body)
         }
 
         private static let tooLong = APIError(
             413, "the body has more than \(longestBody >> 20) MiB: shorten it", code: "request_too_large")
 
         private static func refusal(_ error: any Error) -> Response {
-            // A client that has gone reads nothing.
-            let error = (error as? APIError) ?? APIError(500, ErrorLine.text(of: error))
+            // Whoever sent what is no HTTP, or has gone, is answered by the connection's guard, or not at all; here it
+            // is counted.
+            let error =
+                switch error {
+                case let error as APIError: error
+                case is HTTPParserError: APIError.malformed
+                case let error as ConnectionGuard.RequestTooSlow: APIError.tooSlow(error.seconds)
+                default: APIError(500, ErrorLine.text(of: error))
+                }
             return .json(error.json, status: .init(code: error.status), closes: true)
+        }
+    }
+
+    /// A request's context, with its connection.
+    struct ConnectionContext: RequestContext {
+        var coreContext: CoreRequestContextStorage
+        let channel: any Channel
+
+        init(source: ApplicationRequestContextSource) {
+            coreContext = .init(source: source)
+            channel = source.channel
+        }
+    }
+
+    extension APIError {
+        /// Bytes that no request can be read from.
+        static let malformed = APIError(
+            400, "the request is no valid HTTP/1.1: check Content-Length, the chunks and the headers",
+            code: "malformed_request")
+
+        /// A request that did not arrive in time.
+        static func tooSlow(_ seconds: Int64) -> APIError {
+            APIError(408, "the request has not arrived within \(seconds) seconds: send it faster", code: "timeout")
         }
     }
 
     /// Counts a request's end once, when nobody holds this any more: also where its task is cancelled anywhere.
     private final class RequestEnd: Sendable {
         private let figures: ServerFigures
-        private let whole = Flag()
+        private let whole = RaisedOnce()
 
         init(_ figures: ServerFigures) { self.figures = figures }
 

@@ -256,6 +256,8 @@ struct ServeCommandTests {
         for (arguments, word) in [
             (["--port", "70000"], "--port"), (["--max-sequences", "0"], "--max-sequences"),
             (["--cache-bytes", "many"], "--cache-bytes"), (["--tree", "small"], "--draft"),
+            (["--client-timeout", "0"], "--client-timeout"), (["--lookup"], "--draft"),
+            (["--draft", "lookup", "--lookup"], "--draft lookup"),
         ] {
             let run = try CommandRunner.run("falcon-serve", ["--target", "none"] + arguments)
             #expect(run.status == 64 && run.stderr.contains(word), "\(run)")

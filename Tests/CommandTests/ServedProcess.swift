@@ -148,6 +148,9 @@ final class ClientConnection {
         }
     }
 
+    /// Says that nothing more will be sent.
+    func endSending() { shutdown(socket, Int32(SHUT_WR)) }
+
     /// Reads further bytes; false at the end.
     private func readMore() -> Bool {
         var buffer = [UInt8](repeating: 0, count: 16384)

@@ -97,4 +97,29 @@ import Testing
         #expect(lines.contains("falcon_requests_in_flight 0") && lines.contains("falcon_requests_cancelled_total 1"))
         #expect(lines.contains("falcon_generated_tokens_total 3") && lines.contains("falcon_text_seconds_count 1"))
     }
+
+    @Test func `a stream that is not read is given up before it fills the memory`() async throws {
+        let served = try await served()
+        let request = try chat(#""temperature": 0, "max_tokens": 20, "stream": true"#)
+        let events = try served.answer(request, id: "c", now: 5).events(mostBytes: 1000)
+        // Whoever reads gets what there was, then the error: here nobody reads until there is too much.
+        while !events.isEnded { await Task.yield() }
+        var count = 0
+        await #expect(throws: APIError.self) {
+            for try await event in events {
+                #expect(event != "[DONE]")
+                count += 1
+            }
+        }
+        #expect(count > 0)
+    }
+
+    @Test func `a stream that is cancelled ends its texts`() async throws {
+        let served = try await served()
+        let request = try chat(#""temperature": 0, "max_tokens": 2000, "stream": true, "n": 2"#)
+        let events = try served.answer(request, id: "c", now: 5).events()
+        await #expect(throws: CancellationError.self) {
+            for try await _ in events { events.cancel() }
+        }
+    }
 }

@@ -86,4 +86,41 @@ import Testing
             for try await isRight in group { #expect(isRight) }
         }
     }
+
+    @Test(arguments: ["small", "auto"])
+    func `lookup beside a head changes no greedy token, and what is drawn repeats in company`(tree: String) async throws
+    {
+        let folder = try TemporaryFolder()
+        let model = try await FrontDoor.model(maximumTexts: 3)
+        let head = try await DraftHead.load(
+            FrontDoor.writeHead(into: folder), for: model, tree: tree, addingLookup: true, measuring: 0.1)
+        #expect(head.treeName.hasSuffix(" + lookup") && head.blockSize == 2)
+        var alone: [[Int]] = []
+        var deepest = 0
+        for (number, prompt) in Self.prompts.enumerated() {
+            let greedy = Self.options(number, temperature: 0)
+            let drafted = try await told(model, prompt, head, greedy)
+            #expect(try await drafted.tokens == told(model, prompt, nil, greedy).tokens)
+            deepest = max(deepest, drafted.deepest)
+            alone += try await [
+                drafted.tokens, told(model, prompt, head, Self.options(number, temperature: 0.7)).tokens,
+            ]
+        }
+        // A head of random weights is right nowhere; the text itself is where it repeats.
+        #expect(deepest > 0 || tree == "auto")
+        try await withThrowingTaskGroup(of: (Int, [Int]).self) { group in
+            for (number, prompt) in Self.prompts.enumerated() {
+                for (place, temperature) in [0, 0.7].enumerated() {
+                    group.addTask {
+                        let options = Self.options(number, temperature: temperature)
+                        return (2 * number + place, try await self.told(model, prompt, head, options).tokens)
+                    }
+                }
+            }
+            for try await (number, tokens) in group { #expect(tokens == alone[number]) }
+        }
+        let chat = ChatSession(model, drafting: head, options: .init(maximumTokens: 16))
+        let plain = ChatSession(model, options: .init(maximumTokens: 16))
+        #expect(try await chat.respond(to: "Hello") == plain.respond(to: "Hello"))
+    }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Something that happens once, told from any thread.
-final class Flag: Sendable {
+final class RaisedOnce: Sendable {
     private let flag = Atomic<Bool>(false)
 
     var isRaised: Bool { flag.load(ordering: .relaxed) }
