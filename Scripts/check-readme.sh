@@ -100,7 +100,7 @@ try "falcon-infer --chat" falcon-infer --target "$target" --draft "$work/draft" 
 # The run that README.md prints.
 model=Checkpoints/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 if [[ -f "$model" ]]; then
-    eval "$(grep '^falcon-infer .*--tree small' "$work/commands")" 2>&1 | grep -E "$shown" > "$work/run" || true
+    eval "$(grep '^falcon-infer .*--tree chain:4' "$work/commands")" 2>&1 | grep -E "$shown" > "$work/run" || true
     if [[ "$write" == yes ]]; then
         awk -v run="$work/run" '
             /<!-- end of the run -->/ { inside = 0 }
