@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `A perfect head loses nothing, a hopeless one is finite`() throws {
+    @Test func `A perfect head loses nothing, and the loss of a very wrong one is finite`() throws {
         let scene = Scene(tokens: Array(0..<Int32(Self.vocabulary)), pool: pool)
         for form in Self.forms {
             let options = Distillation.Options(softLoss: form, softWeight: 1)
@@ -127,9 +127,9 @@ import Testing
             for row in 0..<Self.rows {
                 for column in 0..<Self.hidden { opposite[row, column] *= -60 }
             }
-            let hopeless = scene.evaluate(opposite, options: options)
-            #expect(hopeless.loss.isFinite && hopeless.loss > perfect.loss && hopeless.skippedRows == 0)
-            #expect(try #require(hopeless.gradient).isFinite)
+            let wrong = scene.evaluate(opposite, options: options)
+            #expect(wrong.loss.isFinite && wrong.loss > perfect.loss && wrong.skippedRows == 0)
+            #expect(try #require(wrong.gradient).isFinite)
         }
     }
 

@@ -79,16 +79,7 @@ import Testing
             "draft.auxiliary_layers=[2, 5]", "draft.fusion=\(fusion)", "training.max_steps=8", "noise.self_fed=0.3",
             "data.random_phase=true", "training.checkpoint_every_steps=3",
         ])
-        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
-        let records = try example.train(recipe, whole)
-        try example.train(recipe, parts, stopAfter: 3)
-        try example.train(recipe, parts, resume: true)
-        for name in ["model.safetensors", "optimizer.safetensors", "state.json"] {
-            let path = "/step-000008/" + name
-            #expect(FileManager.default.contentsEqual(atPath: whole + path, andPath: parts + path), "\(name)")
-        }
-        let losses = records.compactMap { $0.number("loss") }
-        #expect(losses.count == 8 && losses[7] < losses[0])
+        let (whole, records) = try example.expectResumes(recipe)
         // Its weights moved from 0, and the checkpoint is a head that says so; held-out dialogues were replayed.
         let network = try DraftNetwork(folder: whole + "/step-000008")
         #expect(network.configuration.auxiliaryLayers == [2, 5])

@@ -132,7 +132,7 @@ import Testing
     ) throws {
         let example = try DraftExample(sequences: 40, teacherEntries: 16, pool: pool)
         let settings = ["loss.offset_decay=2.0", "training.max_steps=8", "loss.teacher=\(teacher)"]
-        try expectResumes(example, try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
+        try example.expectResumes(try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
     }
 
     // MARK: glance.shows_truth
@@ -162,20 +162,7 @@ import Testing
         let settings = [
             "loss.soft_loss=\(loss)", "loss.divergence_share=0.25", "training.max_steps=8", "loss.teacher=\(teacher)",
         ]
-        try expectResumes(example, try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
-    }
-
-    private func expectResumes(_ example: DraftExample, _ recipe: Recipe) throws {
-        let (whole, parts) = (example.temporary.file("whole"), example.temporary.file("parts"))
-        let records = try example.train(recipe, whole)
-        try example.train(recipe, parts, stopAfter: 3)
-        try example.train(recipe, parts, resume: true)
-        for name in ["model.safetensors", "optimizer.safetensors", "state.json"] {
-            let path = "/step-000008/" + name
-            #expect(FileManager.default.contentsEqual(atPath: whole + path, andPath: parts + path), "\(name)")
-        }
-        let losses = records.compactMap { $0.number("loss") }
-        #expect(losses.count == 8 && losses[7] < losses[0])
+        try example.expectResumes(try example.recipe(settings + ["training.checkpoint_every_steps=3"]))
     }
 
     // MARK: data.random_phase
@@ -199,7 +186,7 @@ import Testing
             "data.random_phase=true", "draft.block_size=\(k)", "training.max_steps=8", "loss.teacher=stored",
             "training.checkpoint_every_steps=3",
         ])
-        try expectResumes(example, recipe)
+        try example.expectResumes(recipe)
         // The same batch of another epoch is cut elsewhere: its tokens differ in number.
         let task = try example.task(recipe)
         var tokens: Set<Int> = []
